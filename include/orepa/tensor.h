@@ -1,0 +1,52 @@
+// Shapes, and Tensor: a view of float32 numbers in some device's memory.
+//
+// Logical axes are always N,C,H,W for activations and O,I,kh,kw for kernels. Physically a tensor of
+// rank 4 is stored with axis 1 innermost (NHWC, OHWI); a tensor of any other rank is row-major.
+// Only file input and output converts to and from Caffe's order, in which every rank is row-major.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace orepa {
+
+// Extents of a tensor, outermost logical axis first. A scalar has rank 0 and count 1.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> extents) : extents_(extents) {}
+  explicit Shape(std::vector<int64_t> extents) : extents_(std::move(extents)) {}
+
+  int rank() const { return static_cast<int>(extents_.size()); }
+  // REQUIRES: -rank() <= axis < rank(); a negative axis counts from the end.
+  int64_t operator[](int axis) const { return extents_[axis < 0 ? axis + rank() : axis]; }
+  const std::vector<int64_t>& extents() const { return extents_; }
+  // The product of all extents; the two-argument form takes axes [begin, end) only.
+  int64_t count() const { return count(0, rank()); }
+  int64_t count(int begin, int end) const;
+  int64_t bytes() const { return count() * static_cast<int64_t>(sizeof(float)); }
+  std::string str() const;  // "16 x 3 x 224 x 224", "scalar" for rank 0
+
+  friend bool operator==(const Shape&, const Shape&) = default;
+
+ private:
+  std::vector<int64_t> extents_;
+};
+
+// Does not own its memory: whoever made it (Parameters, the arena of a Net, a test) does.
+struct Tensor {
+  float* data = nullptr;  // device memory; null where the tensor does not exist
+  Shape shape;
+
+  int64_t count() const { return shape.count(); }
+  int64_t bytes() const { return shape.bytes(); }
+  explicit operator bool() const { return data != nullptr; }
+};
+
+// Between Caffe's order (row-major at every rank) and ours, in host memory. `from` and `to` hold
+// shape.count() numbers each and must not overlap.
+void from_caffe_order(const Shape& shape, const float* from, float* to);
+void to_caffe_order(const Shape& shape, const float* from, float* to);
+
+}  // namespace orepa
