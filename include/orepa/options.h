@@ -2,8 +2,8 @@
 // proto/orepa.proto, without any .pb.h, so that layers compile with every compiler.
 //
 // An Options is a small value: a pointer into a parsed message that the owning document (NetSpec,
-// SolverSpec in orepa/model_io.h) keeps alive, and into the table of source positions, so that an error
-// found long after parsing still points at file, line and column.
+// SolverSpec in orepa/model_io.h) keeps alive, and into the table of source positions, so that an
+// error found long after parsing still points at file, line and column.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -25,16 +25,17 @@ class Options {
 
   // Whether the field is present: set for a singular field, non-empty for a repeated one.
   bool has(const std::string& field) const;
-  int size(const std::string& field) const;  // entries of a repeated field; 0 or 1 for a singular one
+  int size(
+      const std::string& field) const;  // entries of a repeated field; 0 or 1 for a singular one
 
   // Values of singular fields; the proto's default where absent. An unknown field name, or one of
   // another type, is a bug in the caller and throws Error.
   bool flag(const std::string& field) const;
-  int64_t integer(const std::string& field) const;       // int32, uint32, int64
-  double number(const std::string& field) const;         // float, double, any integer
-  std::string string(const std::string& field) const;    // string
-  std::string choice(const std::string& field) const;    // the name of an enum's value: "MAX"
-  Options message(const std::string& field) const;       // a nested message (its defaults if absent)
+  int64_t integer(const std::string& field) const;     // int32, uint32, int64
+  double number(const std::string& field) const;       // float, double, any integer
+  std::string string(const std::string& field) const;  // string
+  std::string choice(const std::string& field) const;  // the name of an enum's value: "MAX"
+  Options message(const std::string& field) const;     // a nested message (its defaults if absent)
 
   // Values of repeated fields.
   std::vector<int64_t> integers(const std::string& field) const;

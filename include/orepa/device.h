@@ -1,0 +1,181 @@
+// Device: memory, copies, gemm and plans of one piece of hardware; the only polymorphic boundary
+// between the engine and vendor libraries. A Device is passed, never found in a global.
+//
+// Work is issued in stream order and may run asynchronously: after any call the host may not read
+// device memory, nor reuse host memory given to copy_to_device(), before copy_to_host() has
+// returned or synchronize() was called (the CPU's device does everything at once). One thread at a
+// time may use a Device and what was made by it.
+//
+// Plans are made once, when a net is built, and owned by the layer: they choose the algorithm as a
+// function of shape and instruction set alone (never of a timing, so the same machine gives the
+// same bits) and tell the workspace they need, which the memory plan provides at every call. All
+// tensors are float32, in the layout of tensor.h. A plan throws Error where the hardware lacks the
+// operation; nothing falls back to another device.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "orepa/tensor.h"
+
+namespace orepa {
+
+// AUTO lets a plan choose Winograd's minimal filtering (Lavin and Gray, CVPR 2016) where it is
+// faster; DIRECT keeps it out, for the smaller rounding error.
+enum class Algorithm { kAuto, kDirect };
+
+using Pair = std::array<int64_t, 2>;  // along height, along width
+
+struct ConvolutionGeometry {
+  Shape input;   // N, C, H, W
+  Shape kernel;  // O, C / groups, kh, kw
+  Pair stride{1, 1}, pad{0, 0}, dilation{1, 1};
+  int64_t groups = 1;
+  bool bias = false;          // y += bias[o]
+  bool relu = false;          // y = max(0, y), after the bias; only where !training
+  bool training = true;       // whether the backward passes are wanted
+  bool data_gradient = true;  // whether backward_data is wanted
+  Algorithm algorithm = Algorithm::kAuto;
+
+  Shape output() const;  // extent = floor((in + 2 pad - dilation (k - 1) - 1) / stride) + 1
+};
+
+class ConvolutionPlan {
+ public:
+  enum Direction { kForward, kBackwardData };
+
+  virtual ~ConvolutionPlan() = default;
+  // Bytes of the kernel as this direction reads it; pack() fills them from a kernel (O, C/G, kh,
+  // kw).
+  virtual int64_t packed_bytes(Direction direction) const = 0;
+  virtual void pack(Direction direction, const float* kernel, void* packed) = 0;
+
+  virtual int64_t forward_workspace() const = 0;  // bytes
+  virtual int64_t backward_data_workspace() const = 0;
+  virtual int64_t backward_kernel_workspace() const = 0;
+
+  // bias is null where the geometry has none.
+  virtual void forward(const float* x, const void* packed, const float* bias, float* y,
+                       void* workspace) = 0;
+  virtual void backward_data(const float* dy, const void* packed, float* dx, void* workspace) = 0;
+  // dkernel = gradient, or dkernel += gradient where `accumulate`.
+  virtual void backward_kernel(const float* x, const float* dy, float* dkernel, bool accumulate,
+                               void* workspace) = 0;
+  virtual std::string algorithm() const = 0;  // what was chosen: "winograd", "direct"
+};
+
+// y = (x - mean) / sqrt(variance + eps) * scale + shift, a channel at a time, then max(0, y) where
+// relu. Channels are axis 1 of a shape of rank >= 2. scale and shift may be null (1 and 0).
+struct BatchNormGeometry {
+  Shape shape;
+  float eps = 1e-5f;
+  bool relu = false;
+  bool training = true;  // false: only normalize() is called
+};
+
+class BatchNormPlan {
+ public:
+  virtual ~BatchNormPlan() = default;
+  // What forward() leaves for backward() besides x, mean and variance (which ReLU was open).
+  virtual int64_t saved_bytes() const = 0;
+  virtual int64_t backward_workspace() const = 0;
+  // Normalises with the statistics of the batch and writes them: mean and biased variance, C each.
+  virtual void forward(const float* x, const float* scale, const float* shift, float* y,
+                       float* mean, float* variance, void* saved) = 0;
+  // Normalises with given statistics.
+  virtual void normalize(const float* x, const float* scale, const float* shift, const float* mean,
+                         const float* variance, float* y) = 0;
+  // dx may be dy. dscale and dshift are overwritten; both or neither may be null.
+  virtual void backward(const float* x, const float* dy, const float* scale, const float* mean,
+                        const float* variance, const void* saved, float* dx, float* dscale,
+                        float* dshift, void* workspace) = 0;
+};
+
+struct PoolingGeometry {
+  enum class Method { kMax, kAverage };
+  Shape input;   // N, C, H, W
+  Shape output;  // N, C, OH, OW: given, since ceil and floor round differently
+  Method method = Method::kMax;
+  Pair kernel{1, 1}, stride{1, 1}, pad{0, 0};
+  bool training = true;
+};
+
+// MAX ignores padding and the first of equal values wins (row-major order). AVE divides by the
+// window's area clipped to [-pad, in + pad): padding counts, what hangs over beyond it does not
+// (Caffe's rule).
+class PoolingPlan {
+ public:
+  virtual ~PoolingPlan() = default;
+  virtual int64_t saved_bytes() const = 0;  // what forward() leaves for backward()
+  virtual int64_t backward_workspace() const = 0;
+  virtual void forward(const float* x, float* y, void* saved) = 0;
+  virtual void backward(const float* dy, const void* saved, float* dx, void* workspace) = 0;
+};
+
+// C = alpha op(A) op(B) + beta C, row-major: op(A) is m x k, op(B) is k x n, C is m x n; lda, ldb,
+// ldc are the distances between rows as stored.
+struct Gemm {
+  bool transpose_a = false, transpose_b = false;
+  int64_t m = 0, n = 0, k = 0;
+  float alpha = 1;
+  const float* a = nullptr;
+  int64_t lda = 0;
+  const float* b = nullptr;
+  int64_t ldb = 0;
+  float beta = 0;
+  float* c = nullptr;
+  int64_t ldc = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // Whether parallel.h launches kernels; their stream is then stream().
+  virtual bool is_cuda() const = 0;
+  virtual void* stream() const { return nullptr; }
+  // What results depend on besides the program: "cpu avx512_core_bf16, 2 threads". Stands in
+  // snapshots.
+  virtual std::string description() const = 0;
+
+  // Aligned to 64 bytes at least. Throws Error with the bytes asked for where there is no room.
+  virtual void* allocate(int64_t bytes) = 0;
+  virtual void release(void* memory) noexcept = 0;
+  virtual void zero(void* memory, int64_t bytes) = 0;
+  virtual void copy(void* to, const void* from, int64_t bytes) = 0;  // both on the device
+  virtual void copy_to_device(void* device, const void* host, int64_t bytes) = 0;
+  virtual void copy_to_host(void* host, const void* device, int64_t bytes) = 0;  // waits
+  virtual void synchronize() = 0;
+
+  virtual void gemm(const Gemm& gemm) = 0;
+  virtual std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) = 0;
+  virtual std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) = 0;
+  virtual std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
+};
+
+// The CPU through oneDNN, using OpenMP's threads.
+std::unique_ptr<Device> make_cpu_device();
+
+// Device memory with one owner; movable. Grows only by assignment of a new one.
+class DeviceMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(Device& device, int64_t bytes);
+  DeviceMemory(DeviceMemory&& other) noexcept { *this = std::move(other); }
+  DeviceMemory& operator=(DeviceMemory&& other) noexcept;
+  ~DeviceMemory();
+
+  void* data() const { return data_; }
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  Device* device_ = nullptr;
+  void* data_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace orepa

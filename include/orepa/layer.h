@@ -1,0 +1,178 @@
+// Layer: one kind of operation, in one file for all devices.
+//
+// A layer's setup() declares, once, everything that the engine must know: output shapes,
+// parameters, memory and what its backward pass reads. From then on shapes are fixed, and the
+// engine calls forward() and backward() with a Pass that holds the memory. A layer keeps plans and
+// Handles, never tensors.
+//
+// Gradients: backward() overwrites input gradients, and adds to parameter gradients or overwrites
+// them as Pass::accumulates() says. Sums where a blob has several readers are the engine's
+// business.
+//
+// To add a layer: write src/layers/NAME.cpp with a class and OREPA_LAYER(Type, "one line of help"),
+// and a row in tests/layers/. Nothing else is touched.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orepa/device.h"
+#include "orepa/error.h"
+#include "orepa/options.h"
+#include "orepa/params.h"
+#include "orepa/random.h"
+#include "orepa/tensor.h"
+
+namespace orepa {
+
+enum class Phase { kTrain, kTest };
+
+// A layer as the prototxt states it.
+struct LayerSpec {
+  std::string name, type;
+  Options options;  // the whole LayerParameter: options.message("convolution_param")
+
+  // `net.prototxt:39:5: layer "conv2" (Convolution): `, at the field where one is named.
+  std::string where(const std::string& field = "") const;
+};
+
+enum class Stage { kForward, kBackward, kPrepare, kFinish };
+
+using Handle = int;  // names a piece of memory declared in setup()
+
+// What a layer may ask and must declare while it is set up. See NetBuilder in src/net.cpp for the
+// engine's side.
+class Setup {
+ public:
+  virtual ~Setup() = default;
+
+  virtual const LayerSpec& spec() const = 0;
+  const Options& options() const { return spec().options; }
+  virtual Phase phase() const = 0;
+  virtual Device& device() = 0;
+  virtual uint64_t seed() const = 0;
+  virtual Algorithm algorithm() const = 0;
+
+  // A later layer that fusion merged into this one, or null: a BatchNorm may have absorbed "Scale"
+  // and "ReLU", a convolution or Eltwise "ReLU". The layer then computes both; parameters of the
+  // absorbed layer are declared with its spec as owner.
+  virtual const LayerSpec* absorbed(const std::string& type) const = 0;
+
+  virtual int inputs() const = 0;
+  virtual const Shape& input(int i) const = 0;
+  virtual int outputs() const = 0;
+  // Whether anybody wants the gradient of input i, as far as is known before the passes are
+  // planned.
+  virtual bool input_gradient(int i) const = 0;
+  // Whether weights change before every forward pass, so that packed ones are not worth keeping.
+  virtual bool weights_change_every_pass() const = 0;
+  // For a source of samples: the batch size to use instead of the one in the prototxt; 0 if none.
+  virtual int64_t batch_size_override() const = 0;
+
+  // Parameters, in their order in files. Learned ones take lr_mult and decay_mult from the owner's
+  // `param {}` entries.
+  virtual Handle parameter(const std::string& name, const Shape& shape, const Filler& filler,
+                           const LayerSpec* owner = nullptr) = 0;
+  virtual Handle buffer(const std::string& name, const Shape& shape, const Filler& filler) = 0;
+  // A factor of a derived weight: a parameter whose gradient is made by finish(), not by
+  // backward().
+  virtual Handle factor(const std::string& name, const Shape& shape, const Filler& filler) = 0;
+  // Not in files: made by prepare(); its gradient is accumulated by backward() and read by
+  // finish().
+  virtual Handle derived(const std::string& name, const Shape& shape) = 0;
+
+  virtual Handle saved(int64_t bytes) = 0;                 // from forward() to its backward()
+  virtual Handle scratch(Stage stage, int64_t bytes) = 0;  // within one call of that stage
+  virtual Handle persistent(int64_t bytes) = 0;            // as long as the net; starts as zero
+
+  virtual void backward_reads_input(int i) = 0;
+  virtual void backward_reads_output(int i) = 0;
+  virtual void output_may_overwrite_input(int output, int input) = 0;  // same count
+  // The gradient of input i may be written over that of output 0 (same count).
+  virtual void input_gradient_may_overwrite(int input) = 0;
+  // backward() writes input_gradient(0) alone, and it is the gradient of every input.
+  virtual void inputs_share_gradient() = 0;
+  virtual void no_input_gradient(int i) = 0;  // a label: nothing flows back
+  // Output i is a term of the objective, with this loss_weight unless the prototxt sets one.
+  virtual void loss(int output, float default_weight = 1) = 0;
+  virtual void forward_only() = 0;  // no backward pass at all: sources, Accuracy
+  // For a source: how many samples one walk over its data has.
+  virtual void samples(int64_t count) = 0;
+
+  // Throws Error that starts with where this layer, or one field of its options, stands.
+  template <class... Parts>
+  [[noreturn]] void fail(const Parts&... parts) const {
+    orepa::fail(spec().where(), parts...);
+  }
+  template <class... Parts>
+  void require(bool condition, const Parts&... parts) const {
+    if (!condition) fail(parts...);
+  }
+};
+
+// The memory of one call. Tensors are null where they do not exist or nobody wants them.
+class Pass {
+ public:
+  virtual ~Pass() = default;
+
+  virtual Device& device() const = 0;
+  virtual Phase phase() const = 0;
+  // Which forward pass of the run this is, from 0; iter_size passes make one solver step.
+  virtual int64_t index() const = 0;
+  // Random numbers of this layer in this pass.
+  virtual Random random() const = 0;
+
+  virtual Tensor input(int i) const = 0;
+  virtual Tensor output(int i) const = 0;
+  virtual Tensor input_gradient(int i) const = 0;
+  virtual Tensor output_gradient(int i) const = 0;  // zero-filled where nothing flowed back
+
+  virtual Tensor parameter(Handle handle) const = 0;  // also buffers, factors and derived values
+  // Null where nobody wants it. In finish(): that of a factor, to be overwritten.
+  virtual Tensor gradient(Handle handle) const = 0;
+  // Whether gradient(handle) holds earlier passes' sum and must be added to; else it is
+  // overwritten.
+  virtual bool accumulates(Handle handle) const = 0;
+  virtual void* memory(Handle handle) const = 0;  // saved, scratch of this stage, persistent
+  float* floats(Handle handle) const { return static_cast<float*>(memory(handle)); }
+};
+
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  virtual std::vector<Shape> setup(Setup& setup) = 0;  // returns the shapes of the outputs
+  virtual void forward(Pass& pass) = 0;
+  virtual void backward(Pass&) {}
+  // Once before the first pass after every update: derives weights from parameters, packs them.
+  virtual void prepare(Pass&) {}
+  // Once per solver step, after the last backward pass: gradients of derived weights to those of
+  // factors.
+  virtual void finish(Pass&) {}
+  virtual bool has_prepare() const { return false; }
+  virtual bool has_finish() const { return false; }
+  virtual std::string note() const { return ""; }  // what `time` prints beside the row: "winograd"
+  // Multiply-accumulates of one forward pass; 0 where they are not worth counting.
+  virtual int64_t macs() const { return 0; }
+};
+
+struct LayerType {
+  std::string name, help;
+  std::function<std::unique_ptr<Layer>()> make;
+};
+
+// All registered types in alphabetical order.
+const std::vector<LayerType>& layer_types();
+// Throws Error that names the nearest known type.
+std::unique_ptr<Layer> make_layer(const LayerSpec& spec);
+
+struct LayerRegistrar {
+  LayerRegistrar(std::string name, std::string help, std::function<std::unique_ptr<Layer>()> make);
+};
+
+#define OREPA_LAYER(type, help)                          \
+  static const ::orepa::LayerRegistrar registrar_##type( \
+      #type, help, []() -> std::unique_ptr<::orepa::Layer> { return std::make_unique<type>(); })
+
+}  // namespace orepa

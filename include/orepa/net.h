@@ -1,0 +1,118 @@
+// Net: a network compiled for one phase, one batch size and one device.
+//
+// NetSpec -> Graph (filtered by phase, single assignment) -> fused Graph -> Program (forward,
+// backward and accumulate steps) -> memory plan (offsets in one arena). Shapes are fixed at
+// construction; another batch size is another Net over the same Parameters. Nets that do not run at
+// the same time share an Arena: running one overwrites the activations of the others, never their
+// parameters.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orepa/layer.h"
+#include "orepa/model_io.h"
+#include "orepa/params.h"
+
+namespace orepa {
+
+// Memory that nets take turns in. It grows when a net that needs more is built; no pointer into it
+// may be kept across the construction of a net.
+class Arena {
+ public:
+  explicit Arena(Device& device) : device_(device) {}
+  void reserve(int64_t bytes);
+  char* data() const { return static_cast<char*>(memory_.data()); }
+  int64_t bytes() const { return bytes_; }
+  Device& device() const { return device_; }
+
+ private:
+  void allocate();
+  friend class Net;
+  Device& device_;
+  int64_t bytes_ = 0;
+  DeviceMemory memory_;
+};
+
+struct NetOptions {
+  Phase phase = Phase::kTest;
+  int level = 0;
+  std::vector<std::string> stages;
+  Algorithm algorithm = Algorithm::kAuto;
+  int64_t batch_size = 0;                 // instead of the data layers' own; 0: theirs
+  bool weights_change_every_pass = true;  // see Setup
+  // For checking and debugging (orepa_tool run --backward):
+  bool input_gradients = false;   // wants the gradient of every float input
+  bool seed_outputs = false;      // gradients of outputs that are no losses are given, not absent
+  std::vector<std::string> keep;  // blobs to keep readable after a pass, besides outputs
+};
+
+struct LayerReport {
+  std::string name, type, note;  // names of absorbed layers joined by " + "
+  std::vector<Shape> outputs;
+  int64_t parameters = 0;         // learned numbers in training
+  int64_t merged_parameters = 0;  // the same with derived weights counted instead of their factors
+  int64_t macs = 0;               // of one forward pass over the whole batch
+  int64_t activation_bytes = 0;   // outputs and what is saved for the backward pass
+  std::array<double, 4> seconds{};  // sums by Stage since profile(true)
+  std::array<int64_t, 4> calls{};
+};
+
+class Net {
+ public:
+  Net(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options);
+  ~Net();
+  Net(const Net&) = delete;
+  Net& operator=(const Net&) = delete;
+
+  // Once after every change of parameters, before the first pass.
+  void prepare();
+  // `index` is the number of this pass in the run: the position in the data and the key of random
+  // numbers.
+  void forward(int64_t index);
+  void backward();
+  // Calls update(parameters of one layer) for every layer that has learned parameters; while it
+  // runs, their gradients are complete, those of factors included, and they are dropped afterwards.
+  using Update = std::function<void(const std::vector<Parameter*>&)>;
+  void finish(const Update& update);
+
+  // Sum over losses of loss_weight times value. Waits for the device.
+  double loss() const;
+  // Runs the last pass again and returns a description of the first non-finite output: `layer
+  // "conv2" (Convolution), output "conv2"`; empty if all are finite.
+  std::string find_non_finite();
+
+  struct Blob {
+    std::string name;
+    Shape shape;
+  };
+  const std::vector<Blob>& inputs() const;   // tops of Input layers
+  const std::vector<Blob>& outputs() const;  // blobs nobody consumes, in order of the layers
+  // Host values in Caffe's order. set() before forward(); seed_gradient() before backward().
+  void set(const std::string& blob, const std::vector<float>& values);
+  void seed_gradient(const std::string& blob, const std::vector<float>& values);
+  // After forward(): outputs and kept blobs. After backward(): gradients of inputs.
+  std::vector<float> read(const std::string& blob) const;
+  Shape shape(const std::string& blob) const;
+  std::vector<float> read_gradient(const std::string& blob) const;
+  bool is_loss(const std::string& blob) const;
+
+  int64_t samples() const;     // of one walk over the data, as its source says; 0 without a source
+  int64_t batch_size() const;  // of the source, or of the first input
+
+  int64_t arena_bytes() const;       // planned peak of activations, gradients and scratch
+  int64_t persistent_bytes() const;  // packed weights and the like, outside the arena
+  int64_t measured_peak()
+      const;              // the highest arena address touched by a pass so far, from the bindings
+  void profile(bool on);  // synchronises around every call and sums LayerReport::seconds
+  std::vector<LayerReport> report() const;
+
+ private:
+  struct Engine;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace orepa

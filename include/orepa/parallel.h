@@ -1,0 +1,173 @@
+// Parallel loops and reductions: how a layer's arithmetic reaches a device. A functor is a small
+// struct of pointers and numbers with `OREPA_HD ... operator()(...) const`; the same source runs as
+// an OpenMP loop and, compiled by nvcc, as a CUDA kernel. Functors, not lambdas: nvcc wraps a
+// host-device lambda in an indirect call (measured on the host: 1.69 against 0.054 ns an element).
+//
+// The only file that knows about __CUDACC__. Sums are taken over pieces of fixed size in a fixed
+// order, so results do not depend on the number of threads. Calls of one loop may run in any order.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "orepa/device.h"
+
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+#define OREPA_HD __host__ __device__
+#else
+#define OREPA_HD
+#endif
+
+namespace orepa {
+namespace parallel {
+
+constexpr int64_t kGrain = 16384;  // calls below which a second thread does not pay
+constexpr int64_t kPiece = 256;    // rows summed in float before pieces are summed in double
+
+#ifdef __CUDACC__
+inline dim3 blocks(int64_t n) {
+  return dim3(static_cast<unsigned>(n < 65536 * 256 ? (n + 255) / 256 : 65536));
+}
+inline cudaStream_t stream(const Device& device) {
+  return static_cast<cudaStream_t>(device.stream());
+}
+template <class F>
+__global__ void for_kernel(int64_t n, F f) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = blockIdx.x * int64_t{blockDim.x} + threadIdx.x; i < n; i += step) f(i);
+}
+template <class F>
+__global__ void rows_kernel(int64_t rows, int64_t columns, F f) {
+  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x)
+    for (int64_t j = threadIdx.x; j < columns; j += blockDim.x) f(r, j);
+}
+// One block a row: each thread sums its share, then a tree in shared memory.
+template <class F>
+__global__ void reduce_rows_kernel(int64_t columns, F f, bool accumulate, float* out) {
+  __shared__ double partial[256];
+  double sum = 0;
+  for (int64_t j = threadIdx.x; j < columns; j += blockDim.x) sum += f(int64_t{blockIdx.x}, j);
+  partial[threadIdx.x] = sum;
+  __syncthreads();
+  for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
+    __syncthreads();
+  }
+  if (threadIdx.x == 0)
+    out[blockIdx.x] = (accumulate ? out[blockIdx.x] : 0.0f) + static_cast<float>(partial[0]);
+}
+// Blocks of 32 columns x 8 rows, so that reads of a row-major operand are coalesced.
+template <class F>
+__global__ void reduce_columns_kernel(int64_t rows, int64_t columns, F f, bool accumulate,
+                                      float* out) {
+  __shared__ double partial[8][33];
+  const int64_t j = blockIdx.x * int64_t{32} + threadIdx.x;
+  double sum = 0;
+  if (j < columns)
+    for (int64_t r = threadIdx.y; r < rows; r += 8) sum += f(r, j);
+  partial[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y == 0 && j < columns) {
+    for (int y = 1; y < 8; ++y) sum += partial[y][threadIdx.x];
+    out[j] = (accumulate ? out[j] : 0.0f) + static_cast<float>(sum);
+  }
+}
+#endif
+
+}  // namespace parallel
+
+// f(i) for every i in [0, n).
+template <class F>
+void parallel_for(const Device& device, int64_t n, F f) {
+  if (n <= 0) return;
+#ifdef __CUDACC__
+  if (device.is_cuda()) {
+    parallel::for_kernel<<<parallel::blocks(n), 256, 0, parallel::stream(device)>>>(n, f);
+    return;
+  }
+#endif
+  (void)device;
+#pragma omp parallel for simd schedule(static) if (n > parallel::kGrain)
+  for (int64_t i = 0; i < n; ++i) f(i);
+}
+
+// f(r, j) for every r in [0, rows) and j in [0, columns); consecutive j run side by side.
+template <class F>
+void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
+  if (rows <= 0 || columns <= 0) return;
+#ifdef __CUDACC__
+  if (device.is_cuda()) {
+    const unsigned grid = static_cast<unsigned>(std::min<int64_t>(rows, 65536));
+    parallel::rows_kernel<<<grid, 256, 0, parallel::stream(device)>>>(rows, columns, f);
+    return;
+  }
+#endif
+  (void)device;
+#pragma omp parallel for schedule(static) if (rows * columns > parallel::kGrain)
+  for (int64_t r = 0; r < rows; ++r) {
+#pragma omp simd
+    for (int64_t j = 0; j < columns; ++j) f(r, j);
+  }
+}
+
+// out[r] = sum over j of f(r, j), added to out[r] where `accumulate`.
+template <class F>
+void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, float* out,
+                 bool accumulate = false) {
+  if (rows <= 0) return;
+#ifdef __CUDACC__
+  if (device.is_cuda()) {
+    parallel::reduce_rows_kernel<<<static_cast<unsigned>(rows), 256, 0, parallel::stream(device)>>>(
+        columns, f, accumulate, out);
+    return;
+  }
+#endif
+  (void)device;
+#pragma omp parallel for schedule(static) if (rows * columns > parallel::kGrain)
+  for (int64_t r = 0; r < rows; ++r) {
+    double sum = 0;
+    for (int64_t begin = 0; begin < columns; begin += parallel::kPiece) {
+      const int64_t end = std::min(columns, begin + parallel::kPiece);
+      float piece = 0;
+#pragma omp simd reduction(+ : piece)
+      for (int64_t j = begin; j < end; ++j) piece += f(r, j);
+      sum += piece;
+    }
+    out[r] = (accumulate ? out[r] : 0.0f) + static_cast<float>(sum);
+  }
+}
+
+// out[j] = sum over r of f(r, j), added to out[j] where `accumulate`: channel sums in NHWC.
+template <class F>
+void reduce_columns(const Device& device, int64_t rows, int64_t columns, F f, float* out,
+                    bool accumulate = false) {
+  if (columns <= 0) return;
+#ifdef __CUDACC__
+  if (device.is_cuda()) {
+    parallel::reduce_columns_kernel<<<static_cast<unsigned>((columns + 31) / 32), dim3(32, 8), 0,
+                                      parallel::stream(device)>>>(rows, columns, f, accumulate,
+                                                                  out);
+    return;
+  }
+#endif
+  (void)device;
+  const int64_t pieces = (rows + parallel::kPiece - 1) / parallel::kPiece;
+  std::vector<float> partial(static_cast<size_t>(pieces * columns), 0.0f);
+#pragma omp parallel for schedule(static) if (rows * columns > parallel::kGrain)
+  for (int64_t p = 0; p < pieces; ++p) {
+    float* sum = partial.data() + p * columns;
+    const int64_t end = std::min(rows, (p + 1) * parallel::kPiece);
+    for (int64_t r = p * parallel::kPiece; r < end; ++r) {
+#pragma omp simd
+      for (int64_t j = 0; j < columns; ++j) sum[j] += f(r, j);
+    }
+  }
+  for (int64_t j = 0; j < columns; ++j) {
+    double sum = 0;
+    for (int64_t p = 0; p < pieces; ++p) sum += partial[static_cast<size_t>(p * columns + j)];
+    out[j] = (accumulate ? out[j] : 0.0f) + static_cast<float>(sum);
+  }
+}
+
+}  // namespace orepa

@@ -1,0 +1,109 @@
+// Parameters: every number that a model's files hold, and the values derived from them.
+//
+// One Parameters serves all nets of a run: a train net and its test nets declare the same names and
+// find the same memory. It owns values and gradients (device memory, our layout); nets hold
+// Parameter pointers, which stay valid as long as the Parameters lives. Not thread-safe.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orepa/device.h"
+#include "orepa/options.h"
+#include "orepa/tensor.h"
+
+namespace orepa {
+
+// How a parameter's first values are drawn: Caffe's fillers, and "kaiming_uniform" with slope a,
+// uniform in
+// [-b, b], b = sqrt(6 / ((1 + a^2) fan_in)), fan_in = the product of the extents but the first.
+struct Filler {
+  std::string type = "constant";
+  double value = 0, min = 0, max = 1, mean = 0, std = 1, slope = 0;
+  int64_t sparse = -1;
+  std::string variance_norm = "FAN_IN";
+
+  static Filler constant(double value);
+  static Filler kaiming_uniform(double slope);
+  // A FillerParameter; `fallback` where it is absent.
+  static Filler from(const Options& options, const std::string& field, const Filler& fallback);
+
+  // Writes shape.count() host values in Caffe's order: a function of (seed, purpose) and the shape.
+  void fill(const Shape& shape, uint64_t seed, const std::string& purpose, float* values) const;
+};
+
+struct Parameter {
+  enum class Kind {
+    kLearned,  // updated by the solver
+    kBuffer,   // running statistics: in files, never in an update
+    kDerived,  // computed from learned ones by prepare(): in no file; its gradient feeds finish()
+  };
+  std::string layer, name;  // "conv1", "weight"
+  int index = 0;            // position among the layer's blobs in files; -1 for derived ones
+  Kind kind = Kind::kLearned;
+  Tensor value;
+  // Null for buffers, for frozen parameters, in a run without training, and for factors of a
+  // derived weight, whose gradient exists only while Net::finish() hands it out.
+  Tensor gradient;
+  bool gradient_written = false;  // whether this step's backward passes have written it yet
+  bool factor = false;            // learned, with a gradient made by finish()
+  float lr_mult = 1, decay_mult = 1;
+  Filler filler;
+
+  bool learns() const { return kind == Kind::kLearned && lr_mult != 0; }
+  std::string path() const { return layer + "/" + name; }
+};
+
+// lr_mult and decay_mult for all parameters whose LAYER/NAME matches the regular expression fully
+// (ECMAScript); the last matching rule that sets a multiplier wins, and any rule wins over `param
+// {}` in the layer.
+struct ParameterRule {
+  std::string pattern;
+  bool sets_lr_mult = false, sets_decay_mult = false;
+  float lr_mult = 1, decay_mult = 1;
+};
+
+class Parameters {
+ public:
+  // `training`: whether gradients will be wanted. Throws Error on a rule that is no regular
+  // expression.
+  Parameters(Device& device, uint64_t seed, bool training, std::vector<ParameterRule> rules = {});
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+
+  // Finds the parameter `wanted.layer`/`wanted.name` or adds it (shape, kind, filler, multipliers
+  // before rules). Throws Error where it is there with another shape. Memory comes with allocate().
+  Parameter& declare(Parameter wanted, const Shape& shape);
+
+  // Gives memory to everything declared since the last call: one block for values, one for
+  // gradients; values are drawn by their fillers, gradients are zero.
+  void allocate();
+
+  // In order of declaration: layer by layer, blobs in their order in files.
+  const std::vector<std::unique_ptr<Parameter>>& all() const { return parameters_; }
+  Parameter* find(const std::string& layer, const std::string& name) const;  // null if absent
+
+  // Marks all gradients as unwritten: the first backward pass of a step overwrites.
+  void begin_step();
+
+  // Host copies in Caffe's order (OIHW), shape.count() numbers.
+  std::vector<float> read(const Parameter& parameter) const;
+  void write(Parameter& parameter, const std::vector<float>& values);
+
+  Device& device() const { return device_; }
+  uint64_t seed() const { return seed_; }
+  bool training() const { return training_; }
+  int64_t bytes() const;  // of values and gradients
+
+ private:
+  Device& device_;
+  uint64_t seed_;
+  bool training_;
+  std::vector<ParameterRule> rules_;
+  std::vector<std::unique_ptr<Parameter>> parameters_;
+  size_t allocated_ = 0;
+  std::vector<DeviceMemory> blocks_;
+};
+
+}  // namespace orepa
