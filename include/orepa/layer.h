@@ -66,6 +66,8 @@ class Setup {
   // Whether anybody wants the gradient of input i, as far as is known before the passes are
   // planned.
   virtual bool input_gradient(int i) const = 0;
+  // Whether backward passes will be run. Independent of phase(): a TEST net may be differentiated.
+  virtual bool backward() const = 0;
   // Whether weights change before every forward pass, so that packed ones are not worth keeping.
   virtual bool weights_change_every_pass() const = 0;
   // For a source of samples: the batch size to use instead of the one in the prototxt; 0 if none.

@@ -24,16 +24,13 @@ namespace orepa {
 class Arena {
  public:
   explicit Arena(Device& device) : device_(device) {}
+  // Throws Error where the device has no room.
   void reserve(int64_t bytes);
   char* data() const { return static_cast<char*>(memory_.data()); }
-  int64_t bytes() const { return bytes_; }
-  Device& device() const { return device_; }
+  int64_t bytes() const { return memory_.bytes(); }
 
  private:
-  void allocate();
-  friend class Net;
   Device& device_;
-  int64_t bytes_ = 0;
   DeviceMemory memory_;
 };
 
@@ -105,8 +102,7 @@ class Net {
 
   int64_t arena_bytes() const;       // planned peak of activations, gradients and scratch
   int64_t persistent_bytes() const;  // packed weights and the like, outside the arena
-  int64_t measured_peak()
-      const;              // the highest arena address touched by a pass so far, from the bindings
+  const;                  // the highest arena address touched by a pass so far, from the bindings
   void profile(bool on);  // synchronises around every call and sums LayerReport::seconds
   std::vector<LayerReport> report() const;
 
