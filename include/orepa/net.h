@@ -102,8 +102,7 @@ class Net {
 
   int64_t arena_bytes() const;       // planned peak of activations, gradients and scratch
   int64_t persistent_bytes() const;  // packed weights and the like, outside the arena
-  const;                  // the highest arena address touched by a pass so far, from the bindings
-  void profile(bool on);  // synchronises around every call and sums LayerReport::seconds
+  void profile(bool on);             // synchronises around every call and sums LayerReport::seconds
   std::vector<LayerReport> report() const;
 
  private:

@@ -1,0 +1,17 @@
+// Fusion: neighbouring layers that one node computes in fewer passes over memory. In memory only,
+// never in files: parameters keep the names of their own layers.
+//
+//   BatchNorm + Scale + ReLU (each of the last two optional), Eltwise + ReLU,
+//   and where no backward pass follows, Convolution or ORepaConv + ReLU
+#pragma once
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace orepa {
+
+// Blobs in `keep` stay readable: what would make them disappear is not fused.
+void fuse(Graph& graph, bool backward, const std::vector<std::string>& keep);
+
+}  // namespace orepa

@@ -1,0 +1,124 @@
+#include "graph/graph.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace orepa {
+namespace {
+
+bool meets(const Options& rule, const NetState& state) {
+  const auto has_stage = [&](const std::string& stage) {
+    return std::find(state.stages.begin(), state.stages.end(), stage) != state.stages.end();
+  };
+  if (rule.has("phase") && (rule.choice("phase") == "TRAIN") != (state.phase == Phase::kTrain))
+    return false;
+  if (rule.has("min_level") && state.level < rule.integer("min_level")) return false;
+  if (rule.has("max_level") && state.level > rule.integer("max_level")) return false;
+  for (const std::string& stage : rule.strings("stage"))
+    if (!has_stage(stage)) return false;
+  for (const std::string& stage : rule.strings("not_stage"))
+    if (has_stage(stage)) return false;
+  return true;
+}
+
+class GraphBuilder {
+ public:
+  explicit GraphBuilder(std::vector<LayerSpec> layers) : layers_(std::move(layers)) {}
+
+  Graph build() {
+    std::set<std::string> names;
+    for (const LayerSpec& spec : layers_) {
+      require(names.insert(spec.name).second, spec.where("name"),
+              "another layer of this phase has the same name; give each its own, since weights are "
+              "found by it");
+      add(spec);
+    }
+    return std::move(graph_);
+  }
+
+ private:
+  void add(const LayerSpec& spec) {
+    const int node = static_cast<int>(graph_.nodes.size());
+    graph_.nodes.push_back({spec, {}, {}, {}});
+    const std::vector<std::string> bottoms = spec.options.strings("bottom");
+    for (const std::string& bottom : bottoms) {
+      const auto found = current_.find(bottom);
+      if (found == current_.end()) missing(spec, bottom);
+      graph_.nodes[node].inputs.push_back(found->second);
+      graph_.values[found->second].consumers.push_back(node);
+    }
+    std::set<std::string> own;
+    for (const std::string& top : spec.options.strings("top")) {
+      const bool in_place = std::find(bottoms.begin(), bottoms.end(), top) != bottoms.end();
+      require(own.insert(top).second && (in_place || !current_.contains(top)), spec.where("top"),
+              "top \"", top, "\" is made already, by layer \"",
+              current_.contains(top) ? producer(top) : spec.name,
+              "\"; only a layer that reads a blob may write it again");
+      const int value = static_cast<int>(graph_.values.size());
+      graph_.values.push_back({top, node, {}});
+      graph_.nodes[node].outputs.push_back(value);
+      current_[top] = value;
+    }
+  }
+
+  const std::string& producer(const std::string& blob) const {
+    return graph_.nodes[graph_.values[current_.at(blob)].producer].spec.name;
+  }
+
+  [[noreturn]] void missing(const LayerSpec& spec, const std::string& bottom) const {
+    std::vector<std::string> known;
+    for (const auto& [name, value] : current_) known.push_back(name);
+    const std::string nearest = nearest_name(bottom, known);
+    std::string remedy = nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
+    for (const LayerSpec& later : layers_)
+      for (const std::string& top : later.options.strings("top"))
+        if (top == bottom)
+          remedy = "; layer \"" + later.name + "\" makes it, but stands later in the file";
+    fail(spec.where("bottom"), "no earlier layer of this phase makes bottom \"", bottom, "\"",
+         remedy);
+  }
+
+  std::vector<LayerSpec> layers_;
+  Graph graph_;
+  std::map<std::string, int> current_;  // blob -> its newest value
+};
+
+}  // namespace
+
+int Graph::find(const std::string& blob) const {
+  for (int v = static_cast<int>(values.size()) - 1; v >= 0; --v)
+    if (values[v].name == blob) return v;
+  return -1;
+}
+
+std::vector<std::string> Graph::blobs() const {
+  std::vector<std::string> names;
+  for (const Value& value : values)
+    if (std::find(names.begin(), names.end(), value.name) == names.end())
+      names.push_back(value.name);
+  return names;
+}
+
+bool included(const LayerSpec& spec, const NetState& state) {
+  const std::vector<Options> include = spec.options.messages("include");
+  const std::vector<Options> exclude = spec.options.messages("exclude");
+  require(include.empty() || exclude.empty(), spec.where("exclude"),
+          "include and exclude rules cannot both be given");
+  const auto met = [&](const Options& rule) { return meets(rule, state); };
+  if (!include.empty()) return std::any_of(include.begin(), include.end(), met);
+  return std::none_of(exclude.begin(), exclude.end(), met);
+}
+
+Graph build_graph(const NetSpec& net, const NetState& state) {
+  std::vector<LayerSpec> layers;
+  for (const Options& options : net.layers()) {
+    LayerSpec spec{options.string("name"), options.string("type"), options};
+    if (included(spec, state)) layers.push_back(std::move(spec));
+  }
+  require(!layers.empty(), net.name(), ": no layer is left for phase ",
+          state.phase == Phase::kTrain ? "TRAIN" : "TEST");
+  return GraphBuilder(std::move(layers)).build();
+}
+
+}  // namespace orepa

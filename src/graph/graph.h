@@ -1,0 +1,47 @@
+// Graph: the layers of one phase in order, with blobs in single assignment: an in-place layer makes
+// a new value of the same name, so a value is written once, by one node.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "orepa/layer.h"
+#include "orepa/model_io.h"
+
+namespace orepa {
+
+struct Node {
+  LayerSpec spec;
+  std::vector<LayerSpec> absorbed;   // later layers that this node computes as well, in order
+  std::vector<int> inputs, outputs;  // indices into Graph::values
+};
+
+struct Value {
+  std::string name;            // of the blob
+  int producer = -1;           // node
+  std::vector<int> consumers;  // nodes, one entry a use
+};
+
+struct Graph {
+  std::vector<Node> nodes;  // producers before consumers
+  std::vector<Value> values;
+
+  // The last value of that name, which is what readers of the blob see; -1 if there is none.
+  int find(const std::string& blob) const;
+  std::vector<std::string> blobs() const;  // every name once, in order of first assignment
+};
+
+struct NetState {
+  Phase phase = Phase::kTest;
+  int level = 0;
+  std::vector<std::string> stages;
+};
+
+// Whether Caffe's include and exclude rules keep this layer in that state. Throws Error where both
+// are given.
+bool included(const LayerSpec& spec, const NetState& state);
+
+// Throws Error with file, line and column: a bottom that no earlier layer makes (with the nearest
+// name), a top that another layer makes already, two layers of one name.
+Graph build_graph(const NetSpec& net, const NetState& state);
+
+}  // namespace orepa

@@ -1,0 +1,26 @@
+// Memory plan: turns the lifetimes of buffers into offsets in one arena. A pure function.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+namespace orepa {
+
+struct MemoryRequest {
+  int64_t bytes = 0;
+  int first = 0, last = 0;  // the steps between which (both included) the buffer holds something
+  // Requests whose place this one may take over in its first step, if that is their last one.
+  std::vector<int> may_take_over;
+};
+
+struct MemoryPlan {
+  std::vector<int64_t> offsets;  // one a request, multiples of kAlignment
+  int64_t peak = 0;              // bytes of the arena
+
+  static constexpr int64_t kAlignment = 64;
+};
+
+// No two requests that live in a common step overlap, except where one took over the other's place.
+// Greedy: the largest first, each at the lowest offset that is free for its whole life.
+MemoryPlan plan_memory(const std::vector<MemoryRequest>& requests);
+
+}  // namespace orepa
