@@ -39,7 +39,7 @@ class Options {
 
   // Values of repeated fields.
   std::vector<int64_t> integers(const std::string& field) const;
-  std::vector<double> numbers(const std::string& field) const;
+  std::vector<double> numbers(const std::string& field) const;  // also of bools: 0 or 1
   std::vector<std::string> strings(const std::string& field) const;
   std::vector<Options> messages(const std::string& field) const;
 

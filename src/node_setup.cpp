@@ -1,0 +1,170 @@
+#include "node_setup.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace orepa {
+namespace {
+
+// Extents are positive and their product fits, so that later arithmetic on bytes cannot overflow.
+bool is_sound(const Shape& shape) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 64;
+  int64_t count = 1;
+  for (const int64_t extent : shape.extents()) {
+    if (extent <= 0 || extent > kMost / count) return false;
+    count *= extent;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<Parameter*> Declaration::parameters() const {
+  std::vector<Parameter*> all;
+  for (const Slot& slot : slots)
+    if (slot.parameter != nullptr) all.push_back(slot.parameter);
+  return all;
+}
+
+NodeSetup::NodeSetup(const Node& node, std::vector<Shape> inputs, std::vector<bool> input_gradients,
+                     const SetupContext& context)
+    : node_(node),
+      inputs_(std::move(inputs)),
+      input_gradients_(std::move(input_gradients)),
+      context_(context) {
+  NodeTraits& traits = declaration_.traits;
+  traits.differentiable.assign(inputs_.size(), true);
+  traits.reads_input.assign(inputs_.size(), false);
+  traits.gradient_may_overwrite.assign(inputs_.size(), false);
+  const int given = spec().options.size("propagate_down");
+  require(given == 0 || given == this->inputs(), "propagate_down is given ", given,
+          " times for a layer with ", this->inputs(), " bottoms; give one a bottom, or none");
+  for (int i = 0; i < given; ++i)
+    traits.differentiable[i] = spec().options.numbers("propagate_down")[i] != 0;
+}
+
+Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
+  const size_t made = outputs.size(), named = node_.outputs.size();
+  require(made == named, "makes ", made, made == 1 ? " top" : " tops", ", but ", named,
+          named == 1 ? " is named" : " are named");
+  NodeTraits& traits = declaration_.traits;
+  for (const Shape& shape : outputs) {
+    require(is_sound(shape), "an output would be ", shape.str(),
+            "; every extent must be positive and the whole must fit into memory");
+    traits.output_bytes.push_back(shape.bytes());
+  }
+  traits.reads_output = reads_output_;
+  traits.reads_output.resize(made, false);
+  traits.loss_weight = default_loss_weight_;
+  traits.loss_weight.resize(made, 0);
+  const std::vector<double> weights = spec().options.numbers("loss_weight");
+  require(weights.empty() || weights.size() == made, "loss_weight is given ", weights.size(),
+          " times for a layer with ", made, " tops; give one a top, or none");
+  for (size_t i = 0; i < weights.size(); ++i)
+    traits.loss_weight[i] = static_cast<float>(weights[i]);
+  for (const Parameter* parameter : declaration_.parameters())
+    traits.learns = traits.learns || (parameter->learns() && context_.parameters.training());
+  return std::move(declaration_);
+}
+
+const LayerSpec* NodeSetup::absorbed(const std::string& type) const {
+  for (const LayerSpec& spec : node_.absorbed)
+    if (spec.type == type) return &spec;
+  return nullptr;
+}
+
+const Shape& NodeSetup::input(int i) const {
+  require(i < inputs(), "has ", inputs(), inputs() == 1 ? " bottom" : " bottoms",
+          ", but needs at least ", i + 1);
+  return inputs_[i];
+}
+
+Handle NodeSetup::parameter(const std::string& name, const Shape& shape, const Filler& filler,
+                            const LayerSpec* owner) {
+  return declare(owner == nullptr ? spec() : *owner, name, shape, filler, Parameter::Kind::kLearned,
+                 false);
+}
+
+Handle NodeSetup::buffer(const std::string& name, const Shape& shape, const Filler& filler) {
+  return declare(spec(), name, shape, filler, Parameter::Kind::kBuffer, false);
+}
+
+Handle NodeSetup::factor(const std::string& name, const Shape& shape, const Filler& filler) {
+  return declare(spec(), name, shape, filler, Parameter::Kind::kLearned, true);
+}
+
+Handle NodeSetup::derived(const std::string& name, const Shape& shape) {
+  return declare(spec(), name, shape, Filler::constant(0), Parameter::Kind::kDerived, false);
+}
+
+Handle NodeSetup::declare(const LayerSpec& owner, const std::string& name, const Shape& shape,
+                          const Filler& filler, Parameter::Kind kind, bool factor) {
+  require(is_sound(shape), "parameter \"", name, "\" would be ", shape.str(),
+          "; every extent must be positive and the whole must fit into memory");
+  Parameter wanted;
+  wanted.layer = owner.name;
+  wanted.name = name;
+  wanted.kind = kind;
+  wanted.factor = factor;
+  wanted.filler = filler;
+  if (kind == Parameter::Kind::kDerived) {
+    // Its gradient is worth having where a factor made from it learns.
+    wanted.index = -1;
+    wanted.lr_mult = 0;
+    for (const Parameter* other : declaration_.parameters())
+      if (other->factor && other->learns()) wanted.lr_mult = 1;
+  } else {
+    auto count = std::find_if(blob_counts_.begin(), blob_counts_.end(),
+                              [&](const auto& entry) { return entry.first == owner.name; });
+    if (count == blob_counts_.end()) count = blob_counts_.insert(count, {owner.name, 0});
+    wanted.index = count->second++;
+    const std::vector<Options> specs = owner.options.messages("param");
+    if (kind == Parameter::Kind::kLearned && wanted.index < static_cast<int>(specs.size())) {
+      wanted.lr_mult = static_cast<float>(specs[wanted.index].number("lr_mult"));
+      wanted.decay_mult = static_cast<float>(specs[wanted.index].number("decay_mult"));
+    }
+  }
+  Slot slot;
+  slot.kind = Slot::Kind::kParameter;
+  slot.parameter = &context_.parameters.declare(std::move(wanted), shape);
+  declaration_.slots.push_back(slot);
+  return static_cast<Handle>(declaration_.slots.size()) - 1;
+}
+
+Handle NodeSetup::saved(int64_t bytes) {
+  return slot(Slot::Kind::kSaved, declaration_.traits.saved, bytes);
+}
+
+Handle NodeSetup::scratch(Stage stage, int64_t bytes) {
+  std::vector<int64_t>* sizes[] = {&declaration_.traits.forward_scratch,
+                                   &declaration_.traits.backward_scratch,
+                                   &declaration_.prepare_scratch, &declaration_.finish_scratch};
+  return slot(Slot::Kind::kScratch, *sizes[static_cast<int>(stage)], bytes, stage);
+}
+
+Handle NodeSetup::persistent(int64_t bytes) {
+  return slot(Slot::Kind::kPersistent, declaration_.persistent, bytes);
+}
+
+Handle NodeSetup::slot(Slot::Kind kind, std::vector<int64_t>& sizes, int64_t bytes, Stage stage) {
+  Slot slot;
+  slot.kind = kind;
+  slot.stage = stage;
+  slot.index = static_cast<int>(sizes.size());
+  sizes.push_back(bytes);
+  declaration_.slots.push_back(slot);
+  return static_cast<Handle>(declaration_.slots.size()) - 1;
+}
+
+void NodeSetup::backward_reads_output(int i) {
+  if (static_cast<int>(reads_output_.size()) <= i) reads_output_.resize(i + 1, false);
+  reads_output_[i] = true;
+}
+
+void NodeSetup::loss(int output, float default_weight) {
+  if (static_cast<int>(default_loss_weight_.size()) <= output)
+    default_loss_weight_.resize(output + 1, 0);
+  default_loss_weight_[output] = default_weight;
+}
+
+}  // namespace orepa
