@@ -10,6 +10,7 @@ namespace {
 struct Tenancy {
   int64_t bytes = 0;
   int first = 0, last = 0;
+  int tenant = 0;  // the latest request
   int64_t offset = 0;
 };
 
@@ -31,16 +32,18 @@ MemoryPlan plan_memory(const std::vector<MemoryRequest>& requests) {
     const MemoryRequest& request = requests[r];
     for (const int previous : request.may_take_over) {
       const int t = tenancy_of[previous];
-      if (t < 0 || tenancies[t].last != request.first || requests[previous].last != request.first ||
+      if (t < 0 || tenancies[t].tenant != previous ||
+          requests[previous].last != request.first || requests[previous].first == request.first ||
           tenancies[t].bytes < aligned(request.bytes))
         continue;
       tenancies[t].last = request.last;
+      tenancies[t].tenant = r;
       tenancy_of[r] = t;
       break;
     }
     if (tenancy_of[r] < 0) {
       tenancy_of[r] = static_cast<int>(tenancies.size());
-      tenancies.push_back({aligned(request.bytes), request.first, request.last, 0});
+      tenancies.push_back({aligned(request.bytes), request.first, request.last, r, 0});
     }
   }
 
