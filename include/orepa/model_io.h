@@ -1,0 +1,61 @@
+// NetSpec and SolverSpec: parsed prototxt files, with the source position of every field.
+//
+// Each owns its message and its positions; Options and LayerSpec made from it point into it and
+// must not outlive it. Movable, not copyable. Reading throws Error with file, line and column.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orepa/options.h"
+
+namespace orepa {
+
+class NetParameter;  // proto/orepa.proto; only src/io, src/graph and src/reparam look inside
+class SolverParameter;
+
+class NetSpec {
+ public:
+  static NetSpec read(const std::string& path);
+  // `name` stands in messages where a file's path would.
+  static NetSpec parse(const std::string& text, const std::string& name);
+  explicit NetSpec(const NetParameter& net, const std::string& name = "net");
+  NetSpec(NetSpec&&) noexcept;
+  NetSpec& operator=(NetSpec&&) noexcept;
+  ~NetSpec();
+
+  void write(const std::string& path) const;  // atomically
+  const std::string& name() const { return name_; }
+  // One Options a layer, in the order of the file; a net-level `input` is an Input layer in front.
+  std::vector<Options> layers() const;
+  const NetParameter& proto() const { return *net_; }
+
+ private:
+  NetSpec();
+  void upgrade_inputs();
+  std::string name_;
+  std::unique_ptr<NetParameter> net_;
+  std::unique_ptr<Positions> positions_;
+};
+
+class SolverSpec {
+ public:
+  static SolverSpec read(const std::string& path);
+  static SolverSpec parse(const std::string& text, const std::string& name);
+  SolverSpec(SolverSpec&&) noexcept;
+  ~SolverSpec();
+
+  const std::string& name() const { return name_; }
+  Options options() const;  // the whole SolverParameter
+  // The net of the field `net`, `train_net` or one of their _param forms. A path is looked for as
+  // it is given, then beside the solver's own file.
+  NetSpec net() const;
+
+ private:
+  SolverSpec();
+  std::string name_;
+  std::unique_ptr<SolverParameter> solver_;
+  std::unique_ptr<Positions> positions_;
+};
+
+}  // namespace orepa

@@ -1,0 +1,47 @@
+// Positions: where each field of a parsed message stood in its file.
+#pragma once
+#include <google/protobuf/message.h>
+#include <google/protobuf/text_format.h>
+
+#include <string>
+#include <unordered_map>
+
+namespace orepa {
+
+class Positions {
+ public:
+  explicit Positions(std::string file) : file_(std::move(file)) {}
+  Positions(const Positions&) = delete;
+  Positions& operator=(const Positions&) = delete;
+
+  google::protobuf::TextFormat::ParseInfoTree* tree() { return &tree_; }
+  // After parsing: notes the place of `root` and of every message in it.
+  void index(const google::protobuf::Message& root);
+
+  // "net.prototxt:39:5": of entry `index` of a field, or of the message where the field is empty or
+  // absent. Just the file where the message did not come from it.
+  std::string where(const google::protobuf::Message& message, const std::string& field,
+                    int index) const;
+
+ private:
+  using Tree = google::protobuf::TextFormat::ParseInfoTree;
+  using Location = google::protobuf::TextFormat::ParseLocation;
+  void index(const google::protobuf::Message& message, const Tree* tree);
+
+  struct Entry {
+    Location start;  // of the message
+    const Tree* tree = nullptr;
+  };
+  std::string file_;
+  Tree tree_;
+  std::unordered_map<const google::protobuf::Message*, Entry> entries_;
+};
+
+// Parses `text` into `message`. Throws Error that names file, line, column and, for an unknown
+// name, the nearest known one.
+void parse_text(const std::string& text, const std::string& file,
+                google::protobuf::Message& message, Positions& positions);
+// The content of a file; throws Error that says why it cannot be read.
+std::string read_file(const std::string& path);
+
+}  // namespace orepa

@@ -1,0 +1,155 @@
+#include "orepa/options.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include "io/positions.h"
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+namespace pb = google::protobuf;
+using Field = pb::FieldDescriptor;
+
+const Field& find(const pb::Message* message, const std::string& name, bool repeated) {
+  require(message != nullptr, "field \"", name, "\" of no message was asked for");
+  const Field* field = message->GetDescriptor()->FindFieldByName(name);
+  require(field != nullptr && field->is_repeated() == repeated,
+          message->GetDescriptor()->full_name(), " has no ", repeated ? "repeated" : "singular",
+          " field \"", name, "\"");
+  return *field;
+}
+
+[[noreturn]] void wrong_type(const Field& field, const char* wanted) {
+  fail("field ", field.full_name(), " is no ", wanted);
+}
+
+// A number of any kind, as a double: exact for everything but 64-bit integers above 2^53.
+double get_number(const pb::Message& message, const Field& field) {
+  const pb::Reflection& get = *message.GetReflection();
+  switch (field.cpp_type()) {
+    case Field::CPPTYPE_INT32:
+      return get.GetInt32(message, &field);
+    case Field::CPPTYPE_UINT32:
+      return get.GetUInt32(message, &field);
+    case Field::CPPTYPE_INT64:
+      return static_cast<double>(get.GetInt64(message, &field));
+    case Field::CPPTYPE_FLOAT:
+      return get.GetFloat(message, &field);
+    case Field::CPPTYPE_DOUBLE:
+      return get.GetDouble(message, &field);
+    default:
+      wrong_type(field, "number");
+  }
+}
+
+double get_number(const pb::Message& message, const Field& field, int i) {
+  const pb::Reflection& get = *message.GetReflection();
+  switch (field.cpp_type()) {
+    case Field::CPPTYPE_INT32:
+      return get.GetRepeatedInt32(message, &field, i);
+    case Field::CPPTYPE_UINT32:
+      return get.GetRepeatedUInt32(message, &field, i);
+    case Field::CPPTYPE_INT64:
+      return static_cast<double>(get.GetRepeatedInt64(message, &field, i));
+    case Field::CPPTYPE_FLOAT:
+      return get.GetRepeatedFloat(message, &field, i);
+    case Field::CPPTYPE_DOUBLE:
+      return get.GetRepeatedDouble(message, &field, i);
+    case Field::CPPTYPE_BOOL:
+      return get.GetRepeatedBool(message, &field, i);
+    default:
+      wrong_type(field, "number");
+  }
+}
+
+}  // namespace
+
+bool Options::has(const std::string& name) const { return size(name) > 0; }
+
+int Options::size(const std::string& name) const {
+  if (message_ == nullptr) return 0;
+  const Field* field = message_->GetDescriptor()->FindFieldByName(name);
+  require(field != nullptr, message_->GetDescriptor()->full_name(), " has no field \"", name, "\"");
+  const pb::Reflection& get = *message_->GetReflection();
+  return field->is_repeated() ? get.FieldSize(*message_, field) : get.HasField(*message_, field);
+}
+
+bool Options::flag(const std::string& name) const {
+  const Field& field = find(message_, name, false);
+  if (field.cpp_type() != Field::CPPTYPE_BOOL) wrong_type(field, "bool");
+  return message_->GetReflection()->GetBool(*message_, &field);
+}
+
+int64_t Options::integer(const std::string& name) const {
+  const Field& field = find(message_, name, false);
+  if (field.cpp_type() == Field::CPPTYPE_INT64)
+    return message_->GetReflection()->GetInt64(*message_, &field);
+  return static_cast<int64_t>(get_number(*message_, field));
+}
+
+double Options::number(const std::string& name) const {
+  return get_number(*message_, find(message_, name, false));
+}
+
+std::string Options::string(const std::string& name) const {
+  const Field& field = find(message_, name, false);
+  if (field.cpp_type() != Field::CPPTYPE_STRING) wrong_type(field, "string");
+  return message_->GetReflection()->GetString(*message_, &field);
+}
+
+std::string Options::choice(const std::string& name) const {
+  const Field& field = find(message_, name, false);
+  if (field.cpp_type() != Field::CPPTYPE_ENUM) wrong_type(field, "enum");
+  return message_->GetReflection()->GetEnum(*message_, &field)->name();
+}
+
+Options Options::message(const std::string& name) const {
+  const Field& field = find(message_, name, false);
+  if (field.cpp_type() != Field::CPPTYPE_MESSAGE) wrong_type(field, "message");
+  return Options(&message_->GetReflection()->GetMessage(*message_, &field), positions_);
+}
+
+std::vector<int64_t> Options::integers(const std::string& name) const {
+  std::vector<int64_t> values;
+  const Field& field = find(message_, name, true);
+  for (int i = 0; i < size(name); ++i)
+    values.push_back(field.cpp_type() == Field::CPPTYPE_INT64
+                         ? message_->GetReflection()->GetRepeatedInt64(*message_, &field, i)
+                         : static_cast<int64_t>(get_number(*message_, field, i)));
+  return values;
+}
+
+std::vector<double> Options::numbers(const std::string& name) const {
+  std::vector<double> values;
+  const Field& field = find(message_, name, true);
+  for (int i = 0; i < size(name); ++i) values.push_back(get_number(*message_, field, i));
+  return values;
+}
+
+std::vector<std::string> Options::strings(const std::string& name) const {
+  std::vector<std::string> values;
+  const Field& field = find(message_, name, true);
+  if (field.cpp_type() != Field::CPPTYPE_STRING) wrong_type(field, "string");
+  for (int i = 0; i < size(name); ++i)
+    values.push_back(message_->GetReflection()->GetRepeatedString(*message_, &field, i));
+  return values;
+}
+
+std::vector<Options> Options::messages(const std::string& name) const {
+  std::vector<Options> values;
+  const Field& field = find(message_, name, true);
+  if (field.cpp_type() != Field::CPPTYPE_MESSAGE) wrong_type(field, "message");
+  for (int i = 0; i < size(name); ++i)
+    values.emplace_back(&message_->GetReflection()->GetRepeatedMessage(*message_, &field, i),
+                        positions_);
+  return values;
+}
+
+std::string Options::where(const std::string& field, int index) const {
+  if (message_ == nullptr || positions_ == nullptr) return "";
+  return positions_->where(*message_, field, index);
+}
+
+}  // namespace orepa
