@@ -1,0 +1,113 @@
+#include <vector>
+
+#include "backend/cpu/onednn.h"
+
+namespace orepa::cpu {
+namespace {
+
+using dnnl::memory;
+using Flags = dnnl::normalization_flags;
+
+// oneDNN sees (N, C, H, W) or (N, C); any other rank is row-major, (N, C, rest).
+memory::desc layout(const Shape& shape) {
+  if (shape.rank() == 4 || shape.rank() == 2) return stored(shape);
+  return stored(Shape{shape[0], shape[1], shape.count(2, shape.rank())});
+}
+
+class BatchNorm : public BatchNormPlan {
+ public:
+  BatchNorm(OneDnn& onednn, const BatchNormGeometry& g)
+      : onednn_(onednn),
+        data_(layout(g.shape)),
+        channels_(stored(Shape{g.shape[1]})),
+        ones_(static_cast<size_t>(g.shape[1]), 1.0f),
+        zeros_(static_cast<size_t>(g.shape[1]), 0.0f) {
+    // Scale and shift are always passed: 1 and 0 where the caller has none.
+    Flags flags = Flags::use_scale | Flags::use_shift;
+    if (g.relu) flags = flags | Flags::fuse_norm_relu;
+    inference_pd_ = {{dnnl::prop_kind::forward_inference, data_, g.eps,
+                      flags | Flags::use_global_stats},
+                     onednn_.engine};
+    inference_ = dnnl::batch_normalization_forward(inference_pd_);
+    if (!g.training) return;
+    forward_pd_ = {{dnnl::prop_kind::forward_training, data_, g.eps, flags}, onednn_.engine};
+    forward_ = dnnl::batch_normalization_forward(forward_pd_);
+    backward_pd_ = {{dnnl::prop_kind::backward, data_, data_, g.eps, flags},
+                    user_scratchpad(),
+                    onednn_.engine,
+                    forward_pd_};
+    backward_ = dnnl::batch_normalization_backward(backward_pd_);
+    saved_bytes_ = g.relu ? bytes(forward_pd_.workspace_desc()) : 0;
+    Pieces pieces(nullptr);
+    pieces.take(bytes(backward_pd_.scratchpad_desc()));
+    pieces.take(bytes(channels_));
+    pieces.take(bytes(channels_));
+    workspace_bytes_ = pieces.used();
+  }
+
+  int64_t saved_bytes() const override { return saved_bytes_; }
+  int64_t backward_workspace() const override { return workspace_bytes_; }
+
+  void forward(const float* x, const float* scale, const float* shift, float* y, float* mean,
+               float* variance, void* saved) override {
+    std::unordered_map<int, memory> arguments = statistics(x, scale, shift, mean, variance);
+    arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
+    if (saved_bytes_ > 0)
+      arguments[DNNL_ARG_WORKSPACE] = view(onednn_, forward_pd_.workspace_desc(), saved);
+    forward_.execute(onednn_.stream, arguments);
+  }
+
+  void normalize(const float* x, const float* scale, const float* shift, const float* mean,
+                 const float* variance, float* y) override {
+    std::unordered_map<int, memory> arguments = statistics(x, scale, shift, mean, variance);
+    arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
+    inference_.execute(onednn_.stream, arguments);
+  }
+
+  void backward(const float* x, const float* dy, const float* scale, const float* mean,
+                const float* variance, const void* saved, float* dx, float* dscale, float* dshift,
+                void* workspace) override {
+    Pieces pieces(workspace);
+    void* scratchpad = pieces.take(bytes(backward_pd_.scratchpad_desc()));
+    void* unwanted_scale = pieces.take(bytes(channels_));
+    void* unwanted_shift = pieces.take(bytes(channels_));
+    std::unordered_map<int, memory> arguments = statistics(x, scale, nullptr, mean, variance);
+    arguments[DNNL_ARG_DIFF_DST] = view(onednn_, data_, dy);
+    arguments[DNNL_ARG_DIFF_SRC] = view(onednn_, data_, dx);
+    arguments[DNNL_ARG_DIFF_SCALE] = view(onednn_, channels_, dscale ? dscale : unwanted_scale);
+    arguments[DNNL_ARG_DIFF_SHIFT] = view(onednn_, channels_, dshift ? dshift : unwanted_shift);
+    arguments[DNNL_ARG_SCRATCHPAD] = view(onednn_, backward_pd_.scratchpad_desc(), scratchpad);
+    if (saved_bytes_ > 0)
+      arguments[DNNL_ARG_WORKSPACE] = view(onednn_, forward_pd_.workspace_desc(), saved);
+    backward_.execute(onednn_.stream, arguments);
+  }
+
+ private:
+  std::unordered_map<int, memory> statistics(const float* x, const float* scale,
+                                             const float* shift, const float* mean,
+                                             const float* variance) {
+    return {{DNNL_ARG_SRC, view(onednn_, data_, x)},
+            {DNNL_ARG_SCALE, view(onednn_, channels_, scale ? scale : ones_.data())},
+            {DNNL_ARG_SHIFT, view(onednn_, channels_, shift ? shift : zeros_.data())},
+            {DNNL_ARG_MEAN, view(onednn_, channels_, mean)},
+            {DNNL_ARG_VARIANCE, view(onednn_, channels_, variance)}};
+  }
+
+  OneDnn& onednn_;
+  memory::desc data_, channels_;
+  std::vector<float> ones_, zeros_;
+  dnnl::batch_normalization_forward::primitive_desc inference_pd_, forward_pd_;
+  dnnl::batch_normalization_backward::primitive_desc backward_pd_;
+  dnnl::batch_normalization_forward inference_, forward_;
+  dnnl::batch_normalization_backward backward_;
+  int64_t saved_bytes_ = 0, workspace_bytes_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<BatchNormPlan> make_batch_norm(OneDnn& onednn, const BatchNormGeometry& geometry) {
+  return checked(text("batch normalisation of ", geometry.shape.str()),
+                 [&] { return std::make_unique<BatchNorm>(onednn, geometry); });
+}
+
+}  // namespace orepa::cpu

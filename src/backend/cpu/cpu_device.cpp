@@ -1,0 +1,119 @@
+#include <omp.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "backend/cpu/onednn.h"
+
+namespace orepa {
+namespace {
+
+constexpr int64_t kHugePage = int64_t{2} << 20;
+constexpr int64_t kPiece = int64_t{1} << 18;  // bytes that one thread copies at a time
+
+// What the system could still give, in bytes; the largest number where it does not say.
+int64_t available_memory() {
+  std::ifstream info("/proc/meminfo");
+  std::string key, unit;
+  int64_t kibibytes = 0;
+  while (info >> key >> kibibytes && std::getline(info, unit))
+    if (key == "MemAvailable:") return kibibytes * 1024;
+  return INT64_MAX;
+}
+
+const char* isa_name() {
+  using dnnl::cpu_isa;
+  switch (dnnl::get_effective_cpu_isa()) {
+    case cpu_isa::sse41: return "sse4.1";
+    case cpu_isa::avx: return "avx";
+    case cpu_isa::avx2: return "avx2";
+    case cpu_isa::avx2_vnni: return "avx2_vnni";
+    case cpu_isa::avx512_core: return "avx512_core";
+    case cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
+    case cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
+    case cpu_isa::avx512_core_amx: return "avx512_core_amx";
+    default: return "generic";
+  }
+}
+
+class CpuDevice : public Device {
+ public:
+  bool is_cuda() const override { return false; }
+  std::string description() const override {
+    const int threads = omp_get_max_threads();
+    return text("cpu ", isa_name(), ", ", threads, threads == 1 ? " thread" : " threads");
+  }
+
+  void* allocate(int64_t bytes) override {
+    // Linux promises memory that it does not have and kills later; asked before, it tells the truth.
+    const int64_t available = available_memory();
+    require(bytes <= available, "out of memory: ", bytes >> 20, " MiB are needed, ",
+            available >> 20, " MiB are available; use a smaller batch");
+    const bool large = bytes >= kHugePage;
+    const int64_t alignment = large ? kHugePage : 64;
+    const int64_t rounded = (std::max<int64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+    void* memory =
+        std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(rounded));
+    require(memory != nullptr, "out of memory: ", bytes >> 20, " MiB cannot be allocated");
+    if (large) ::madvise(memory, static_cast<size_t>(rounded), MADV_HUGEPAGE);
+    return memory;
+  }
+  void release(void* memory) noexcept override { std::free(memory); }
+
+  void zero(void* memory, int64_t bytes) override {
+    in_pieces(bytes, [=](int64_t begin, size_t size) {
+      std::memset(static_cast<char*>(memory) + begin, 0, size);
+    });
+  }
+  void copy(void* to, const void* from, int64_t bytes) override {
+    in_pieces(bytes, [=](int64_t begin, size_t size) {
+      std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin, size);
+    });
+  }
+  void copy_to_device(void* device, const void* host, int64_t bytes) override {
+    copy(device, host, bytes);
+  }
+  void copy_to_host(void* host, const void* device, int64_t bytes) override {
+    copy(host, device, bytes);
+  }
+  void synchronize() override {}
+
+  void gemm(const Gemm& g) override {
+    const dnnl_status_t status =
+        dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k, g.alpha,
+                   g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
+    require(status == dnnl_success, "gemm of ", g.m, " x ", g.n, " x ", g.k,
+            " was refused by oneDNN, status ", static_cast<int>(status));
+  }
+
+  std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
+    return cpu::make_convolution(onednn_, geometry);
+  }
+  std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
+    return cpu::make_batch_norm(onednn_, geometry);
+  }
+  std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
+    return cpu::make_pooling(onednn_, geometry);
+  }
+
+ private:
+  // Threads share the memory traffic of a large copy.
+  template <class Work>
+  static void in_pieces(int64_t bytes, Work work) {
+    const int64_t pieces = (bytes + kPiece - 1) / kPiece;
+#pragma omp parallel for schedule(static) if (pieces > 4)
+    for (int64_t i = 0; i < pieces; ++i)
+      work(i * kPiece, static_cast<size_t>(std::min(kPiece, bytes - i * kPiece)));
+  }
+
+  cpu::OneDnn onednn_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_cpu_device() { return std::make_unique<CpuDevice>(); }
+
+}  // namespace orepa

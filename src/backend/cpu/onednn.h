@@ -1,0 +1,72 @@
+// What the CPU's plans share around oneDNN. Only src/backend/cpu includes this.
+#pragma once
+#include <dnnl.hpp>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "orepa/device.h"
+#include "orepa/error.h"
+
+namespace orepa::cpu {
+
+// One engine and one in-order stream; every call has finished when it returns.
+struct OneDnn {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+};
+
+std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn, const ConvolutionGeometry& geometry);
+std::unique_ptr<BatchNormPlan> make_batch_norm(OneDnn& onednn, const BatchNormGeometry& geometry);
+std::unique_ptr<PoolingPlan> make_pooling(OneDnn& onednn, const PoolingGeometry& geometry);
+
+// Scratch comes from the caller, so that the memory plan knows it.
+inline dnnl::primitive_attr user_scratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+// How a tensor of ours lies in memory: rank 4 with axis 1 innermost, other ranks row-major.
+inline dnnl::memory::desc stored(const Shape& shape) {
+  using tag = dnnl::memory::format_tag;
+  static constexpr tag kTags[] = {tag::a, tag::a, tag::ab, tag::abc, tag::acdb, tag::abcde};
+  require(shape.rank() >= 1 && shape.rank() <= 5, "a tensor of rank ", shape.rank(),
+          " has no layout on this device");
+  return {shape.extents(), dnnl::memory::data_type::f32, kTags[shape.rank()]};
+}
+
+// Hands out pieces of a workspace one after another; only counts where the workspace is null.
+class Pieces {
+ public:
+  explicit Pieces(void* workspace) : base_(static_cast<char*>(workspace)) {}
+  void* take(int64_t bytes) {
+    void* piece = base_ == nullptr ? nullptr : base_ + used_;
+    used_ += (bytes + 63) / 64 * 64;
+    return piece;
+  }
+  int64_t used() const { return used_; }
+
+ private:
+  char* base_;
+  int64_t used_ = 0;
+};
+
+inline int64_t bytes(const dnnl::memory::desc& desc) { return static_cast<int64_t>(desc.get_size()); }
+
+inline dnnl::memory view(OneDnn& onednn, const dnnl::memory::desc& desc, const void* data) {
+  return {desc, onednn.engine, const_cast<void*>(data)};
+}
+
+// Calls make() and says what was asked for where oneDNN refuses.
+template <class Make>
+auto checked(const std::string& what, Make make) {
+  try {
+    return make();
+  } catch (const dnnl::error& error) {
+    fail("oneDNN offers no ", what, " on this processor: ", error.what());
+  }
+}
+
+}  // namespace orepa::cpu
