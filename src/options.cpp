@@ -12,13 +12,18 @@ namespace {
 namespace pb = google::protobuf;
 using Field = pb::FieldDescriptor;
 
-const Field& find(const pb::Message* message, const std::string& name, bool repeated) {
+const Field& find(const pb::Message* message, const std::string& name) {
   require(message != nullptr, "field \"", name, "\" of no message was asked for");
   const Field* field = message->GetDescriptor()->FindFieldByName(name);
-  require(field != nullptr && field->is_repeated() == repeated,
-          message->GetDescriptor()->full_name(), " has no ", repeated ? "repeated" : "singular",
-          " field \"", name, "\"");
+  require(field != nullptr, message->GetDescriptor()->full_name(), " has no field \"", name, "\"");
   return *field;
+}
+
+const Field& find(const pb::Message* message, const std::string& name, bool repeated) {
+  const Field& field = find(message, name);
+  require(field.is_repeated() == repeated, field.full_name(), " is ", repeated ? "not " : "",
+          "repeated");
+  return field;
 }
 
 [[noreturn]] void wrong_type(const Field& field, const char* wanted) {
@@ -68,10 +73,11 @@ double get_number(const pb::Message& message, const Field& field, int i) {
 
 bool Options::has(const std::string& name) const { return size(name) > 0; }
 
+bool Options::repeated(const std::string& name) const { return find(message_, name).is_repeated(); }
+
 int Options::size(const std::string& name) const {
   if (message_ == nullptr) return 0;
-  const Field* field = message_->GetDescriptor()->FindFieldByName(name);
-  require(field != nullptr, message_->GetDescriptor()->full_name(), " has no field \"", name, "\"");
+  const Field* field = &find(message_, name);
   const pb::Reflection& get = *message_->GetReflection();
   return field->is_repeated() ? get.FieldSize(*message_, field) : get.HasField(*message_, field);
 }

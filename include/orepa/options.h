@@ -28,6 +28,8 @@ class Options {
   int size(
       const std::string& field) const;  // entries of a repeated field; 0 or 1 for a singular one
 
+  bool repeated(const std::string& field) const;
+
   // Values of singular fields; the proto's default where absent. An unknown field name, or one of
   // another type, is a bug in the caller and throws Error.
   bool flag(const std::string& field) const;

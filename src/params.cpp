@@ -1,0 +1,116 @@
+#include "orepa/params.h"
+
+#include <regex>
+
+#include "graph/memory_plan.h"
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+std::regex compiled(const std::string& pattern) {
+  try {
+    return std::regex(pattern);
+  } catch (const std::regex_error& error) {
+    fail("param_rule \"", pattern, "\" is no regular expression: ", error.what());
+  }
+}
+
+int64_t aligned(int64_t bytes) {
+  return (bytes + MemoryPlan::kAlignment - 1) / MemoryPlan::kAlignment * MemoryPlan::kAlignment;
+}
+
+}  // namespace
+
+Parameters::Parameters(Device& device, uint64_t seed, bool training,
+                       std::vector<ParameterRule> rules)
+    : device_(device), seed_(seed), training_(training), rules_(std::move(rules)) {
+  for (const ParameterRule& rule : rules_) compiled(rule.pattern);
+}
+
+Parameter& Parameters::declare(Parameter wanted, const Shape& shape) {
+  if (Parameter* known = find(wanted.layer, wanted.name)) {
+    require(known->value.shape == shape, "layer \"", wanted.layer, "\": parameter \"", wanted.name,
+            "\" is ", known->value.shape.str(), " in another net of this run, but ", shape.str(),
+            " here");
+    return *known;
+  }
+  if (wanted.kind == Parameter::Kind::kLearned)
+    for (const ParameterRule& rule : rules_) {
+      if (!std::regex_match(wanted.path(), compiled(rule.pattern))) continue;
+      if (rule.sets_lr_mult) wanted.lr_mult = rule.lr_mult;
+      if (rule.sets_decay_mult) wanted.decay_mult = rule.decay_mult;
+    }
+  wanted.value = {nullptr, shape};
+  parameters_.push_back(std::make_unique<Parameter>(std::move(wanted)));
+  return *parameters_.back();
+}
+
+void Parameters::allocate() {
+  const auto has_gradient = [&](const Parameter& parameter) {
+    return training_ && !parameter.factor && parameter.kind != Parameter::Kind::kBuffer &&
+           parameter.lr_mult != 0;
+  };
+  int64_t values = 0, gradients = 0;
+  for (size_t i = allocated_; i < parameters_.size(); ++i) {
+    const int64_t bytes = aligned(parameters_[i]->value.bytes());
+    values += bytes;
+    if (has_gradient(*parameters_[i])) gradients += bytes;
+  }
+  blocks_.emplace_back(device_, values);
+  char* value = static_cast<char*>(blocks_.back().data());
+  blocks_.emplace_back(device_, gradients);
+  char* gradient = static_cast<char*>(blocks_.back().data());
+  device_.zero(gradient, gradients);
+
+  std::vector<float> host;
+  for (; allocated_ < parameters_.size(); ++allocated_) {
+    Parameter& parameter = *parameters_[allocated_];
+    const Shape& shape = parameter.value.shape;
+    parameter.value.data = reinterpret_cast<float*>(value);
+    value += aligned(shape.bytes());
+    if (has_gradient(parameter)) {
+      parameter.gradient = {reinterpret_cast<float*>(gradient), shape};
+      gradient += aligned(shape.bytes());
+    }
+    host.resize(static_cast<size_t>(shape.count()));
+    parameter.filler.fill(shape, seed_, parameter.path(), host.data());
+    write(parameter, host);
+  }
+}
+
+Parameter* Parameters::find(const std::string& layer, const std::string& name) const {
+  for (const auto& parameter : parameters_)
+    if (parameter->layer == layer && parameter->name == name) return parameter.get();
+  return nullptr;
+}
+
+void Parameters::begin_step() {
+  for (const auto& parameter : parameters_) parameter->gradient_written = false;
+}
+
+std::vector<float> Parameters::read(const Parameter& parameter) const {
+  const Shape& shape = parameter.value.shape;
+  std::vector<float> stored(static_cast<size_t>(shape.count())), ordered(stored.size());
+  device_.copy_to_host(stored.data(), parameter.value.data, shape.bytes());
+  to_caffe_order(shape, stored.data(), ordered.data());
+  return ordered;
+}
+
+void Parameters::write(Parameter& parameter, const std::vector<float>& values) {
+  const Shape& shape = parameter.value.shape;
+  require(static_cast<int64_t>(values.size()) == shape.count(), parameter.path(), " is ",
+          shape.str(), ", but ", values.size(), " numbers were given");
+  std::vector<float> stored(values.size());
+  from_caffe_order(shape, values.data(), stored.data());
+  device_.copy_to_device(parameter.value.data, stored.data(), shape.bytes());
+  device_.synchronize();
+}
+
+int64_t Parameters::bytes() const {
+  int64_t total = 0;
+  for (const DeviceMemory& block : blocks_) total += block.bytes();
+  return total;
+}
+
+}  // namespace orepa

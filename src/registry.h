@@ -1,0 +1,45 @@
+// Registry: the named kinds of one family (layers, branches, solvers), which register themselves
+// before main().
+#pragma once
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "orepa/error.h"
+
+namespace orepa {
+
+// Entry has a member `name`. Function-local storage, so that the order of static constructors does
+// not matter.
+template <class Entry>
+std::vector<Entry>& registry() {
+  static std::vector<Entry> entries;
+  return entries;
+}
+
+// Keeps the entries in alphabetical order.
+template <class Entry>
+void add_to_registry(Entry entry) {
+  std::vector<Entry>& entries = registry<Entry>();
+  const auto place =
+      std::lower_bound(entries.begin(), entries.end(), entry,
+                       [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  entries.insert(place, std::move(entry));
+}
+
+// Throws Error that starts with `where` and names the nearest known entry.
+template <class Entry>
+const Entry& find_in_registry(const std::string& name, const std::string& where,
+                              const std::string& kind) {
+  std::vector<std::string> known;
+  for (const Entry& entry : registry<Entry>()) {
+    if (entry.name == name) return entry;
+    known.push_back(entry.name);
+  }
+  const std::string nearest = nearest_name(name, known);
+  fail(where, "unknown ", kind, " \"", name, "\"",
+       nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?",
+       " `orepa_tool layers` lists all that there are.");
+}
+
+}  // namespace orepa
