@@ -113,8 +113,10 @@ Filler Filler::kaiming_uniform(double slope) {
 }
 
 Filler Filler::from(const Options& options, const std::string& field, const Filler& fallback) {
-  if (!options.has(field)) return fallback;
-  const Options given = options.message(field);
+  return options.has(field) ? from_message(options.message(field)) : fallback;
+}
+
+Filler Filler::from_message(const Options& given) {
   Filler filler;
   filler.type = given.string("type");
   filler.value = given.number("value");

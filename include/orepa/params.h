@@ -27,6 +27,7 @@ struct Filler {
   static Filler constant(double value);
   static Filler kaiming_uniform(double slope);
   // A FillerParameter; `fallback` where it is absent.
+  static Filler from_message(const Options& filler_parameter);
   static Filler from(const Options& options, const std::string& field, const Filler& fallback);
 
   // Writes shape.count() host values in Caffe's order: a function of (seed, purpose) and the shape.

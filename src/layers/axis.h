@@ -1,0 +1,72 @@
+// How an axis of a tensor lies in memory, for layers that work along one: element (outer, k, inner) of axis
+// `axis` stands at (outer * extent + k) * inner_count + inner.
+#pragma once
+#include "orepa/layer.h"
+#include "orepa/parallel.h"
+
+namespace orepa {
+
+struct AxisView {
+  int64_t outer = 1, extent = 1, inner = 1;
+
+  OREPA_HD int64_t position(int64_t i, int64_t k) const {
+    return (i / inner * extent + k) * inner + i % inner;
+  }
+  int64_t positions() const { return outer * inner; }
+
+  // A tensor of rank 4 is stored N, H, W, C; any other row-major.
+  static AxisView of(const Shape& shape, int axis) {
+    if (shape.rank() != 4)
+      return {shape.count(0, axis), shape[axis], shape.count(axis + 1, shape.rank())};
+    const int64_t n = shape[0], c = shape[1], h = shape[2], w = shape[3];
+    switch (axis) {
+      case 0: return {1, n, h * w * c};
+      case 1: return {n * h * w, c, 1};
+      case 2: return {n, h, w * c};
+      default: return {n * h, w, c};
+    }
+  }
+};
+
+// `axis` as a prototxt gives it, negative ones counted from the end.
+inline int canonical_axis(const Setup& setup, int64_t axis, const Shape& shape) {
+  setup.require(axis >= -shape.rank() && axis < shape.rank(), "axis ", axis,
+                " does not exist in a bottom of ", shape.str());
+  return static_cast<int>(axis < 0 ? axis + shape.rank() : axis);
+}
+
+// Where a number stands in memory, by its place in the logical, row-major order.
+struct LogicalOrder {
+  int64_t channels = 1, plane = 1;  // of rank 4; 1 where memory is row-major anyway
+
+  explicit LogicalOrder(const Shape& shape) {
+    if (shape.rank() == 4 && shape[1] > 1 && shape[2] * shape[3] > 1) {
+      channels = shape[1];
+      plane = shape[2] * shape[3];
+    }
+  }
+  bool is_row_major() const { return channels == 1; }
+  OREPA_HD int64_t stored(int64_t i) const {
+    const int64_t p = i % plane, c = i / plane % channels;
+    return (i / (plane * channels) * plane + p) * channels + c;
+  }
+};
+
+// Copies numbers from one tensor to another of the same logical order.
+struct CopyInOrder {
+  LogicalOrder from_order, to_order;
+  const float* from;
+  float* to;
+  OREPA_HD void operator()(int64_t i) const { to[to_order.stored(i)] = from[from_order.stored(i)]; }
+};
+
+inline void copy_in_order(Device& device, const Tensor& from, const Tensor& to) {
+  if (from.data == to.data) return;
+  const LogicalOrder from_order(from.shape), to_order(to.shape);
+  if (from_order.is_row_major() && to_order.is_row_major())
+    device.copy(to.data, from.data, from.bytes());
+  else
+    parallel_for(device, from.count(), CopyInOrder{from_order, to_order, from.data, to.data});
+}
+
+}  // namespace orepa

@@ -1,0 +1,72 @@
+#include "layers/axis.h"
+
+namespace orepa {
+namespace {
+
+// Moves one bottom's part of every row between the bottom (rows of `size`) and the top (rows of `total`).
+struct MovePart {
+  const float* from;
+  float* to;
+  int64_t size, total, offset;
+  bool into_top;
+  OREPA_HD void operator()(int64_t i) const {
+    const int64_t at = i / size * total + offset + i % size;
+    if (into_top)
+      to[at] = from[i];
+    else
+      to[i] = from[at];
+  }
+};
+
+class Concat : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Options options = setup.options().message("concat_param");
+    const Shape& first = setup.input(0);
+    axis_ = canonical_axis(
+        setup, options.has("concat_dim") ? options.integer("concat_dim") : options.integer("axis"),
+        first);
+    std::vector<int64_t> extents = first.extents();
+    extents[axis_] = 0;
+    for (int i = 0; i < setup.inputs(); ++i) {
+      std::vector<int64_t> other = setup.input(i).extents();
+      setup.require(other.size() == extents.size(), "bottom ", i, " is ", setup.input(i).str(),
+                    ", but bottom 0 is ", first.str());
+      extents[axis_] += other[axis_];
+      other[axis_] = first[axis_];
+      setup.require(Shape(other) == first, "bottom ", i, " is ", setup.input(i).str(),
+                    ", but bottom 0 is ", first.str(), "; they may differ along axis ", axis_,
+                    " only");
+    }
+    inputs_ = setup.inputs();
+    return {Shape(std::move(extents))};
+  }
+  void forward(Pass& pass) override {
+    int64_t offset = 0;
+    for (int i = 0; i < inputs_; ++i)
+      offset += move(pass, pass.input(i), pass.output(0), offset, true);
+  }
+  void backward(Pass& pass) override {
+    int64_t offset = 0;
+    for (int i = 0; i < inputs_; ++i)
+      offset += move(pass, pass.input_gradient(i), pass.output_gradient(0), offset, false);
+  }
+
+ private:
+  // Returns the size of the part's rows.
+  int64_t move(Pass& pass, const Tensor& part, const Tensor& whole, int64_t offset, bool into_top) {
+    const AxisView view = AxisView::of(part.shape, axis_), all = AxisView::of(whole.shape, axis_);
+    const int64_t size = view.extent * view.inner;
+    if (part)
+      parallel_for(pass.device(), part.count(),
+                   MovePart{into_top ? part.data : whole.data, into_top ? whole.data : part.data,
+                            size, all.extent * all.inner, offset, into_top});
+    return size;
+  }
+  int axis_ = 1, inputs_ = 0;
+};
+
+OREPA_LAYER(Concat, "puts the bottoms one behind the other along an axis");
+
+}  // namespace
+}  // namespace orepa

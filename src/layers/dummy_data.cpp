@@ -1,0 +1,66 @@
+#include "orepa/layer.h"
+
+namespace orepa {
+namespace {
+
+class DummyData : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Options options = setup.options().message("dummy_data_param");
+    const std::vector<Options> shapes = options.messages("shape");
+    const std::vector<Options> fillers = options.messages("data_filler");
+    const int tops = setup.outputs();
+    setup.require(tops > 0, "names no top");
+    std::vector<Shape> made;
+    for (int o = 0; o < tops; ++o) {
+      std::vector<int64_t> extents;
+      if (!shapes.empty()) {
+        setup.require(shapes.size() == 1 || static_cast<int>(shapes.size()) == tops,
+                      "needs one shape for all tops, or one each; got ", shapes.size());
+        extents = shapes[shapes.size() == 1 ? 0 : o].integers("dim");
+      } else {
+        for (const char* field : {"num", "channels", "height", "width"}) {
+          const std::vector<int64_t> values = options.integers(field);
+          setup.require(values.size() == 1 || static_cast<int>(values.size()) == tops,
+                        "needs dummy_data_param.shape, or one ", field, " for all tops or one each");
+          extents.push_back(values[values.size() == 1 ? 0 : o]);
+        }
+      }
+      if (setup.batch_size_override() > 0 && !extents.empty())
+        extents[0] = setup.batch_size_override();
+      made.emplace_back(std::move(extents));
+      setup.require(fillers.size() <= 1 || static_cast<int>(fillers.size()) == tops,
+                    "needs one data_filler for all tops, or one each; got ", fillers.size());
+      Filler filler = Filler::constant(0);
+      if (!fillers.empty()) filler = Filler::from_message(fillers[fillers.size() == 1 ? 0 : o]);
+      std::vector<float> ordered(static_cast<size_t>(made.back().count())), stored(ordered.size());
+      filler.fill(made.back(), setup.seed(), text(setup.spec().name, " top ", o), ordered.data());
+      from_caffe_order(made.back(), ordered.data(), stored.data());
+      values_.push_back(std::move(stored));
+      kept_.push_back(setup.persistent(made.back().bytes()));
+    }
+    setup.forward_only();
+    return made;
+  }
+
+  // The same numbers in every pass: drawn and moved to the device once, then copied there.
+  void forward(Pass& pass) override {
+    for (size_t o = 0; o < kept_.size(); ++o) {
+      const Tensor top = pass.output(static_cast<int>(o));
+      if (!values_.empty())
+        pass.device().copy_to_device(pass.memory(kept_[o]), values_[o].data(), top.bytes());
+      pass.device().copy(top.data, pass.memory(kept_[o]), top.bytes());
+    }
+    pass.device().synchronize();
+    values_.clear();
+  }
+
+ private:
+  std::vector<std::vector<float>> values_;
+  std::vector<Handle> kept_;
+};
+
+OREPA_LAYER(DummyData, "tops filled once by fillers, the same in every pass; for timing and tests");
+
+}  // namespace
+}  // namespace orepa

@@ -1,0 +1,181 @@
+#include <cmath>
+
+#include "orepa/layer.h"
+#include "orepa/parallel.h"
+
+namespace orepa {
+namespace {
+
+constexpr int kMost = 16;  // bottoms: they travel inside the functors
+
+struct Operands {
+  const float* x[kMost];
+  float coefficient[kMost];
+  int count = 0;
+  bool relu = false;
+  OREPA_HD float open(float y) const { return relu && !(y > 0) ? 0.0f : y; }
+};
+
+struct Sum {
+  Operands in;
+  float* y;
+  OREPA_HD void operator()(int64_t i) const {
+    float sum = 0;
+    for (int k = 0; k < in.count; ++k) sum += in.coefficient[k] * in.x[k][i];
+    y[i] = in.open(sum);
+  }
+};
+
+// The common case of a residual block, in one vectorised pass.
+struct SumOfTwo {
+  const float *a, *b;
+  bool relu;
+  float* y;
+  OREPA_HD void operator()(int64_t i) const {
+    const float sum = a[i] + b[i];
+    y[i] = relu && !(sum > 0) ? 0.0f : sum;
+  }
+};
+
+struct Product {
+  Operands in;
+  float* y;
+  OREPA_HD void operator()(int64_t i) const {
+    float product = 1;
+    for (int k = 0; k < in.count; ++k) product *= in.x[k][i];
+    y[i] = in.open(product);
+  }
+};
+
+// Caffe's ties: bottom 0 beats bottom 1 only where it is strictly greater; a later one wins only where it is.
+struct Largest {
+  Operands in;
+  OREPA_HD int winner(int64_t i) const {
+    int best = in.x[0][i] > in.x[1][i] ? 0 : 1;
+    for (int k = 2; k < in.count; ++k)
+      if (in.x[k][i] > in.x[best][i]) best = k;
+    return best;
+  }
+};
+
+struct Max {
+  Largest largest;
+  float* y;
+  OREPA_HD void operator()(int64_t i) const {
+    y[i] = largest.in.open(largest.in.x[largest.winner(i)][i]);
+  }
+};
+
+struct SumGradient {
+  const float *y, *dy;
+  float coefficient;
+  bool relu;
+  float* dx;
+  OREPA_HD void operator()(int64_t i) const {
+    dx[i] = relu && !(y[i] > 0) ? 0.0f : coefficient * dy[i];
+  }
+};
+
+struct ProductGradient {
+  Operands in;
+  const float *y, *dy;
+  int which;
+  float* dx;
+  OREPA_HD void operator()(int64_t i) const {
+    float product = in.relu && !(y[i] > 0) ? 0.0f : dy[i];
+    for (int k = 0; k < in.count; ++k)
+      if (k != which) product *= in.x[k][i];
+    dx[i] = product;
+  }
+};
+
+struct MaxGradient {
+  Largest largest;
+  const float *y, *dy;
+  int which;
+  float* dx;
+  OREPA_HD void operator()(int64_t i) const {
+    const bool open = !largest.in.relu || y[i] > 0;
+    dx[i] = open && largest.winner(i) == which ? dy[i] : 0.0f;
+  }
+};
+
+class Eltwise : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Options options = setup.options().message("eltwise_param");
+    operation_ = options.choice("operation");
+    operands_.count = setup.inputs();
+    operands_.relu = setup.absorbed("ReLU") != nullptr;
+    setup.require(setup.inputs() >= 2 && setup.inputs() <= kMost, "takes 2 to ", kMost,
+                  " bottoms, got ", setup.inputs());
+    for (int i = 1; i < setup.inputs(); ++i)
+      setup.require(setup.input(i) == setup.input(0), "bottom ", i, " is ", setup.input(i).str(),
+                    ", but bottom 0 is ", setup.input(0).str());
+    const std::vector<double> coefficients = options.numbers("coeff");
+    setup.require(coefficients.empty() || operation_ == "SUM", "coeff is for operation SUM only");
+    setup.require(coefficients.empty() || static_cast<int>(coefficients.size()) == setup.inputs(),
+                  "needs one coeff a bottom, or none; got ", coefficients.size());
+    bool plain = operation_ == "SUM";
+    for (int i = 0; i < setup.inputs(); ++i) {
+      operands_.coefficient[i] = coefficients.empty() ? 1.0f : static_cast<float>(coefficients[i]);
+      plain = plain && operands_.coefficient[i] == 1;
+      setup.output_may_overwrite_input(0, i);
+      if (operation_ != "SUM") setup.backward_reads_input(i);
+    }
+    if (operands_.relu) setup.backward_reads_output(0);
+    shared_ = plain;
+    if (shared_) {
+      setup.inputs_share_gradient();
+      for (int i = 0; i < setup.inputs(); ++i) setup.input_gradient_may_overwrite(i);
+    }
+    return {setup.input(0)};
+  }
+
+  void forward(Pass& pass) override {
+    const Operands in = bound(pass);
+    const Tensor y = pass.output(0);
+    Device& device = pass.device();
+    if (shared_ && in.count == 2)
+      parallel_for(device, y.count(), SumOfTwo{in.x[0], in.x[1], in.relu, y.data});
+    else if (operation_ == "SUM")
+      parallel_for(device, y.count(), Sum{in, y.data});
+    else if (operation_ == "PROD")
+      parallel_for(device, y.count(), Product{in, y.data});
+    else
+      parallel_for(device, y.count(), Max{{in}, y.data});
+  }
+
+  void backward(Pass& pass) override {
+    const Tensor dy = pass.output_gradient(0);
+    const float* y = operands_.relu ? pass.output(0).data : nullptr;
+    for (int i = 0; i < (shared_ ? 1 : operands_.count); ++i) {
+      const Tensor dx = pass.input_gradient(i);
+      if (!dx || (shared_ && !operands_.relu && dx.data == dy.data)) continue;
+      if (operation_ == "SUM")
+        parallel_for(pass.device(), dx.count(),
+                     SumGradient{y, dy.data, operands_.coefficient[i], operands_.relu, dx.data});
+      else if (operation_ == "PROD")
+        parallel_for(pass.device(), dx.count(),
+                     ProductGradient{bound(pass), y, dy.data, i, dx.data});
+      else
+        parallel_for(pass.device(), dx.count(),
+                     MaxGradient{{bound(pass)}, y, dy.data, i, dx.data});
+    }
+  }
+
+ private:
+  Operands bound(Pass& pass) const {
+    Operands in = operands_;
+    for (int i = 0; i < in.count; ++i) in.x[i] = pass.input(i).data;
+    return in;
+  }
+  std::string operation_;
+  Operands operands_;
+  bool shared_ = false;  // every bottom has the same gradient, which is the top's
+};
+
+OREPA_LAYER(Eltwise, "SUM (with coefficients), PROD or MAX of bottoms of one shape");
+
+}  // namespace
+}  // namespace orepa

@@ -1,0 +1,84 @@
+#include <algorithm>
+
+#include "layers/window.h"
+
+namespace orepa {
+namespace {
+
+// Caffe's output extent: rounded up by default; where there is padding, a last window that would start beyond the
+// image and its left padding is dropped.
+int64_t output_extent(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool ceil, bool padded) {
+  const int64_t room = in + 2 * pad - kernel;
+  int64_t out = (ceil ? (room + stride - 1) / stride : room / stride) + 1;
+  if (padded && (out - 1) * stride >= in + pad) --out;
+  return out;
+}
+
+class Pooling : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Options options = setup.options().message("pooling_param");
+    const Shape& x = setup.input(0);
+    setup.require(x.rank() == 4, "bottom must be N x C x H x W, got ", x.str());
+    const std::string method = options.choice("pool");
+    setup.require(method != "STOCHASTIC", "pool: STOCHASTIC is not offered; use MAX or AVE");
+    PoolingGeometry g;
+    g.input = x;
+    g.method = method == "MAX" ? PoolingGeometry::Method::kMax : PoolingGeometry::Method::kAverage;
+    g.training = setup.backward();
+    if (options.flag("global_pooling")) {
+      setup.require(!options.has("kernel_size") && !options.has("kernel_h") &&
+                        !options.has("kernel_w"),
+                    "global_pooling takes the whole image: leave kernel_size out");
+      g.kernel = {x[2], x[3]};
+      g.output = {x[0], x[1], 1, 1};
+    } else {
+      read_windows(setup, options, g);
+    }
+    plan_ = setup.device().pooling(g);
+    if (setup.backward()) {
+      saved_ = setup.saved(plan_->saved_bytes());
+      workspace_ = setup.scratch(Stage::kBackward, plan_->backward_workspace());
+    }
+    return {g.output};
+  }
+  void forward(Pass& pass) override {
+    plan_->forward(pass.input(0).data, pass.output(0).data,
+                   saved_ < 0 ? nullptr : pass.memory(saved_));
+  }
+  void backward(Pass& pass) override {
+    plan_->backward(pass.output_gradient(0).data, pass.memory(saved_), pass.input_gradient(0).data,
+                    pass.memory(workspace_));
+  }
+
+ private:
+  static void read_windows(const Setup& setup, const Options& options, PoolingGeometry& g) {
+    g.kernel = read_pair(setup, options, "kernel_size", "kernel", 0);
+    g.stride = read_pair(setup, options, "stride", "stride", 1);
+    g.pad = read_pair(setup, options, "pad", "pad", 0);
+    const bool ceil = options.choice("round_mode") == "CEIL";
+    const bool padded = g.pad[0] > 0 || g.pad[1] > 0;
+    std::vector<int64_t> extents = {g.input[0], g.input[1]};
+    for (int axis = 0; axis < 2; ++axis) {
+      const int64_t in = g.input[2 + axis], kernel = g.kernel[axis], pad = g.pad[axis];
+      setup.require(kernel > 0, "kernel_size must be positive, got ", kernel);
+      setup.require(g.stride[axis] > 0, "stride must be positive, got ", g.stride[axis]);
+      setup.require(pad < kernel, "pad must be smaller than the kernel ", kernel, ", got ", pad);
+      setup.require(kernel <= in + 2 * pad, "the kernel ", kernel, " is larger than the padded bottom ",
+                    g.input.str());
+      extents.push_back(output_extent(in, kernel, g.stride[axis], pad, ceil, padded));
+      setup.require((extents.back() - 1) * g.stride[axis] < in + pad,
+                    "the last window would lie wholly outside the bottom ", g.input.str(),
+                    "; use round_mode: FLOOR or a stride no larger than the kernel");
+    }
+    g.output = Shape(std::move(extents));
+  }
+
+  std::unique_ptr<PoolingPlan> plan_;
+  Handle saved_ = -1, workspace_ = -1;
+};
+
+OREPA_LAYER(Pooling, "MAX or AVE over windows, or over the whole image (global_pooling)");
+
+}  // namespace
+}  // namespace orepa

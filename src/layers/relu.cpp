@@ -1,0 +1,55 @@
+#include "orepa/layer.h"
+#include "orepa/parallel.h"
+
+namespace orepa {
+namespace {
+
+struct Forward {
+  const float* x;
+  float slope;
+  float* y;
+  OREPA_HD void operator()(int64_t i) const { y[i] = x[i] > 0 ? x[i] : slope * x[i]; }
+};
+
+struct Backward {
+  const float *sign, *dy;  // a number of the sign of x
+  float slope;
+  float* dx;
+  OREPA_HD void operator()(int64_t i) const { dx[i] = sign[i] > 0 ? dy[i] : slope * dy[i]; }
+};
+
+class ReLU : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    slope_ = static_cast<float>(setup.options().message("relu_param").number("negative_slope"));
+    // With a slope >= 0, y has the sign of x, and x need not be kept.
+    reads_output_ = slope_ >= 0;
+    if (reads_output_) {
+      setup.backward_reads_output(0);
+      setup.output_may_overwrite_input(0, 0);
+    } else {
+      setup.backward_reads_input(0);
+    }
+    setup.input_gradient_may_overwrite(0);
+    return {setup.input(0)};
+  }
+  void forward(Pass& pass) override {
+    const Tensor x = pass.input(0);
+    parallel_for(pass.device(), x.count(), Forward{x.data, slope_, pass.output(0).data});
+  }
+  void backward(Pass& pass) override {
+    const Tensor dx = pass.input_gradient(0);
+    const float* sign = reads_output_ ? pass.output(0).data : pass.input(0).data;
+    parallel_for(pass.device(), dx.count(),
+                 Backward{sign, pass.output_gradient(0).data, slope_, dx.data});
+  }
+
+ private:
+  float slope_ = 0;
+  bool reads_output_ = true;
+};
+
+OREPA_LAYER(ReLU, "y = x where x > 0, else negative_slope * x");
+
+}  // namespace
+}  // namespace orepa
