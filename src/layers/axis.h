@@ -1,5 +1,5 @@
-// How an axis of a tensor lies in memory, for layers that work along one: element (outer, k, inner) of axis
-// `axis` stands at (outer * extent + k) * inner_count + inner.
+// How an axis of a tensor lies in memory, for layers that work along one: element (outer, k, inner)
+// of axis `axis` stands at (outer * extent + k) * inner_count + inner.
 #pragma once
 #include "orepa/layer.h"
 #include "orepa/parallel.h"
@@ -20,10 +20,14 @@ struct AxisView {
       return {shape.count(0, axis), shape[axis], shape.count(axis + 1, shape.rank())};
     const int64_t n = shape[0], c = shape[1], h = shape[2], w = shape[3];
     switch (axis) {
-      case 0: return {1, n, h * w * c};
-      case 1: return {n * h * w, c, 1};
-      case 2: return {n, h, w * c};
-      default: return {n * h, w, c};
+      case 0:
+        return {1, n, h * w * c};
+      case 1:
+        return {n * h * w, c, 1};
+      case 2:
+        return {n, h, w * c};
+      default:
+        return {n * h, w, c};
     }
   }
 };

@@ -3,7 +3,8 @@
 namespace orepa {
 namespace {
 
-// Moves one bottom's part of every row between the bottom (rows of `size`) and the top (rows of `total`).
+// Moves one bottom's part of every row between the bottom (rows of `size`) and the top (rows of
+// `total`).
 struct MovePart {
   const float* from;
   float* to;

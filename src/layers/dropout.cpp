@@ -4,8 +4,8 @@
 namespace orepa {
 namespace {
 
-// y = x / (1 - ratio) where a random number of this layer, pass and element says to keep it, else 0. The backward
-// pass draws the same numbers again, so no mask is stored.
+// y = x / (1 - ratio) where a random number of this layer, pass and element says to keep it, else
+// 0. The backward pass draws the same numbers again, so no mask is stored.
 struct Mask {
   const float* x;
   Random random;
@@ -28,7 +28,9 @@ class Dropout : public Layer {
     return {setup.input(0)};
   }
   void forward(Pass& pass) override { apply(pass, pass.input(0), pass.output(0)); }
-  void backward(Pass& pass) override { apply(pass, pass.output_gradient(0), pass.input_gradient(0)); }
+  void backward(Pass& pass) override {
+    apply(pass, pass.output_gradient(0), pass.input_gradient(0));
+  }
 
  private:
   void apply(Pass& pass, const Tensor& from, const Tensor& to) {

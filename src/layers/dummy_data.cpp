@@ -22,7 +22,8 @@ class DummyData : public Layer {
         for (const char* field : {"num", "channels", "height", "width"}) {
           const std::vector<int64_t> values = options.integers(field);
           setup.require(values.size() == 1 || static_cast<int>(values.size()) == tops,
-                        "needs dummy_data_param.shape, or one ", field, " for all tops or one each");
+                        "needs dummy_data_param.shape, or one ", field,
+                        " for all tops or one each");
           extents.push_back(values[values.size() == 1 ? 0 : o]);
         }
       }

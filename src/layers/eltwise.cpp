@@ -47,7 +47,8 @@ struct Product {
   }
 };
 
-// Caffe's ties: bottom 0 beats bottom 1 only where it is strictly greater; a later one wins only where it is.
+// Caffe's ties: bottom 0 beats bottom 1 only where it is strictly greater; a later one wins only
+// where it is.
 struct Largest {
   Operands in;
   OREPA_HD int winner(int64_t i) const {
@@ -159,8 +160,7 @@ class Eltwise : public Layer {
         parallel_for(pass.device(), dx.count(),
                      ProductGradient{bound(pass), y, dy.data, i, dx.data});
       else
-        parallel_for(pass.device(), dx.count(),
-                     MaxGradient{{bound(pass)}, y, dy.data, i, dx.data});
+        parallel_for(pass.device(), dx.count(), MaxGradient{{bound(pass)}, y, dy.data, i, dx.data});
     }
   }
 

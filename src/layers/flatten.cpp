@@ -3,7 +3,8 @@
 namespace orepa {
 namespace {
 
-// A copy where C, H and W are flattened with H W > 1, since rank 4 is stored with axis 1 innermost; else nothing moves.
+// A copy where C, H and W are flattened with H W > 1, since rank 4 is stored with axis 1 innermost;
+// else nothing moves.
 class Flatten : public Layer {
  public:
   std::vector<Shape> setup(Setup& setup) override {

@@ -32,8 +32,8 @@ class InnerProduct : public Layer {
     weight_ = setup.parameter("weight", transposed_ ? Shape{k_, n_} : Shape{n_, k_},
                               Filler::from(options, "weight_filler", Filler::constant(0)));
     if (options.flag("bias_term"))
-      bias_ = setup.parameter("bias", {n_},
-                              Filler::from(options, "bias_filler", Filler::constant(0)));
+      bias_ =
+          setup.parameter("bias", {n_}, Filler::from(options, "bias_filler", Filler::constant(0)));
     // Weights count inputs in Caffe's order; a bottom stored in another one is copied first.
     row_major_ = LogicalOrder(x).is_row_major();
     if (!row_major_) {

@@ -9,8 +9,8 @@ class Input : public Layer {
     const std::vector<Options> given = setup.options().message("input_param").messages("shape");
     setup.require(setup.outputs() > 0, "names no top");
     setup.require(given.size() == 1 || static_cast<int>(given.size()) == setup.outputs(),
-                  "needs one input_param.shape for all ", setup.outputs(), " tops, or one each; got ",
-                  given.size());
+                  "needs one input_param.shape for all ", setup.outputs(),
+                  " tops, or one each; got ", given.size());
     std::vector<Shape> shapes;
     for (int o = 0; o < setup.outputs(); ++o) {
       std::vector<int64_t> extents = given[given.size() == 1 ? 0 : o].integers("dim");

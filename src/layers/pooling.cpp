@@ -5,9 +5,10 @@
 namespace orepa {
 namespace {
 
-// Caffe's output extent: rounded up by default; where there is padding, a last window that would start beyond the
-// image and its left padding is dropped.
-int64_t output_extent(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool ceil, bool padded) {
+// Caffe's output extent: rounded up by default; where there is padding, a last window that would
+// start beyond the image and its left padding is dropped.
+int64_t output_extent(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool ceil,
+                      bool padded) {
   const int64_t room = in + 2 * pad - kernel;
   int64_t out = (ceil ? (room + stride - 1) / stride : room / stride) + 1;
   if (padded && (out - 1) * stride >= in + pad) --out;
@@ -27,9 +28,9 @@ class Pooling : public Layer {
     g.method = method == "MAX" ? PoolingGeometry::Method::kMax : PoolingGeometry::Method::kAverage;
     g.training = setup.backward();
     if (options.flag("global_pooling")) {
-      setup.require(!options.has("kernel_size") && !options.has("kernel_h") &&
-                        !options.has("kernel_w"),
-                    "global_pooling takes the whole image: leave kernel_size out");
+      setup.require(
+          !options.has("kernel_size") && !options.has("kernel_h") && !options.has("kernel_w"),
+          "global_pooling takes the whole image: leave kernel_size out");
       g.kernel = {x[2], x[3]};
       g.output = {x[0], x[1], 1, 1};
     } else {
@@ -64,8 +65,8 @@ class Pooling : public Layer {
       setup.require(kernel > 0, "kernel_size must be positive, got ", kernel);
       setup.require(g.stride[axis] > 0, "stride must be positive, got ", g.stride[axis]);
       setup.require(pad < kernel, "pad must be smaller than the kernel ", kernel, ", got ", pad);
-      setup.require(kernel <= in + 2 * pad, "the kernel ", kernel, " is larger than the padded bottom ",
-                    g.input.str());
+      setup.require(kernel <= in + 2 * pad, "the kernel ", kernel,
+                    " is larger than the padded bottom ", g.input.str());
       extents.push_back(output_extent(in, kernel, g.stride[axis], pad, ceil, padded));
       setup.require((extents.back() - 1) * g.stride[axis] < in + pad,
                     "the last window would lie wholly outside the bottom ", g.input.str(),

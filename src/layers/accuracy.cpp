@@ -1,0 +1,96 @@
+#include "layers/axis.h"
+
+namespace orepa {
+namespace {
+
+// Right where fewer than top_k other classes score at least as high as the true one: a tie counts
+// against it.
+struct Scores {
+  AxisView view;
+  const float *score, *label;
+  int64_t top_k, ignored;
+  bool ignores;
+  OREPA_HD bool counts(int64_t i) const {
+    return !ignores || static_cast<int64_t>(label[i]) != ignored;
+  }
+  OREPA_HD bool right(int64_t i) const {
+    const int64_t truth = static_cast<int64_t>(label[i]);
+    if (truth < 0 || truth >= view.extent) return false;
+    const float of_truth = score[view.position(i, truth)];
+    int64_t better = 0;
+    for (int64_t k = 0; k < view.extent; ++k)
+      better += k != truth && score[view.position(i, k)] >= of_truth;
+    return better < top_k;
+  }
+};
+
+// Sums over positions: of those that count, or of those that are right, of one class (c) or of all
+// (row 0 of 1).
+struct Count {
+  Scores scores;
+  bool right_only, by_class;
+  OREPA_HD float operator()(int64_t c, int64_t i) const {
+    if (!scores.counts(i) || (by_class && static_cast<int64_t>(scores.label[i]) != c)) return 0;
+    return !right_only || scores.right(i) ? 1.0f : 0.0f;
+  }
+};
+
+struct Ratio {
+  const float* counted;
+  float* right;
+  OREPA_HD void operator()(int64_t c) const {
+    right[c] = counted[c] > 0 ? right[c] / counted[c] : 0.0f;
+  }
+};
+
+class Accuracy : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Options options = setup.options().message("accuracy_param");
+    const Shape& x = setup.input(0);
+    scores_.view = AxisView::of(x, canonical_axis(setup, options.integer("axis"), x));
+    scores_.top_k = options.integer("top_k");
+    scores_.ignores = options.has("ignore_label");
+    scores_.ignored = options.integer("ignore_label");
+    setup.require(setup.inputs() == 2, "takes two bottoms, scores and labels; got ",
+                  setup.inputs());
+    setup.require(setup.input(1).count() == scores_.view.positions(),
+                  "needs one label a prediction, ", scores_.view.positions(), " for scores of ",
+                  x.str(), "; got labels of ", setup.input(1).str());
+    setup.require(scores_.top_k >= 1 && scores_.top_k <= scores_.view.extent,
+                  "top_k must lie between 1 and the number of classes ", scores_.view.extent,
+                  ", got ", scores_.top_k);
+    counted_ = setup.scratch(Stage::kForward, scores_.view.extent * int64_t{sizeof(float)});
+    setup.forward_only();
+    setup.require(setup.outputs() == 1 || setup.outputs() == 2,
+                  "makes the accuracy and, as a second top, that of every class");
+    by_class_ = setup.outputs() == 2;
+    if (by_class_) return {Shape{}, Shape{scores_.view.extent}};
+    return {Shape{}};
+  }
+
+  void forward(Pass& pass) override {
+    measure(pass, pass.output(0), false);
+    if (by_class_) measure(pass, pass.output(1), true);
+  }
+
+ private:
+  void measure(Pass& pass, const Tensor& out, bool by_class) {
+    Scores scores = scores_;
+    scores.score = pass.input(0).data;
+    scores.label = pass.input(1).data;
+    const int64_t rows = out.count(), positions = scores.view.positions();
+    float* counted = pass.floats(counted_);
+    reduce_rows(pass.device(), rows, positions, Count{scores, false, by_class}, counted);
+    reduce_rows(pass.device(), rows, positions, Count{scores, true, by_class}, out.data);
+    parallel_for(pass.device(), rows, Ratio{counted, out.data});
+  }
+  Scores scores_{};
+  bool by_class_ = false;
+  Handle counted_ = -1;
+};
+
+OREPA_LAYER(Accuracy, "share of predictions whose true class is among the top_k");
+
+}  // namespace
+}  // namespace orepa

@@ -1,0 +1,52 @@
+#include "layers/softmax.h"
+
+namespace orepa {
+namespace {
+
+// dx[k] = y[k] (dy[k] - sum_j dy[j] y[j])
+struct Backward {
+  AxisView view;
+  const float *y, *dy;
+  float* dx;
+  OREPA_HD void operator()(int64_t i) const {
+    float dot = 0;
+    for (int64_t k = 0; k < view.extent; ++k) {
+      const int64_t at = view.position(i, k);
+      dot += dy[at] * y[at];
+    }
+    for (int64_t k = 0; k < view.extent; ++k) {
+      const int64_t at = view.position(i, k);
+      dx[at] = y[at] * (dy[at] - dot);
+    }
+  }
+};
+
+class Softmax : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Shape& x = setup.input(0);
+    view_ = AxisView::of(
+        x, canonical_axis(setup, setup.options().message("softmax_param").integer("axis"), x));
+    setup.output_may_overwrite_input(0, 0);
+    setup.backward_reads_output(0);
+    setup.input_gradient_may_overwrite(0);
+    return {x};
+  }
+  void forward(Pass& pass) override {
+    parallel_for(pass.device(), view_.positions(),
+                 SoftmaxAlongAxis{view_, pass.input(0).data, pass.output(0).data});
+  }
+  void backward(Pass& pass) override {
+    parallel_for(pass.device(), view_.positions(),
+                 Backward{view_, pass.output(0).data, pass.output_gradient(0).data,
+                          pass.input_gradient(0).data});
+  }
+
+ private:
+  AxisView view_;
+};
+
+OREPA_LAYER(Softmax, "exp(x) / sum of exp(x) along an axis");
+
+}  // namespace
+}  // namespace orepa

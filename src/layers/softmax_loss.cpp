@@ -1,0 +1,150 @@
+#include <cfloat>
+#include <limits>
+
+#include "layers/softmax.h"
+
+namespace orepa {
+namespace {
+
+struct Labels {
+  const float* label;
+  int64_t classes, ignored;
+  bool ignores;
+  OREPA_HD bool counts(int64_t i) const {
+    return !ignores || static_cast<int64_t>(label[i]) != ignored;
+  }
+  // The target's weight on class k at position i, with label smoothing s: (1 - s) [k is the label]
+  // + s / classes.
+  OREPA_HD float target(int64_t i, int64_t k, float smoothing) const {
+    const float hit = static_cast<int64_t>(label[i]) == k ? 1 - smoothing : 0.0f;
+    return hit + smoothing / static_cast<float>(classes);
+  }
+};
+
+// The loss of one position: -sum_k target[k] log max(p[k], FLT_MIN). NaN for a label that is no
+// class, so that training stops at once instead of learning nonsense.
+struct PositionLoss {
+  AxisView view;
+  Labels labels;
+  const float* p;
+  float smoothing;
+  OREPA_HD float log_of(int64_t i, int64_t k) const {
+    const float value = p[view.position(i, k)];
+    return logf(value > FLT_MIN ? value : FLT_MIN);
+  }
+  OREPA_HD float operator()(int64_t, int64_t i) const {
+    if (!labels.counts(i)) return 0;
+    const float given = labels.label[i];
+    if (!(given >= 0 && given < static_cast<float>(labels.classes)))
+      return std::numeric_limits<float>::quiet_NaN();
+    if (smoothing == 0) return -log_of(i, static_cast<int64_t>(given));
+    float loss = 0;
+    for (int64_t k = 0; k < view.extent; ++k) loss -= labels.target(i, k, smoothing) * log_of(i, k);
+    return loss;
+  }
+};
+
+struct Counted {
+  Labels labels;
+  OREPA_HD float operator()(int64_t, int64_t i) const { return labels.counts(i) ? 1.0f : 0.0f; }
+};
+
+// normalizer[0] becomes max(1, fixed) or, where fixed < 0, max(1, what was counted there).
+struct Normalize {
+  const float* total;
+  float fixed;
+  float *normalizer, *loss;
+  OREPA_HD void operator()(int64_t) const {
+    const float by = fixed < 0 ? normalizer[0] : fixed;
+    normalizer[0] = by > 1 ? by : 1.0f;
+    loss[0] = total[0] / normalizer[0];
+  }
+};
+
+struct Gradient {
+  AxisView view;
+  Labels labels;
+  const float *p, *normalizer, *dloss;
+  float smoothing;
+  float* dx;
+  OREPA_HD void operator()(int64_t i) const {
+    const float weight = labels.counts(i) ? dloss[0] / normalizer[0] : 0.0f;
+    for (int64_t k = 0; k < view.extent; ++k) {
+      const int64_t at = view.position(i, k);
+      dx[at] = weight * (p[at] - labels.target(i, k, smoothing));
+    }
+  }
+};
+
+class SoftmaxWithLoss : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Shape& x = setup.input(0);
+    const Options options = setup.options().message("loss_param");
+    view_ = AxisView::of(
+        x, canonical_axis(setup, setup.options().message("softmax_param").integer("axis"), x));
+    setup.require(setup.inputs() == 2, "takes two bottoms, scores and labels; got ",
+                  setup.inputs());
+    setup.require(setup.input(1).count() == view_.positions(), "needs one label a prediction, ",
+                  view_.positions(), " for scores of ", x.str(), "; got labels of ",
+                  setup.input(1).str());
+    labels_.classes = view_.extent;
+    labels_.ignores = options.has("ignore_label");
+    labels_.ignored = options.integer("ignore_label");
+    smoothing_ = static_cast<float>(options.number("label_smoothing"));
+    setup.require(smoothing_ >= 0 && smoothing_ < 1, "label_smoothing must lie in [0, 1), got ",
+                  smoothing_);
+    const bool legacy = options.has("normalize") && !options.has("normalization");
+    const std::string normalization = legacy ? (options.flag("normalize") ? "VALID" : "BATCH_SIZE")
+                                             : options.choice("normalization");
+    if (normalization == "FULL") fixed_ = static_cast<float>(view_.positions());
+    if (normalization == "BATCH_SIZE") fixed_ = static_cast<float>(x[0]);
+    if (normalization == "NONE") fixed_ = 1;
+    probability_ = setup.saved(x.bytes());
+    normalizer_ = setup.saved(sizeof(float));
+    total_ = setup.scratch(Stage::kForward, sizeof(float));
+    setup.backward_reads_input(1);
+    setup.no_input_gradient(1);
+    setup.loss(0);
+    setup.require(setup.outputs() <= 2, "makes the loss and, as a second top, the probabilities");
+    has_probability_top_ = setup.outputs() == 2;
+    if (has_probability_top_) return {Shape{}, x};
+    return {Shape{}};
+  }
+
+  void forward(Pass& pass) override {
+    float *p = pass.floats(probability_), *normalizer = pass.floats(normalizer_);
+    float* total = pass.floats(total_);
+    const Labels labels = bound(pass);
+    parallel_for(pass.device(), view_.positions(), SoftmaxAlongAxis{view_, pass.input(0).data, p});
+    reduce_rows(pass.device(), 1, view_.positions(), PositionLoss{view_, labels, p, smoothing_},
+                total);
+    if (fixed_ < 0) reduce_rows(pass.device(), 1, view_.positions(), Counted{labels}, normalizer);
+    parallel_for(pass.device(), 1, Normalize{total, fixed_, normalizer, pass.output(0).data});
+    if (has_probability_top_) pass.device().copy(pass.output(1).data, p, pass.output(1).bytes());
+  }
+
+  void backward(Pass& pass) override {
+    parallel_for(pass.device(), view_.positions(),
+                 Gradient{view_, bound(pass), pass.floats(probability_), pass.floats(normalizer_),
+                          pass.output_gradient(0).data, smoothing_, pass.input_gradient(0).data});
+  }
+
+ private:
+  Labels bound(Pass& pass) const {
+    Labels labels = labels_;
+    labels.label = pass.input(1).data;
+    return labels;
+  }
+  AxisView view_;
+  Labels labels_{};
+  float smoothing_ = 0;
+  float fixed_ = -1;  // the normalizer; negative: the number of labels that count
+  bool has_probability_top_ = false;
+  Handle probability_ = -1, normalizer_ = -1, total_ = -1;
+};
+
+OREPA_LAYER(SoftmaxWithLoss, "cross entropy of softmax(scores) and labels");
+
+}  // namespace
+}  // namespace orepa
