@@ -1,0 +1,66 @@
+// HDF5 files of named float32 arrays: weights, golden values, what `orepa_tool run` reads and
+// writes.
+//
+// A name is a path like "/data/conv1/weight"; the first slash may be left out. Arrays are in
+// Caffe's order (row-major at every rank: NCHW, OIHW); a scalar has rank 0. The HDF5 library is not
+// thread-safe: one thread at a time in the whole process. Every error is an Error that names the
+// file and the array; HDF5 itself prints nothing.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "orepa/tensor.h"
+
+namespace orepa {
+
+class TensorFileReader {
+ public:
+  // Throws Error where the file cannot be read or is no HDF5 file.
+  explicit TensorFileReader(const std::string& path);
+  TensorFileReader(const TensorFileReader&) = delete;
+  TensorFileReader& operator=(const TensorFileReader&) = delete;
+  ~TensorFileReader();
+
+  const std::string& path() const { return path_; }
+  // Whether there is an array or a group of that name.
+  bool has(const std::string& name) const;
+  // Full names of all arrays in `group` and the groups inside it, in alphabetical order; none where
+  // there is no such group.
+  std::vector<std::string> names(const std::string& group = "/") const;
+  Shape shape(const std::string& name) const;
+  // shape(name).count() numbers; integers and doubles are converted.
+  std::vector<float> read(const std::string& name) const;
+
+  // Attributes of an array or a group ("/" for those of the whole file).
+  bool has_attribute(const std::string& name, const std::string& attribute) const;
+  double number(const std::string& name, const std::string& attribute) const;
+  std::string string(const std::string& name, const std::string& attribute) const;
+
+ private:
+  std::string path_;
+  int64_t file_ = -1, file_bytes_ = 0;
+};
+
+// Collects arrays in memory; nothing is on the disk before save(). (HDF5 1.10 crashes where the
+// disk is full while it writes a file itself.)
+class TensorFileWriter {
+ public:
+  TensorFileWriter();
+  TensorFileWriter(const TensorFileWriter&) = delete;
+  TensorFileWriter& operator=(const TensorFileWriter&) = delete;
+  ~TensorFileWriter();
+
+  // REQUIRES: `values` holds shape.count() numbers. Groups on the way are made. Throws Error where
+  // the name is taken.
+  void write(const std::string& name, const Shape& shape, const std::vector<float>& values);
+  // Of an array that was written, or of a group.
+  void set_attribute(const std::string& name, const std::string& attribute, int64_t value);
+  // Atomic: the whole file, or an Error and no file.
+  void save(const std::string& path) const;
+
+ private:
+  int64_t file_ = -1;
+};
+
+}  // namespace orepa

@@ -1,0 +1,84 @@
+#include "orepa/tensor_file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+std::string temporary(const std::string& name) {
+  return (std::filesystem::path(testing::TempDir()) / name).string();
+}
+
+TEST(TensorFile, GivesBackWhatWasWritten) {
+  const std::string path = temporary("tensor_file.h5");
+  const std::vector<float> cube{1, 2, 3, 4, 5, 6, 7, 8};
+  TensorFileWriter writer;
+  writer.write("/data/stage1.0/conv/0.kxk.weight", {2, 2, 2}, cube);
+  writer.write("loss", {}, {0.25f});
+  writer.set_attribute("/data/stage1.0/conv/0.kxk.weight", "index", 7);
+  writer.save(path);
+
+  const TensorFileReader reader(path);
+  EXPECT_EQ(reader.shape("/data/stage1.0/conv/0.kxk.weight"), (Shape{2, 2, 2}));
+  EXPECT_EQ(reader.read("/data/stage1.0/conv/0.kxk.weight"), cube);
+  EXPECT_EQ(reader.number("/data/stage1.0/conv/0.kxk.weight", "index"), 7);
+  EXPECT_EQ(reader.shape("/loss"), Shape{});
+  EXPECT_EQ(reader.read("/loss"), std::vector<float>{0.25f});
+  EXPECT_EQ(reader.names(),
+            (std::vector<std::string>{"/data/stage1.0/conv/0.kxk.weight", "/loss"}));
+  EXPECT_EQ(reader.names("/data"), std::vector<std::string>{"/data/stage1.0/conv/0.kxk.weight"});
+  EXPECT_TRUE(reader.names("/absent/deeper").empty());
+  EXPECT_FALSE(reader.has("/absent/deeper"));
+  EXPECT_FALSE(reader.has_attribute("/loss", "index"));
+}
+
+TEST(TensorFile, RefusesWhatIsNotThere) {
+  const std::string path = temporary("tensor_file_small.h5");
+  TensorFileWriter writer;
+  writer.write("/a", {1}, {1});
+  EXPECT_THROW(writer.write("/a", {1}, {1}), Error);
+  EXPECT_THROW(writer.write("/b", {2}, {1}), Error);
+  EXPECT_THROW(writer.save(temporary("no_such_folder/file.h5")), Error);
+  writer.save(path);
+  const TensorFileReader reader(path);
+  EXPECT_THROW(reader.read("/b"), Error);
+  EXPECT_THROW(reader.number("/a", "index"), Error);
+  EXPECT_THROW(TensorFileReader(temporary("absent.h5")), Error);
+}
+
+// A file that is cut short, or has one byte changed, gives an Error or some values, never a crash.
+TEST(TensorFile, SurvivesDamage) {
+  const std::string path = temporary("tensor_file_damaged.h5");
+  TensorFileWriter writer;
+  writer.write("/data/conv/weight", {4, 3}, std::vector<float>(12, 1.0f));
+  writer.save(path);
+  std::ifstream in(path, std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const auto try_reading = [&](const std::string& content) {
+    std::ofstream(path, std::ios::binary) << content;
+    try {
+      const TensorFileReader reader(path);
+      for (const std::string& name : reader.names()) reader.read(name);
+      return true;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(path), std::string::npos) << error.what();
+      return false;
+    }
+  };
+  EXPECT_TRUE(try_reading(whole));
+  for (size_t length = 0; length < whole.size(); length += 37)
+    EXPECT_FALSE(try_reading(whole.substr(0, length))) << length;
+  for (size_t at = 0; at < whole.size(); at += 5) {
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ 0x41);
+    try_reading(changed);
+  }
+}
+
+}  // namespace
+}  // namespace orepa
