@@ -62,18 +62,26 @@ template <class F>
 __global__ void reduce_columns_kernel(int64_t rows, int64_t columns, F f, bool accumulate,
                                       float* out) {
   __shared__ double partial[8][33];
-  const int64_t j = blockIdx.x * int64_t{32} + threadIdx.x;
+  const int64_t b = blockIdx.y, j = blockIdx.x * int64_t{32} + threadIdx.x;
   double sum = 0;
   if (j < columns)
-    for (int64_t r = threadIdx.y; r < rows; r += 8) sum += f(r, j);
+    for (int64_t r = threadIdx.y; r < rows; r += 8) sum += f(r, b, j);
   partial[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();
   if (threadIdx.y == 0 && j < columns) {
     for (int y = 1; y < 8; ++y) sum += partial[y][threadIdx.x];
-    out[j] = (accumulate ? out[j] : 0.0f) + static_cast<float>(sum);
+    float& to = out[b * columns + j];
+    to = (accumulate ? to : 0.0f) + static_cast<float>(sum);
   }
 }
 #endif
+
+// A functor of (row, column) as one of (row, block, column).
+template <class F>
+struct OneBlock {
+  F f;
+  OREPA_HD float operator()(int64_t r, int64_t, int64_t j) const { return f(r, j); }
+};
 
 }  // namespace parallel
 
@@ -138,36 +146,45 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, float
   }
 }
 
-// out[j] = sum over r of f(r, j), added to out[j] where `accumulate`: channel sums in NHWC.
+// out[b * columns + j] = sum over r of f(r, b, j), added to what is there where `accumulate`.
 template <class F>
-void reduce_columns(const Device& device, int64_t rows, int64_t columns, F f, float* out,
-                    bool accumulate = false) {
-  if (columns <= 0) return;
+void reduce_columns(const Device& device, int64_t rows, int64_t blocks, int64_t columns, F f,
+                    float* out, bool accumulate) {
+  if (blocks <= 0 || columns <= 0) return;
 #ifdef __CUDACC__
   if (device.is_cuda()) {
-    parallel::reduce_columns_kernel<<<static_cast<unsigned>((columns + 31) / 32), dim3(32, 8), 0,
-                                      parallel::stream(device)>>>(rows, columns, f, accumulate,
-                                                                  out);
+    const dim3 grid(static_cast<unsigned>((columns + 31) / 32), static_cast<unsigned>(blocks));
+    parallel::reduce_columns_kernel<<<grid, dim3(32, 8), 0, parallel::stream(device)>>>(
+        rows, columns, f, accumulate, out);
     return;
   }
 #endif
   (void)device;
-  const int64_t pieces = (rows + parallel::kPiece - 1) / parallel::kPiece;
-  std::vector<float> partial(static_cast<size_t>(pieces * columns), 0.0f);
-#pragma omp parallel for schedule(static) if (rows * columns > parallel::kGrain)
-  for (int64_t p = 0; p < pieces; ++p) {
-    float* sum = partial.data() + p * columns;
-    const int64_t end = std::min(rows, (p + 1) * parallel::kPiece);
-    for (int64_t r = p * parallel::kPiece; r < end; ++r) {
+  const int64_t pieces = (rows + parallel::kPiece - 1) / parallel::kPiece, width = blocks * columns;
+  std::vector<float> partial(static_cast<size_t>(pieces * width), 0.0f);
+#pragma omp parallel for collapse(2) schedule(static) if (rows * width > parallel::kGrain)
+  for (int64_t p = 0; p < pieces; ++p)
+    for (int64_t b = 0; b < blocks; ++b) {
+      float* sum = partial.data() + p * width + b * columns;
+      const int64_t end = std::min(rows, (p + 1) * parallel::kPiece);
+      for (int64_t r = p * parallel::kPiece; r < end; ++r) {
 #pragma omp simd
-      for (int64_t j = 0; j < columns; ++j) sum[j] += f(r, j);
+        for (int64_t j = 0; j < columns; ++j) sum[j] += f(r, b, j);
+      }
     }
-  }
-  for (int64_t j = 0; j < columns; ++j) {
+#pragma omp parallel for schedule(static) if (pieces * width > parallel::kGrain)
+  for (int64_t j = 0; j < width; ++j) {
     double sum = 0;
-    for (int64_t p = 0; p < pieces; ++p) sum += partial[static_cast<size_t>(p * columns + j)];
+    for (int64_t p = 0; p < pieces; ++p) sum += partial[static_cast<size_t>(p * width + j)];
     out[j] = (accumulate ? out[j] : 0.0f) + static_cast<float>(sum);
   }
+}
+
+// out[j] = sum over r of f(r, j), added to out[j] where `accumulate`: channel sums in NHWC.
+template <class F>
+void reduce_columns(const Device& device, int64_t rows, int64_t columns, F f, float* out,
+                    bool accumulate = false) {
+  reduce_columns(device, rows, 1, columns, parallel::OneBlock<F>{f}, out, accumulate);
 }
 
 }  // namespace orepa

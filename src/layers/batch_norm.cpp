@@ -101,6 +101,7 @@ class BatchNorm : public Layer {
         workspace_ = setup.scratch(Stage::kBackward, plan_->backward_workspace());
         scale_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
         shift_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
+        if (!setup.input_gradient(0)) unwanted_ = setup.scratch(Stage::kBackward, x.bytes());
       }
     } else if (relu_) {
       setup.backward_reads_output(0);
@@ -133,12 +134,10 @@ class BatchNorm : public Layer {
     if (given_) return backward_given(pass);
     const Tensor dx = pass.input_gradient(0);
     float *dscale = pass.floats(scale_gradient_), *dshift = pass.floats(shift_gradient_);
-    // The plan always makes dx; where nobody wants it, it may have the place of dy.
     const float* dy = pass.output_gradient(0).data;
     plan_->backward(pass.input(0).data, dy, data(pass, scale_), pass.floats(batch_mean_),
                     pass.floats(batch_variance_), pass.memory(saved_),
-                    dx ? dx.data : pass.output_gradient(0).data, dscale, dshift,
-                    pass.memory(workspace_));
+                    dx ? dx.data : pass.floats(unwanted_), dscale, dshift, pass.memory(workspace_));
     deliver(pass, scale_, dscale);
     deliver(pass, shift_, dshift);
   }
@@ -184,7 +183,7 @@ class BatchNorm : public Layer {
   std::unique_ptr<BatchNormPlan> plan_;
   Handle mean_ = -1, variance_ = -1, factor_ = -1, scale_ = -1, shift_ = -1;
   Handle batch_mean_ = -1, batch_variance_ = -1, saved_ = -1, workspace_ = -1;
-  Handle scale_gradient_ = -1, shift_gradient_ = -1;
+  Handle scale_gradient_ = -1, shift_gradient_ = -1, unwanted_ = -1;
 };
 
 OREPA_LAYER(BatchNorm, "normalises channels by the batch's statistics, in TEST by running ones");

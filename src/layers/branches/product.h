@@ -1,0 +1,38 @@
+// Branches that are the product of a pointwise kernel M (T x Cg) and a kernel N (O x T/G x K x K)
+// over the middle channels: s[o] sum_t N[o,t,h,w] M[g T/G + t, i]. Stored OHWI, that is one gemm a
+// group: (Og K K x T/G) (T/G x Cg).
+#pragma once
+#include "orepa/branch.h"
+
+namespace orepa {
+
+class ProductBranch : public WeightBranch {
+ public:
+  void prepare(Pass& pass, float* weight, bool accumulate) override;
+  void finish(Pass& pass, const float* dweight) override;
+
+ protected:
+  struct Factors {
+    std::string first, second;  // names of M and N
+    Filler first_filler, second_filler;
+    int64_t middle = 0;          // T
+    bool plus_identity = false;  // M + I stands in M's place, I[t,i] = 1 where i = t mod Cg
+  };
+  void declare(Setup& setup, const KernelGeometry& geometry, const BranchSpec& spec,
+               const std::string& prefix, const Factors& factors);
+
+ private:
+  // M or M + I, in scratch.
+  const float* first(Pass& pass, Handle scratch);
+  // s[o] N[o], in scratch.
+  const float* scaled_second(Pass& pass, Handle scratch);
+
+  KernelGeometry geometry_;
+  int64_t middle_ = 0;  // T / G
+  bool plus_identity_ = false;
+  Handle first_ = -1, second_ = -1, scale_ = -1;
+  Handle prepare_first_ = -1, prepare_second_ = -1, finish_first_ = -1, finish_second_ = -1;
+  Handle unwanted_ = -1;
+};
+
+}  // namespace orepa
