@@ -1,0 +1,56 @@
+#include "data/batch_loader.h"
+#include "orepa/layer.h"
+
+namespace orepa {
+namespace {
+
+// Tops: images N x C x H x W and, where a second is named, labels N.
+class Data : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const int tops = setup.outputs();
+    setup.require(tops == 1 || tops == 2, "names ", tops,
+                  " tops, expected one (images) or two (images, labels)");
+    const Options data = setup.options().message("data_param");
+    for (const char* field : {"scale", "mean_file", "crop_size", "mirror"})
+      setup.require(!data.has(field), "data_param.", field,
+                    " is an old form; write it into transform_param");
+    setup.require(!data.has("rand_skip"), "data_param.rand_skip is not supported; use shuffle");
+    const int64_t batch_size =
+        setup.batch_size_override() > 0 ? setup.batch_size_override() : data.integer("batch_size");
+    setup.require(batch_size > 0, "data_param.batch_size is missing");
+    const bool train = setup.phase() == Phase::kTrain;
+    std::unique_ptr<DataSource> source = open_data_source(data, tops == 2);
+    Transform transform(setup.options().message("transform_param"), source->sample_shape(), train);
+    loader_ = std::make_unique<BatchLoader>(std::move(source), std::move(transform), batch_size,
+                                            data.has("shuffle") ? data.flag("shuffle") : train,
+                                            setup.seed());
+    setup.samples(loader_->samples());
+    setup.forward_only();
+    std::vector<Shape> shapes{loader_->batch_shape()};
+    if (tops == 2) shapes.push_back({batch_size});
+    labelled_ = tops == 2;
+    return shapes;
+  }
+
+  void forward(Pass& pass) override {
+    const Tensor images = pass.output(0);
+    const Tensor labels = labelled_ ? pass.output(1) : Tensor{};
+    images_.resize(static_cast<size_t>(images.count()));
+    if (labelled_) labels_.resize(static_cast<size_t>(labels.count()));
+    pass.device().synchronize();  // the last batch may still be on its way
+    loader_->fill(pass.index(), images_.data(), labelled_ ? labels_.data() : nullptr);
+    pass.device().copy_to_device(images.data, images_.data(), images.bytes());
+    if (labelled_) pass.device().copy_to_device(labels.data, labels_.data(), labels.bytes());
+  }
+
+ private:
+  std::unique_ptr<BatchLoader> loader_;
+  bool labelled_ = false;
+  std::vector<float> images_, labels_;  // the batch on the host
+};
+
+OREPA_LAYER(Data, "images and labels from files, batch after batch, over and over");
+
+}  // namespace
+}  // namespace orepa
