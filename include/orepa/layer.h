@@ -72,6 +72,8 @@ class Setup {
   virtual bool weights_change_every_pass() const = 0;
   // For a source of samples: the batch size to use instead of the one in the prototxt; 0 if none.
   virtual int64_t batch_size_override() const = 0;
+  // Its first sample: pass number p reads from sample first_sample() + p * batch size on.
+  virtual int64_t first_sample() const = 0;
 
   // Parameters, in their order in files. Learned ones take lr_mult and decay_mult from the owner's
   // `param {}` entries.

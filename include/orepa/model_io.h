@@ -50,9 +50,12 @@ class SolverSpec {
   // The net of the field `net`, `train_net` or one of their _param forms. A path is looked for as
   // it is given, then beside the solver's own file.
   NetSpec net() const;
+  // The first test_net or test_net_param; the training net's where there is none.
+  NetSpec test_net() const;
 
  private:
   SolverSpec();
+  NetSpec read_net(const std::string& path, const std::string& field) const;
   std::string name_;
   std::unique_ptr<SolverParameter> solver_;
   std::unique_ptr<Positions> positions_;

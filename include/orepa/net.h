@@ -40,6 +40,7 @@ struct NetOptions {
   std::vector<std::string> stages;
   Algorithm algorithm = Algorithm::kAuto;
   int64_t batch_size = 0;                 // instead of the data layers' own; 0: theirs
+  int64_t first_sample = 0;               // where a source of samples starts
   bool weights_change_every_pass = true;  // see Setup
   // For checking and debugging (orepa_tool run --backward):
   bool input_gradients = false;   // wants the gradient of every float input

@@ -96,13 +96,21 @@ NetSpec SolverSpec::net() const {
           " are given");
   if (solver.has_net_param()) return NetSpec(solver.net_param(), name_);
   if (solver.has_train_net_param()) return NetSpec(solver.train_net_param(), name_);
-  const std::string path = solver.has_net() ? solver.net() : solver.train_net();
+  return solver.has_net() ? read_net(solver.net(), "net") : read_net(solver.train_net(), "train_net");
+}
+
+NetSpec SolverSpec::test_net() const {
+  if (solver_->test_net_size() > 0) return read_net(solver_->test_net(0), "test_net");
+  if (solver_->test_net_param_size() > 0) return NetSpec(solver_->test_net_param(0), name_);
+  return net();
+}
+
+NetSpec SolverSpec::read_net(const std::string& path, const std::string& field) const {
+  if (std::filesystem::exists(path)) return NetSpec::read(path);
   const std::filesystem::path beside = std::filesystem::path(name_).parent_path() / path;
-  if (!std::filesystem::exists(path) && std::filesystem::exists(beside))
-    return NetSpec::read(beside.string());
-  require(std::filesystem::exists(path), options().where(solver.has_net() ? "net" : "train_net"),
-          ": net \"", path, "\" is neither in the working directory nor beside the solver");
-  return NetSpec::read(path);
+  require(std::filesystem::exists(beside), options().where(field), ": net \"", path,
+          "\" is neither in the working directory nor beside the solver");
+  return NetSpec::read(beside.string());
 }
 
 }  // namespace orepa
