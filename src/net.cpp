@@ -492,12 +492,12 @@ std::vector<float> Net::read_gradient(const std::string& blob) const {
   return engine_->read(engine_->buffer(buffer), engine_->shapes[v]);
 }
 
-bool Net::is_loss(const std::string& blob) const {
+double Net::loss_weight(const std::string& blob) const {
   const int v = engine_->find(blob);
   const int n = engine_->graph.values[v].producer;
   const std::vector<int>& outputs = engine_->graph.nodes[n].outputs;
   const auto position = std::find(outputs.begin(), outputs.end(), v) - outputs.begin();
-  return engine_->nodes[n].declaration.traits.loss_weight[position] != 0;
+  return engine_->nodes[n].declaration.traits.loss_weight[position];
 }
 
 int64_t Net::samples() const { return engine_->samples; }

@@ -97,7 +97,7 @@ class Net {
   std::vector<float> read(const std::string& blob) const;
   Shape shape(const std::string& blob) const;
   std::vector<float> read_gradient(const std::string& blob) const;
-  bool is_loss(const std::string& blob) const;
+  double loss_weight(const std::string& blob) const;  // 0 where the blob is no loss
 
   int64_t samples() const;     // of one walk over the data, as its source says; 0 without a source
   int64_t batch_size() const;  // of the source, or of the first input

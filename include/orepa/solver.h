@@ -1,0 +1,85 @@
+// Solver: trains a net by a SolverParameter.
+//
+// Owns the parameters, the arena, the training net and the test nets. Prints nothing: an Observer
+// hears what happens. One thread. An iteration is iter_size forward and backward passes and one
+// update; it counts updates, as Caffe's does.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orepa/evaluate.h"
+#include "orepa/model_io.h"
+#include "orepa/net.h"
+#include "orepa/params.h"
+
+namespace orepa {
+
+enum class Request { kNone, kSnapshot, kStop };
+
+// What a run tells. Called from solve(), on the same thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  struct Progress {
+    int64_t iteration = 0, last_iteration = 0;  // updates done, and how many there will be
+    double epoch = 0;                           // 0 where the net has no source of samples
+    double loss = 0;                            // mean over the last average_loss iterations
+    double rate = 0;                            // of the last update
+    int64_t images = 0;                         // since the start of this run
+  };
+  virtual void progress(const Progress&) {}  // after every iteration
+  virtual void tested(int64_t /*iteration*/, const Evaluation&) {}
+  virtual void snapshotted(const std::string& /*state_path*/) {}
+  virtual void note(const std::string&) {}  // what the user should know
+  // Asked before every iteration and between the batches of a test. A stop snapshots first.
+  virtual Request request() { return Request::kNone; }
+};
+
+struct SolverOptions {
+  Algorithm algorithm = Algorithm::kAuto;
+  int level = 0;
+  std::vector<std::string> stages;
+  // A .solverstate to go on from; "auto": the newest complete one of snapshot_prefix, or none.
+  std::string snapshot;
+  // Sets Input blobs before each pass, of nets that have some; `pass` counts as Net::forward's
+  // index.
+  std::function<void(Net&, int64_t pass)> feed;
+};
+
+class Solver {
+ public:
+  // Builds every net and finds out whether they fit, so that a long run fails now or not at all.
+  Solver(const SolverSpec& spec, Device& device, SolverOptions options, Observer& observer);
+  ~Solver();
+  Solver(const Solver&) = delete;
+  Solver& operator=(const Solver&) = delete;
+
+  // Trains to the end, or until asked to stop; tests and snapshots on the way. Returns whether it
+  // reached the end.
+  bool solve();
+  // One iteration; returns its loss. Throws Error where the loss or a gradient is not finite,
+  // before the update.
+  double step();
+  Evaluation test();
+  std::string snapshot();  // returns the path of the state
+
+  Net& net();
+  Parameters& parameters();
+  const Arena& arena() const;
+  bool has_test() const;
+  int64_t iteration() const;
+  int64_t last_iteration() const;
+  double rate(int64_t iteration) const;
+  std::string snapshot_prefix() const;
+  // The momentum of a parameter, in Caffe's order; zeros where nothing is remembered.
+  std::vector<float> history(const Parameter& parameter) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace orepa

@@ -1,0 +1,28 @@
+#include "solvers/update_rule.h"
+
+namespace orepa {
+namespace {
+
+// Caffe: V' = mu V + lr g, W -= (1 + mu) V' - mu V. PyTorch: v' = mu v + g, W -= lr (g + mu v').
+struct Nesterov {
+  Update u;
+  OREPA_HD void operator()(int64_t i) const {
+    const float g = u.regularized(i), before = u.history[i];
+    const float v = u.momentum * before + (u.rate_in_momentum ? u.rate * g : g);
+    u.history[i] = v;
+    u.weight[i] -= u.rate_in_momentum ? (1 + u.momentum) * v - u.momentum * before
+                                      : u.rate * (g + u.momentum * v);
+  }
+};
+
+class NesterovRule : public UpdateRule {
+  void apply(const Device& device, const Update& update) override {
+    parallel_for(device, update.count, Nesterov{update});
+  }
+};
+
+const SolverRegistrar registrar("Nesterov", "SGD with Nesterov's accelerated gradient",
+                                [] { return std::make_unique<NesterovRule>(); });
+
+}  // namespace
+}  // namespace orepa

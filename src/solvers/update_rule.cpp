@@ -1,0 +1,18 @@
+#include "solvers/update_rule.h"
+
+#include "registry.h"
+
+namespace orepa {
+
+SolverRegistrar::SolverRegistrar(std::string name, std::string help,
+                                 std::function<std::unique_ptr<UpdateRule>()> make) {
+  add_to_registry(SolverType{std::move(name), std::move(help), std::move(make)});
+}
+
+const std::vector<SolverType>& solver_types() { return registry<SolverType>(); }
+
+std::unique_ptr<UpdateRule> make_update_rule(const std::string& type, const std::string& where) {
+  return find_in_registry<SolverType>(type, where + ": ", "solver type").make();
+}
+
+}  // namespace orepa

@@ -1,0 +1,56 @@
+// UpdateRule: how a gradient changes a parameter; one file a rule, src/solvers/NAME.cpp with
+// OREPA_SOLVER(Type, "one line of help").
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orepa/parallel.h"
+
+namespace orepa {
+
+// One parameter in one step.
+struct Update {
+  float* weight = nullptr;
+  const float* gradient = nullptr;
+  float* history = nullptr;  // what the rule remembers; as many numbers
+  int64_t count = 0;
+  float gradient_scale = 1;  // clipping and 1 / iter_size
+  float rate = 0, momentum = 0;
+  float l2 = 0, l1 = 0;          // decay: g += l2 w + l1 sign(w)
+  bool rate_in_momentum = true;  // Caffe's convention, see momentum_convention in proto/orepa.proto
+
+  // The gradient that the rule follows.
+  OREPA_HD float regularized(int64_t i) const {
+    const float w = weight[i];
+    const float sign = static_cast<float>((w > 0) - (w < 0));
+    return gradient_scale * gradient[i] + l2 * w + l1 * sign;
+  }
+};
+
+class UpdateRule {
+ public:
+  virtual ~UpdateRule() = default;
+  virtual void apply(const Device& device, const Update& update) = 0;
+};
+
+struct SolverType {
+  std::string name, help;
+  std::function<std::unique_ptr<UpdateRule>()> make;
+};
+const std::vector<SolverType>& solver_types();  // alphabetical
+// Throws Error that starts with `where` and names the nearest known type.
+std::unique_ptr<UpdateRule> make_update_rule(const std::string& type, const std::string& where);
+
+struct SolverRegistrar {
+  SolverRegistrar(std::string name, std::string help,
+                  std::function<std::unique_ptr<UpdateRule>()> make);
+};
+
+#define OREPA_SOLVER(type, help)                          \
+  static const ::orepa::SolverRegistrar registrar_##type( \
+      #type, help,                                        \
+      []() -> std::unique_ptr<::orepa::UpdateRule> { return std::make_unique<type>(); })
+
+}  // namespace orepa
