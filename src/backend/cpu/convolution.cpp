@@ -166,16 +166,16 @@ class Convolution : public ConvolutionPlan {
   void make_forward(const ConvolutionGeometry& g) {
     const memory::desc bias =
         g.bias ? memory::desc({g.kernel[0]}, memory::data_type::f32, tag::a) : memory::desc();
-    const auto propagation = g.training ? dnnl::prop_kind::forward_training
-                                        : dnnl::prop_kind::forward_inference;
     dnnl::primitive_attr attributes = user_scratchpad();
     if (g.relu) {
       dnnl::post_ops relu;
       relu.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
       attributes.set_post_ops(relu);
     }
-    forward_pd_ = {{propagation, kind(), wanted(x_), any(kernel_), bias, wanted(y_), strides_,
-                    dilations_, pads_, pads_},
+    // Also for inference: its Winograd kernels have a layout that oneDNN makes from OIHW alone, and
+    // training and testing give the same bits.
+    forward_pd_ = {{dnnl::prop_kind::forward_training, kind(), wanted(x_), any(kernel_), bias,
+                    wanted(y_), strides_, dilations_, pads_, pads_},
                    attributes,
                    onednn_.engine};
     forward_ = dnnl::convolution_forward(forward_pd_);
