@@ -1,0 +1,164 @@
+// Batch normalisation against its definition in double, at every rank, with all that may be left
+// out.
+#include "tests/backend/cpu/numbers.h"
+
+namespace orepa {
+namespace {
+
+// Sums of up to 10^3 floats; dx is a difference of three terms.
+constexpr double kTolerance = 1e-5;
+
+struct Case {
+  const char* name;
+  Shape shape;
+  bool relu = false;
+  bool affine = true;  // scale and shift are given
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+// The channel of element i, as stored.
+int64_t channel(const Shape& shape, int64_t i) {
+  return shape.rank() == 4 ? i % shape[1] : i / shape.count(2, shape.rank()) % shape[1];
+}
+
+struct Reference {
+  Reference(const Case& c, const Numbers& x, const Numbers& scale, const Numbers& shift, double eps)
+      : shape(c.shape),
+        relu(c.relu),
+        x(x.begin(), x.end()),
+        scale(scale.begin(), scale.end()),
+        shift(shift.begin(), shift.end()),
+        mean(scale.size()),
+        variance(scale.size()),
+        eps(eps) {
+    for (size_t i = 0; i < x.size(); ++i) mean[channel(shape, i)] += x[i] / per_channel();
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double deviation = x[i] - mean[channel(shape, i)];
+      variance[channel(shape, i)] += deviation * deviation / per_channel();
+    }
+  }
+  double per_channel() const { return static_cast<double>(x.size()) / scale.size(); }
+  double normal(size_t i) const {
+    const int64_t c = channel(shape, i);
+    return (x[i] - mean[c]) / std::sqrt(variance[c] + eps);
+  }
+  double open(size_t i) const {
+    const int64_t c = channel(shape, i);
+    return normal(i) * scale[c] + shift[c];
+  }
+  std::vector<double> y() const {
+    std::vector<double> y(x.size());
+    for (size_t i = 0; i < y.size(); ++i) y[i] = relu ? std::max(0.0, open(i)) : open(i);
+    return y;
+  }
+  void backward(const Numbers& dy) {
+    dx.assign(x.size(), 0);
+    dscale.assign(scale.size(), 0);
+    dshift.assign(scale.size(), 0);
+    const auto passed = [&](size_t i) { return relu && open(i) <= 0 ? 0.0 : double{dy[i]}; };
+    for (size_t i = 0; i < x.size(); ++i) {
+      dscale[channel(shape, i)] += passed(i) * normal(i);
+      dshift[channel(shape, i)] += passed(i);
+    }
+    for (size_t i = 0; i < x.size(); ++i) {
+      const int64_t c = channel(shape, i);
+      dx[i] = scale[c] / std::sqrt(variance[c] + eps) *
+              (passed(i) - (dshift[c] + normal(i) * dscale[c]) / per_channel());
+    }
+  }
+
+  Shape shape;
+  bool relu;
+  std::vector<double> x, scale, shift, mean, variance, dx, dscale, dshift;
+  double eps;
+};
+
+class BatchNorms : public testing::TestWithParam<Case> {};
+
+TEST_P(BatchNorms, FollowTheDefinition) {
+  const Case& c = GetParam();
+  const float eps = 1e-3f;
+  const int64_t channels = c.shape[1];
+  const Numbers ones(channels, 1), zeros(channels, 0);
+  const Numbers scale = c.affine ? random_numbers(channels, "scale") : ones;
+  const Numbers shift = c.affine ? random_numbers(channels, "shift") : zeros;
+  const Numbers x = random_numbers(c.shape.count(), "x"),
+                dy = random_numbers(c.shape.count(), "dy");
+  Reference reference(c, x, scale, shift, eps);
+  reference.backward(dy);
+
+  const auto device = make_cpu_device();
+  const auto plan = device->batch_norm({.shape = c.shape, .eps = eps, .relu = c.relu});
+  const Buffer bx(*device, x), bscale(*device, scale), bshift(*device, shift);
+  const float* scale_data = c.affine ? bscale.data() : nullptr;
+  const float* shift_data = c.affine ? bshift.data() : nullptr;
+  const int64_t row = channels * static_cast<int64_t>(sizeof(float));
+  const Buffer y(*device, c.shape.bytes()), mean(*device, row), variance(*device, row);
+  const Buffer saved(*device, plan->saved_bytes());
+  plan->forward(bx.data(), scale_data, shift_data, y.data(), mean.data(), variance.data(),
+                saved.data());
+  expect_close(y.numbers(), reference.y(), kTolerance, "y");
+  expect_close(mean.numbers(), reference.mean, kTolerance, "mean");
+  expect_close(variance.numbers(), reference.variance, kTolerance, "variance");
+
+  const Buffer bdy(*device, dy), dx(*device, c.shape.bytes());
+  const Buffer dscale(*device, row), dshift(*device, row);
+  const Buffer workspace(*device, plan->backward_workspace());
+  plan->backward(bx.data(), bdy.data(), scale_data, mean.data(), variance.data(), saved.data(),
+                 dx.data(), dscale.data(), dshift.data(), workspace.data());
+  expect_close(dx.numbers(), reference.dx, kTolerance, "dx");
+  expect_close(dscale.numbers(), reference.dscale, kTolerance, "dscale");
+  expect_close(dshift.numbers(), reference.dshift, kTolerance, "dshift");
+
+  plan->backward(bx.data(), bdy.data(), scale_data, mean.data(), variance.data(), saved.data(),
+                 bdy.data(), nullptr, nullptr, workspace.data());
+  EXPECT_EQ(bdy.numbers(), dx.numbers()) << "dx in the place of dy, without dscale and dshift";
+}
+
+TEST_P(BatchNorms, NormaliseWithGivenStatistics) {
+  const Case& c = GetParam();
+  const float eps = 1e-3f;
+  const int64_t channels = c.shape[1];
+  const Numbers x = random_numbers(c.shape.count(), "x");
+  const Numbers scale = random_numbers(channels, "scale"),
+                shift = random_numbers(channels, "shift");
+  const Numbers mean = random_numbers(channels, "mean");
+  Numbers variance = random_numbers(channels, "variance");
+  for (float& v : variance) v += 1.5f;
+  Reference reference(c, x, scale, shift, eps);
+  reference.mean.assign(mean.begin(), mean.end());
+  reference.variance.assign(variance.begin(), variance.end());
+
+  const auto device = make_cpu_device();
+  for (const bool training : {true, false}) {
+    const auto plan =
+        device->batch_norm({.shape = c.shape, .eps = eps, .relu = c.relu, .training = training});
+    const Buffer bx(*device, x), bscale(*device, scale), bshift(*device, shift);
+    const Buffer bmean(*device, mean), bvariance(*device, variance);
+    const Buffer y(*device, c.shape.bytes());
+    plan->normalize(bx.data(), bscale.data(), bshift.data(), bmean.data(), bvariance.data(),
+                    y.data());
+    expect_close(y.numbers(), reference.y(), kTolerance, "y");
+  }
+}
+
+const Case kCases[] = {
+    {"images", {4, 16, 5, 7}},
+    {"images_relu", {4, 16, 5, 7}, true},
+    {"images_relu_without_scale", {4, 16, 5, 7}, true, false},
+    {"images_without_scale", {4, 16, 5, 7}, false, false},
+    {"odd_channels", {3, 7, 5, 5}, true},
+    {"one_channel", {3, 1, 5, 5}, true},
+    {"one_image", {1, 20, 6, 6}, true},
+    {"vectors", {9, 10}},
+    {"vectors_relu", {9, 32}, true},
+    {"rank_3", {4, 5, 6}, true},
+    {"rank_5", {2, 6, 3, 2, 5}, true},
+    {"one_value_a_channel", {1, 16, 1, 1}},
+    {"one_vector", {1, 5}, true},
+};
+INSTANTIATE_TEST_SUITE_P(Cpu, BatchNorms, testing::ValuesIn(kCases),
+                         [](const auto& info) { return "of_" + std::string(info.param.name); });
+
+}  // namespace
+}  // namespace orepa
