@@ -1,0 +1,47 @@
+// Weight files: Caffe's .caffemodel, and .h5 with arrays /data/LAYER/KEY, where KEY is a
+// parameter's name (what is written here) or its index among the layer's blobs (what Caffe writes).
+//
+// Blobs are matched by the layer's name, then by name or index. Shapes that differ only in axes of
+// length 1 are equal. BatchNorm's mean and variance are divided by the stored factor (0: both are
+// 0; absent: 1), and the factor itself goes back to its steady value, unless the layer averages as
+// Caffe does (caffe_averaging), where the stored one is kept. Files are written with a factor of 1.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "orepa/model_io.h"
+#include "orepa/params.h"
+
+namespace orepa {
+
+struct WeightsReport {
+  enum class Status {
+    kLoaded,
+    kMissing,    // a parameter that no file has
+    kUnused,     // a blob that no parameter wants
+    kMisshapen,  // a blob of another shape than its parameter; the parameter stays as it was
+  };
+  struct Row {
+    Status status;
+    std::string name;     // LAYER/NAME of a parameter, LAYER/KEY of an unused blob
+    Shape wanted, found;  // of the parameter and of the blob, where there is one
+    std::string file;     // of the blob
+  };
+  std::vector<Row> rows;
+
+  int count(Status status) const;
+  // A line of totals, then one for every row that was not loaded.
+  std::string table() const;
+};
+
+// Loads one file, or several separated by commas (of two that hold the same blob the later wins).
+// Throws Error, before any parameter is changed, where a file cannot be read or is damaged, where a
+// number is not finite, and, if `strict`, where anything is missing, unused or misshapen.
+WeightsReport load_weights(const std::string& paths, Parameters& parameters, bool strict = false);
+
+// Writes a .caffemodel (the net of `spec` with its blobs) or, by the ending, a .h5. Atomic: the
+// whole file, or an Error and no file. Throws Error where `parameters` has a layer that is not in
+// `spec`.
+void save_weights(const std::string& path, const NetSpec& spec, const Parameters& parameters);
+
+}  // namespace orepa

@@ -1,0 +1,26 @@
+// The blobs of one weight file, in the two formats there are.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "orepa/model_io.h"
+#include "orepa/tensor.h"
+
+namespace orepa {
+
+struct StoredBlob {
+  std::string layer;
+  std::string key;  // the parameter's name, or its index among the layer's blobs: "weight", "0"
+  Shape shape;
+  std::vector<float> values;  // shape.count() numbers in Caffe's order
+};
+
+std::vector<StoredBlob> read_caffemodel(const std::string& path);
+// Writes the net of `spec` with these blobs, which come layer by layer, in their order.
+void write_caffemodel(const std::string& path, const NetSpec& spec,
+                      const std::vector<StoredBlob>& blobs);
+
+std::vector<StoredBlob> read_hdf5_weights(const std::string& path);
+void write_hdf5_weights(const std::string& path, const std::vector<StoredBlob>& blobs);
+
+}  // namespace orepa
