@@ -69,8 +69,7 @@ class Net {
   // Once after every change of parameters, before the first pass.
   void prepare();
   // `index` is the number of this pass in the run: the position in the data and the key of random
-  // numbers. Data are walked over again and again; batch -1 ends where the walk begins, so in a net
-  // whose batch size is what a walk leaves over, it is the ragged last batch.
+  // numbers.
   void forward(int64_t index);
   void backward();
   // Calls update(parameters of one layer) for every layer that has learned parameters; while it

@@ -5,10 +5,11 @@
 namespace orepa {
 
 BatchLoader::BatchLoader(std::unique_ptr<DataSource> source, Transform transform,
-                         int64_t batch_size, bool shuffle, uint64_t seed)
+                         int64_t batch_size, int64_t first_sample, bool shuffle, uint64_t seed)
     : source_(std::move(source)),
       transform_(std::move(transform)),
       batch_size_(batch_size),
+      first_sample_(first_sample),
       shuffle_(shuffle),
       seed_(seed) {}
 
@@ -21,10 +22,9 @@ void BatchLoader::fill(int64_t index, float* images, float* labels) const {
   const int64_t count = source_->size(), numbers = transform_.output_shape().count();
   Sample sample;
   for (int64_t i = 0; i < batch_size_; ++i) {
-    const int64_t walked = index * batch_size_ + i;
-    const int64_t epoch = walked >= 0 ? walked / count : -((count - 1 - walked) / count);
-    const int64_t position = walked - epoch * count;
-    const Random order(seed_, "order of samples", static_cast<uint64_t>(epoch));
+    const int64_t walked = first_sample_ + index * batch_size_ + i;
+    const int64_t position = walked % count;
+    const Random order(seed_, "order of samples", static_cast<uint64_t>(walked / count));
     source_->read(shuffle_ ? shuffled(position, count, order) : position, sample);
     const Random augmentation(seed_, "augmentation", static_cast<uint64_t>(walked));
     transform_.apply(sample, augmentation, images + i * numbers);

@@ -12,22 +12,22 @@ namespace orepa {
 
 class BatchLoader {
  public:
-  // `shuffle`: every epoch comes in another order.
+  // The walk over the data starts at `first_sample`. `shuffle`: every epoch comes in another order.
   BatchLoader(std::unique_ptr<DataSource> source, Transform transform, int64_t batch_size,
-              bool shuffle, uint64_t seed);
+              int64_t first_sample, bool shuffle, uint64_t seed);
 
   Shape batch_shape() const;  // N, C, H, W
   int64_t samples() const { return source_->size(); }
 
-  // Batch `index` starts at sample index * batch_size of the endless walk over all epochs, so it
-  // may span two of them. Batch -1 ends where the walk begins: it holds the last samples of the
-  // data. Images in the device's layout (NHWC); `labels` may be null.
+  // Batch `index` starts at sample first_sample + index * batch_size of the endless walk over all
+  // epochs, so it may span two of them. Images in the device's layout (NHWC); `labels` may be null.
+  // REQUIRES: index >= 0.
   void fill(int64_t index, float* images, float* labels) const;
 
  private:
   std::unique_ptr<DataSource> source_;
   Transform transform_;
-  int64_t batch_size_;
+  int64_t batch_size_, first_sample_;
   bool shuffle_;
   uint64_t seed_;
 };

@@ -22,9 +22,9 @@ class Data : public Layer {
     const bool train = setup.phase() == Phase::kTrain;
     std::unique_ptr<DataSource> source = open_data_source(data, tops == 2);
     Transform transform(setup.options().message("transform_param"), source->sample_shape(), train);
-    loader_ = std::make_unique<BatchLoader>(std::move(source), std::move(transform), batch_size,
-                                            data.has("shuffle") ? data.flag("shuffle") : train,
-                                            setup.seed());
+    loader_ = std::make_unique<BatchLoader>(
+        std::move(source), std::move(transform), batch_size, setup.first_sample(),
+        data.has("shuffle") ? data.flag("shuffle") : train, setup.seed());
     setup.samples(loader_->samples());
     setup.forward_only();
     std::vector<Shape> shapes{loader_->batch_shape()};

@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include "io/positions.h"
 #include "orepa/data_source.h"
 #include "orepa/error.h"
 #include "tests/data/idx_files.h"
+#include "tests/files.h"
 
 namespace orepa {
 namespace {
@@ -27,7 +29,7 @@ TEST(Idx, ReadsPlainAndGzippedFiles) {
   const std::string folder = test_folder();
   const std::string images = idx(
       {3, 2, 2}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, static_cast<char>(254), static_cast<char>(255)});
-  write_plain(folder + "plain", images);
+  write_file(folder + "plain", images);
   write_gzipped(folder + "zipped", images);
   write_gzipped(folder + "labels", idx({3}, {5, 0, 9}));
   for (const char* name : {"plain", "zipped"}) {
@@ -46,7 +48,7 @@ TEST(Idx, ReadsPlainAndGzippedFiles) {
 
 TEST(Idx, PutsChannelsInnermost) {
   const std::string path = test_folder() + "images";
-  write_plain(path, idx({1, 2, 1, 3}, {1, 2, 3, 11, 12, 13}));
+  write_file(path, idx({1, 2, 1, 3}, {1, 2, 3, 11, 12, 13}));
   const std::unique_ptr<DataSource> source = open_idx(path, "");
   EXPECT_EQ(source->sample_shape(), (Shape{2, 1, 3}));
   Sample sample;
@@ -59,25 +61,25 @@ TEST(Idx, RefusesBadFiles) {
   const std::string good = idx({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
   expect_refusal(folder + "absent", "No such file");
   expect_refusal(folder, "is a folder");
-  write_plain(path, "");
+  write_file(path, "");
   expect_refusal(path, "starts with nothing");
-  write_plain(path, "P5 2 2 255");
+  write_file(path, "P5 2 2 255");
   expect_refusal(path, "expected 0x00000803 or 0x00000804");
-  write_plain(path, idx({2, 2, 2}, std::string(32, 'x'), 0x0d));
+  write_file(path, idx({2, 2, 2}, std::string(32, 'x'), 0x0d));
   expect_refusal(path, "starts with 0x00000d03");
-  write_plain(path, good.substr(0, 10));
+  write_file(path, good.substr(0, 10));
   expect_refusal(path, "ends inside the header");
-  write_plain(path, good.substr(0, good.size() - 1));
+  write_file(path, good.substr(0, good.size() - 1));
   expect_refusal(path, "is cut short: its header says 2 x 2 x 2 = 8 bytes, it has 7");
-  write_plain(path, good + "x");
+  write_file(path, good + "x");
   expect_refusal(path, "is longer than the 8 bytes");
-  write_plain(path, idx({2, -3, 2}, "12345678"));
+  write_file(path, idx({2, -3, 2}, "12345678"));
   expect_refusal(path, "extent 1 is -3");
-  write_plain(path, idx({0, 2, 2}, ""));
+  write_file(path, idx({0, 2, 2}, ""));
   expect_refusal(path, "extent 0 is 0");
-  write_plain(path, idx({2147483647, 1000, 1000}, "12345678"));
+  write_file(path, idx({2147483647, 1000, 1000}, "12345678"));
   expect_refusal(path, "is cut short");
-  write_plain(path, idx({2147483647, 2147483647, 2147483647}, "12345678"));
+  write_file(path, idx({2147483647, 2147483647, 2147483647}, "12345678"));
   expect_refusal(path, "more bytes than there are addresses");
 }
 
@@ -86,26 +88,25 @@ TEST(Idx, RefusesDamagedCompression) {
   std::string pixels;
   for (int i = 0; i < 4000; ++i) pixels += static_cast<char>(i * i % 251);
   write_gzipped(path, idx({10, 20, 20}, pixels));
-  std::ifstream in(path, std::ios::binary);
-  const std::string whole((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const std::string whole = read_file(path);
   ASSERT_EQ(refusal(path), "");
   for (const size_t length : {whole.size() - 1, whole.size() - 9, whole.size() / 2, size_t{12}}) {
-    write_plain(path, whole.substr(0, length));
+    write_file(path, whole.substr(0, length));
     EXPECT_NE(refusal(path).find(path), std::string::npos) << length;
   }
   // After the 10 bytes of the header, everything is covered by the checksum or its own check.
   for (size_t at = 10; at < whole.size(); at += 97) {
     std::string changed = whole;
     changed[at] = static_cast<char>(changed[at] ^ 0x41);
-    write_plain(path, changed);
+    write_file(path, changed);
     EXPECT_NE(refusal(path).find(path), std::string::npos) << at;
   }
 }
 
 TEST(Idx, ChecksLabels) {
   const std::string folder = test_folder();
-  write_plain(folder + "images", idx({2, 1, 1}, {1, 2}));
-  write_plain(folder + "labels", idx({3}, {0, 1, 2}));
+  write_file(folder + "images", idx({2, 1, 1}, {1, 2}));
+  write_file(folder + "labels", idx({3}, {0, 1, 2}));
   EXPECT_EQ(refusal(folder + "images", folder + "labels"),
             folder + "labels: has 3 labels, but " + folder + "images has 2 images");
   EXPECT_NE(refusal(folder + "images", folder + "images").find("expected 0x00000801"),
