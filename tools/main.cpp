@@ -1,1 +1,56 @@
-int main() { return 0; }
+// orepa_tool: trains, tests, times, converts and shows networks. Exit code 0: done; 1: it failed;
+// 2: it was called wrongly.
+#include <algorithm>
+#include <iostream>
+#include <new>
+
+#include "command_line.h"
+#include "orepa/error.h"
+
+namespace orepa::tool {
+namespace {
+
+bool asks_for_help(const std::string& word) {
+  return word == "--help" || word == "-help" || word == "-h";
+}
+
+void run(const std::vector<std::string>& words) {
+  if (words.empty()) throw UsageError("no command was given");
+  if (words[0] == "help" || asks_for_help(words[0])) {
+    std::cout << general_help();
+    return;
+  }
+  const Command& command = find_command(words[0]);
+  const std::vector<std::string> flags(words.begin() + 1, words.end());
+  if (std::any_of(flags.begin(), flags.end(), asks_for_help)) {
+    std::cout << command_help(command);
+    return;
+  }
+  set_flags(command, flags);
+  command.run();
+}
+
+// What was printed must have arrived: the disk behind stdout may be full.
+void finish_output() {
+  std::cout.flush();
+  require(std::cout.good(), "the output could not be written");
+}
+
+}  // namespace
+}  // namespace orepa::tool
+
+int main(int argc, char** argv) {
+  try {
+    orepa::tool::run({argv + 1, argv + argc});
+    orepa::tool::finish_output();
+    return 0;
+  } catch (const orepa::tool::UsageError& error) {
+    std::cerr << "error: " << error.what() << "\n`orepa_tool --help` says how it is used.\n";
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "error: out of memory\n";
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << '\n';
+  }
+  return 1;
+}

@@ -1,0 +1,13 @@
+#include "command.h"
+
+#include <utility>
+
+#include "registry.h"
+
+namespace orepa::tool {
+
+const std::vector<Command>& commands() { return registry<Command>(); }
+
+CommandRegistrar::CommandRegistrar(Command command) { add_to_registry(std::move(command)); }
+
+}  // namespace orepa::tool

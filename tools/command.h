@@ -1,0 +1,29 @@
+// Command: one subcommand of orepa_tool. To add one, write tools/NAME.cpp with a function and a
+// CommandRegistrar; flags that several commands share stand in flags.h.
+#pragma once
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace orepa::tool {
+
+struct Command {
+  std::string name, help;
+  std::vector<std::string> required, optional;  // names of its gflags; no other flag is taken
+  void (*run)();                                // throws std::exception where it fails
+};
+
+// The command was called wrongly: exit code 2 and a hint at --help.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// All commands in alphabetical order.
+const std::vector<Command>& commands();
+
+struct CommandRegistrar {
+  explicit CommandRegistrar(Command command);
+};
+
+}  // namespace orepa::tool

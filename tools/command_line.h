@@ -1,0 +1,22 @@
+// The command line: `orepa_tool COMMAND --flag value ...`. gflags keeps the flags; the words are
+// read here, because gflags itself ends the process where it meets an unknown one.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "command.h"
+
+namespace orepa::tool {
+
+// Throws UsageError that names the nearest command.
+const Command& find_command(const std::string& name);
+
+// Sets the gflags of `command`: --flag value, --flag=value, a bool also as --flag and --noflag; one
+// dash does as well as two. Throws UsageError where a flag is unknown, misses its value, has a bad
+// one, or is required and absent.
+void set_flags(const Command& command, const std::vector<std::string>& words);
+
+std::string general_help();
+std::string command_help(const Command& command);
+
+}  // namespace orepa::tool

@@ -1,0 +1,54 @@
+#include "flags.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "command.h"
+#include "orepa/error.h"
+
+DEFINE_string(model, "", "prototxt of the net");
+DEFINE_string(weights, "",
+              "weight files (.caffemodel, .h5) with commas between, the last one wins");
+DEFINE_bool(weights_strict, false, "missing, unused and misshapen weights are errors");
+DEFINE_int32(iterations, 0, "how many iterations to run");
+DEFINE_string(phase, "", "TRAIN or TEST: which layers are in the net");
+DEFINE_int32(level, 0, "the NetState's level, for include and exclude rules");
+DEFINE_string(stage, "", "the NetState's stages, with commas between");
+DEFINE_string(algorithm, "AUTO",
+              "AUTO, or DIRECT to keep Winograd convolutions out for the smaller rounding error");
+DEFINE_string(output, "", "file to write");
+
+namespace orepa::tool {
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> words;
+  std::istringstream in(list);
+  for (std::string word; std::getline(in, word, ',');)
+    if (!word.empty()) words.push_back(word);
+  return words;
+}
+
+const std::string& choice(const char* flag, const std::string& value,
+                          const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), value) == choices.end()) {
+    std::string known;
+    for (const std::string& entry : choices) known += (known.empty() ? "" : " or ") + entry;
+    throw UsageError(text("flag --", flag, " is \"", value, "\"; it can be ", known));
+  }
+  return value;
+}
+
+NetOptions net_options(Phase default_phase) {
+  NetOptions options;
+  options.phase = default_phase;
+  if (!FLAGS_phase.empty())
+    options.phase =
+        choice("phase", FLAGS_phase, {"TRAIN", "TEST"}) == "TRAIN" ? Phase::kTrain : Phase::kTest;
+  options.level = FLAGS_level;
+  options.stages = split(FLAGS_stage);
+  if (choice("algorithm", FLAGS_algorithm, {"AUTO", "DIRECT"}) == "DIRECT")
+    options.algorithm = Algorithm::kDirect;
+  return options;
+}
+
+}  // namespace orepa::tool

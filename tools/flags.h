@@ -1,0 +1,32 @@
+// Flags that several commands share, and what they mean to the library.
+#pragma once
+#include <gflags/gflags.h>
+
+#include <string>
+#include <vector>
+
+#include "orepa/net.h"
+
+DECLARE_string(model);
+DECLARE_string(weights);
+DECLARE_bool(weights_strict);
+DECLARE_int32(iterations);
+DECLARE_string(phase);
+DECLARE_int32(level);
+DECLARE_string(stage);
+DECLARE_string(algorithm);
+DECLARE_string(output);
+
+namespace orepa::tool {
+
+// The words between commas, empty ones left out.
+std::vector<std::string> split(const std::string& list);
+
+// The flag's value where it is one of `choices`; else throws UsageError.
+const std::string& choice(const char* flag, const std::string& value,
+                          const std::vector<std::string>& choices);
+
+// What --phase (`default_phase` where absent), --level, --stage and --algorithm say.
+NetOptions net_options(Phase default_phase);
+
+}  // namespace orepa::tool

@@ -1,0 +1,14 @@
+// What the user asks of a running training by signals: SIGTERM snapshots and stops, SIGINT and
+// SIGHUP do what --sigint_effect and --sighup_effect say. A second SIGINT after a stop was asked
+// for ends the process at once.
+#pragma once
+#include "orepa/solver.h"
+
+namespace orepa::tool {
+
+void listen_to_signals(Request on_interrupt, Request on_hangup);
+
+// The strongest request since the last call.
+Request take_request();
+
+}  // namespace orepa::tool

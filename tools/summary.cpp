@@ -1,0 +1,52 @@
+#include <iostream>
+
+#include "command.h"
+#include "flags.h"
+#include "table.h"
+
+namespace orepa::tool {
+namespace {
+
+std::string shapes(const std::vector<Shape>& outputs) {
+  std::string all;
+  for (const Shape& shape : outputs) all += (all.empty() ? "" : ", ") + shape.str();
+  return all;
+}
+
+void summary() {
+  const NetSpec spec = NetSpec::read(FLAGS_model);
+  const NetOptions options = net_options(Phase::kTrain);
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Parameters parameters(*device, 0, options.phase == Phase::kTrain);
+  Arena arena(*device);
+  const Net net(spec, parameters, arena, options);
+
+  Table table({"layer", "type", "output", "parameters", "merged", "MACs", "MiB"}, 3);
+  LayerReport total;
+  for (const LayerReport& row : net.report()) {
+    table.add({row.name, row.type, shapes(row.outputs), grouped(row.parameters),
+               grouped(row.merged_parameters), grouped(row.macs), mebibytes(row.activation_bytes)});
+    total.parameters += row.parameters;
+    total.merged_parameters += row.merged_parameters;
+    total.macs += row.macs;
+    total.activation_bytes += row.activation_bytes;
+  }
+  table.add_rule();
+  table.add({"total", "", "", grouped(total.parameters), grouped(total.merged_parameters),
+             grouped(total.macs), mebibytes(total.activation_bytes)});
+  std::cout
+      << table.str() << "\nparameters: learned numbers in training; merged: with every "
+      << "re-parameterised kernel as one\nMACs: multiply-accumulates of one forward pass over "
+      << "a batch of " << net.batch_size() << "\nMiB: outputs and what is kept for the "
+      << "backward pass, if nothing were reused; planned with reuse: "
+      << mebibytes(net.arena_bytes()) << " MiB\n";
+}
+
+const CommandRegistrar registrar({"summary",
+                                  "layers with shapes, parameters, operations and memory",
+                                  {"model"},
+                                  {"phase", "level", "stage", "algorithm"},
+                                  summary});
+
+}  // namespace
+}  // namespace orepa::tool
