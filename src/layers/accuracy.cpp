@@ -8,13 +8,13 @@ namespace {
 struct Scores {
   AxisView view;
   const float *score, *label;
+  LabelOrder order;
   int64_t top_k, ignored;
   bool ignores;
-  OREPA_HD bool counts(int64_t i) const {
-    return !ignores || static_cast<int64_t>(label[i]) != ignored;
-  }
+  OREPA_HD int64_t truth(int64_t i) const { return static_cast<int64_t>(label[order.stored(i)]); }
+  OREPA_HD bool counts(int64_t i) const { return !ignores || truth(i) != ignored; }
   OREPA_HD bool right(int64_t i) const {
-    const int64_t truth = static_cast<int64_t>(label[i]);
+    const int64_t truth = this->truth(i);
     if (truth < 0 || truth >= view.extent) return false;
     const float of_truth = score[view.position(i, truth)];
     int64_t better = 0;
@@ -30,7 +30,7 @@ struct Count {
   Scores scores;
   bool right_only, by_class;
   OREPA_HD float operator()(int64_t c, int64_t i) const {
-    if (!scores.counts(i) || (by_class && static_cast<int64_t>(scores.label[i]) != c)) return 0;
+    if (!scores.counts(i) || (by_class && scores.truth(i) != c)) return 0;
     return !right_only || scores.right(i) ? 1.0f : 0.0f;
   }
 };
@@ -48,7 +48,8 @@ class Accuracy : public Layer {
   std::vector<Shape> setup(Setup& setup) override {
     const Options options = setup.options().message("accuracy_param");
     const Shape& x = setup.input(0);
-    scores_.view = AxisView::of(x, canonical_axis(setup, options.integer("axis"), x));
+    const int axis = canonical_axis(setup, options.integer("axis"), x);
+    scores_.view = AxisView::of(x, axis);
     scores_.top_k = options.integer("top_k");
     scores_.ignores = options.has("ignore_label");
     scores_.ignored = options.integer("ignore_label");
@@ -60,6 +61,7 @@ class Accuracy : public Layer {
     setup.require(scores_.top_k >= 1 && scores_.top_k <= scores_.view.extent,
                   "top_k must lie between 1 and the number of classes ", scores_.view.extent,
                   ", got ", scores_.top_k);
+    scores_.order = LabelOrder(x, axis, setup.input(1));
     counted_ = setup.scratch(Stage::kForward, scores_.view.extent * int64_t{sizeof(float)});
     setup.forward_only();
     setup.require(setup.outputs() == 1 || setup.outputs() == 2,

@@ -56,6 +56,24 @@ struct LogicalOrder {
   }
 };
 
+// Where the label of a position stands (AxisView::position's i). Labels follow the logical order of
+// the scores without their axis; positions, the order in memory.
+struct LabelOrder {
+  int64_t channels = 1, plane = 1;  // of the positions, where a channel axis is left among them
+  LogicalOrder labels{Shape{}};
+
+  LabelOrder() = default;
+  LabelOrder(const Shape& scores, int axis, const Shape& labels) : labels(labels) {
+    if (scores.rank() != 4 || axis == 1) return;
+    channels = scores[1];
+    plane = axis == 0 ? scores[2] * scores[3] : scores[2] * scores[3] / scores[axis];
+  }
+  OREPA_HD int64_t stored(int64_t i) const {
+    const int64_t c = i % channels, p = i / channels % plane, n = i / (channels * plane);
+    return labels.stored((n * channels + c) * plane + p);
+  }
+};
+
 // Copies numbers from one tensor to another of the same logical order.
 struct CopyInOrder {
   LogicalOrder from_order, to_order;

@@ -8,15 +8,17 @@ namespace {
 
 struct Labels {
   const float* label;
+  LabelOrder order;
   int64_t classes, ignored;
   bool ignores;
+  OREPA_HD float given(int64_t i) const { return label[order.stored(i)]; }
   OREPA_HD bool counts(int64_t i) const {
-    return !ignores || static_cast<int64_t>(label[i]) != ignored;
+    return !ignores || static_cast<int64_t>(given(i)) != ignored;
   }
   // The target's weight on class k at position i, with label smoothing s: (1 - s) [k is the label]
   // + s / classes.
   OREPA_HD float target(int64_t i, int64_t k, float smoothing) const {
-    const float hit = static_cast<int64_t>(label[i]) == k ? 1 - smoothing : 0.0f;
+    const float hit = static_cast<int64_t>(given(i)) == k ? 1 - smoothing : 0.0f;
     return hit + smoothing / static_cast<float>(classes);
   }
 };
@@ -34,7 +36,7 @@ struct PositionLoss {
   }
   OREPA_HD float operator()(int64_t, int64_t i) const {
     if (!labels.counts(i)) return 0;
-    const float given = labels.label[i];
+    const float given = labels.given(i);
     if (!(given >= 0 && given < static_cast<float>(labels.classes)))
       return std::numeric_limits<float>::quiet_NaN();
     if (smoothing == 0) return -log_of(i, static_cast<int64_t>(given));
@@ -81,13 +83,15 @@ class SoftmaxWithLoss : public Layer {
   std::vector<Shape> setup(Setup& setup) override {
     const Shape& x = setup.input(0);
     const Options options = setup.options().message("loss_param");
-    view_ = AxisView::of(
-        x, canonical_axis(setup, setup.options().message("softmax_param").integer("axis"), x));
+    const int axis =
+        canonical_axis(setup, setup.options().message("softmax_param").integer("axis"), x);
+    view_ = AxisView::of(x, axis);
     setup.require(setup.inputs() == 2, "takes two bottoms, scores and labels; got ",
                   setup.inputs());
     setup.require(setup.input(1).count() == view_.positions(), "needs one label a prediction, ",
                   view_.positions(), " for scores of ", x.str(), "; got labels of ",
                   setup.input(1).str());
+    labels_.order = LabelOrder(x, axis, setup.input(1));
     labels_.classes = view_.extent;
     labels_.ignores = options.has("ignore_label");
     labels_.ignored = options.integer("ignore_label");

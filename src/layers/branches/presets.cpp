@@ -92,7 +92,7 @@ std::vector<BranchSpec> read_branches(const Setup& setup, const Options& options
                 "orepa_param needs either a preset or a list of branches");
   if (options.has("preset")) {
     try {
-      return preset(options.string("preset"), geometry);
+      return preset(options.choice("preset"), geometry);
     } catch (const Error& error) {
       fail(options.where("preset"), ": layer \"", setup.spec().name, "\" (", setup.spec().type,
            "): ", error.what());

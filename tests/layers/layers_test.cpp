@@ -1,0 +1,60 @@
+// Every row on every device that this build has; and that nothing registered goes without a row.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "orepa/branch.h"
+#include "tests/layers/check_layer.h"
+
+namespace orepa {
+namespace {
+
+class LayerTest : public testing::TestWithParam<LayerCase> {};
+
+TEST_P(LayerTest, KeepsTheContract) {
+  const auto device = make_cpu_device();
+  check_layer(*device, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, LayerTest, testing::ValuesIn(layer_cases()),
+                         [](const auto& info) { return info.param.name; });
+
+bool has_row(const std::string& text) {
+  const std::vector<LayerCase> rows = layer_cases();
+  return std::any_of(rows.begin(), rows.end(), [&](const LayerCase& row) {
+    return row.layers.find("type: \"" + text + "\"") != std::string::npos;
+  });
+}
+
+// Input computes nothing, and Data has tests of its own (tests/data).
+TEST(Layers, EveryTypeHasARow) {
+  for (const LayerType& type : layer_types())
+    EXPECT_TRUE(type.name == "Input" || type.name == "Data" || has_row(type.name)) << type.name;
+}
+
+TEST(Layers, EveryBranchTypeHasARow) {
+  for (const BranchType& type : branch_types()) EXPECT_TRUE(has_row(type.name)) << type.name;
+}
+
+// One source for all devices: layers see no messages of the file formats and no vendor's library.
+TEST(Layers, IncludeNeitherFormatsNorVendors) {
+  int files = 0;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(OREPA_SOURCE_DIR "/src/layers")) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file(entry.path());
+    std::string line;
+    while (std::getline(file, line)) {
+      if (line.rfind("#include", 0) != 0) continue;
+      for (const char* banned : {".pb.h", "google/", "dnnl", "cuda", "cudnn", "cublas", "hdf5"})
+        EXPECT_EQ(line.find(banned), std::string::npos) << entry.path() << ": " << line;
+    }
+    ++files;
+  }
+  EXPECT_GT(files, 20);
+}
+
+}  // namespace
+}  // namespace orepa
