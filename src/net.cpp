@@ -57,8 +57,8 @@ struct Net::Engine {
     std::vector<int64_t> factor_offsets;  // of gradients by slot, in the arena during finish
     std::vector<int64_t> persistent_offsets;
     bool finishes = false;
-    std::array<double, 4> seconds{};
-    std::array<int64_t, 4> calls{};
+    std::array<double, 5> seconds{};
+    std::array<int64_t, 5> calls{};
   };
 
   Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
@@ -182,6 +182,8 @@ class NodePass : public Pass {
         return engine_.arena.data() + compiled.prepare_offsets[slot.index];
       case Stage::kFinish:
         return engine_.arena.data() + compiled.finish_offsets[slot.index];
+      case Stage::kUpdate:
+        break;
     }
     return nullptr;
   }
@@ -250,16 +252,13 @@ void Net::Engine::set_up_layers() {
     }
     if (node.spec.type == "Input")
       for (const int v : node.outputs) inputs.push_back({graph.values[v].name, shapes[v]});
-    if (compiled.declaration.samples > 0) {
-      samples = compiled.declaration.samples;
+    if (compiled.declaration.samples > 0) samples = compiled.declaration.samples;
+    if (batch_size == 0 && node.inputs.empty() && !made.empty() && made[0].rank() > 0)
       batch_size = made[0][0];
-    }
     nodes.push_back(std::move(compiled));
   }
   for (size_t v = 0; v < graph.values.size(); ++v)
     if (graph.values[v].consumers.empty()) outputs.push_back({graph.values[v].name, shapes[v]});
-  if (batch_size == 0 && !inputs.empty() && inputs[0].shape.rank() > 0)
-    batch_size = inputs[0].shape[0];
 }
 
 void Net::Engine::plan() {
@@ -408,7 +407,7 @@ void Net::finish(const Update& update) {
       NodePass pass(*engine_, n, Stage::kFinish);
       engine_->timed(n, Stage::kFinish, [&] { node.layer->finish(pass); });
     }
-    update(node.learned);
+    engine_->timed(n, Stage::kUpdate, [&] { update(node.learned); });
     for (Parameter* parameter : node.learned)
       if (parameter->factor) parameter->gradient = {};
   }

@@ -38,7 +38,8 @@ struct LayerSpec {
   std::string where(const std::string& field = "") const;
 };
 
-enum class Stage { kForward, kBackward, kPrepare, kFinish };
+// kUpdate is the solver's: no layer has a call for it.
+enum class Stage { kForward, kBackward, kPrepare, kFinish, kUpdate };
 
 using Handle = int;  // names a piece of memory declared in setup()
 

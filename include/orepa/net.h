@@ -55,8 +55,8 @@ struct LayerReport {
   int64_t merged_parameters = 0;  // the same with derived weights counted instead of their factors
   int64_t macs = 0;               // of one forward pass over the whole batch
   int64_t activation_bytes = 0;   // outputs and what is saved for the backward pass
-  std::array<double, 4> seconds{};  // sums by Stage since profile(true)
-  std::array<int64_t, 4> calls{};
+  std::array<double, 5> seconds{};  // sums by Stage since profile(true)
+  std::array<int64_t, 5> calls{};
 };
 
 class Net {
@@ -99,7 +99,7 @@ class Net {
   double loss_weight(const std::string& blob) const;  // 0 where the blob is no loss
 
   int64_t samples() const;     // of one walk over the data, as its source says; 0 without a source
-  int64_t batch_size() const;  // of the source, or of the first input
+  int64_t batch_size() const;  // the first extent that a source or an Input layer gives
 
   int64_t arena_bytes() const;       // planned peak of activations, gradients and scratch
   int64_t persistent_bytes() const;  // packed weights and the like, outside the arena

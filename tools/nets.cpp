@@ -1,0 +1,24 @@
+#include "nets.h"
+
+#include <sys/resource.h>
+
+#include <iostream>
+
+#include "flags.h"
+#include "orepa/weights.h"
+
+namespace orepa::tool {
+
+void load_weights_flag(Parameters& parameters) {
+  if (FLAGS_weights.empty()) return;
+  const WeightsReport report = load_weights(FLAGS_weights, parameters, FLAGS_weights_strict);
+  std::cout << "weights: " << FLAGS_weights << ": " << report.table() << std::flush;
+}
+
+int64_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace orepa::tool

@@ -1,0 +1,106 @@
+#include <algorithm>
+
+#include "command.h"
+#include "flags.h"
+#include "nets.h"
+#include "orepa/tensor_file.h"
+
+DEFINE_string(input, "", "HDF5 file with /in/BLOB and, for --backward, /grad/BLOB");
+DEFINE_bool(backward, false, "also run the backward pass and write gradients");
+DEFINE_string(blobs, "", "blobs to write besides the net's outputs, with commas between");
+
+namespace orepa::tool {
+namespace {
+
+// The array `name` in the shape that the net wants; axes of length 1 do not count.
+std::vector<float> read(const TensorFileReader& file, const std::string& name,
+                        const Shape& wanted) {
+  const auto long_axes = [](const Shape& shape) {
+    std::vector<int64_t> extents = shape.extents();
+    std::erase(extents, 1);
+    return extents;
+  };
+  const Shape found = file.shape(name);
+  require(long_axes(found) == long_axes(wanted), file.path(), ": ", name, " is ", found.str(),
+          ", but the net wants ", wanted.str());
+  return file.read(name);
+}
+
+void write_parameter(TensorFileWriter& file, const std::string& group, const Parameter& parameter,
+                     const std::vector<float>& values) {
+  const std::string name = group + parameter.path();
+  file.write(name, parameter.value.shape, values);
+  file.set_attribute(name, "index", parameter.index);
+}
+
+std::vector<float> read_gradient(const Parameter& parameter, Device& device) {
+  const Tensor& gradient = parameter.gradient;
+  std::vector<float> stored(gradient.count()), values(gradient.count());
+  device.copy_to_host(stored.data(), gradient.data, gradient.bytes());
+  to_caffe_order(gradient.shape, stored.data(), values.data());
+  return values;
+}
+
+void write_gradients(TensorFileWriter& file, Net& net, const Parameters& parameters) {
+  for (const Net::Blob& blob : net.inputs())
+    file.write("/grad_in/" + blob.name, blob.shape, net.read_gradient(blob.name));
+  net.finish([&](const std::vector<Parameter*>& learned) {
+    for (const Parameter* parameter : learned)
+      write_parameter(file, "/grad_param/", *parameter,
+                      read_gradient(*parameter, parameters.device()));
+  });
+  for (const auto& parameter : parameters.all())
+    if (parameter->kind == Parameter::Kind::kLearned && !parameter->learns())
+      write_parameter(file, "/grad_param/", *parameter,
+                      std::vector<float>(parameter->value.count(), 0.0f));
+}
+
+void run() {
+  const NetSpec spec = NetSpec::read(FLAGS_model);
+  NetOptions options = net_options(Phase::kTest);
+  options.keep = split(FLAGS_blobs);
+  options.input_gradients = options.seed_outputs = FLAGS_backward;
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Parameters parameters(*device, 0, FLAGS_backward || options.phase == Phase::kTrain);
+  Arena arena(*device);
+  Net net(spec, parameters, arena, options);
+  load_weights_flag(parameters);
+
+  const TensorFileReader in(FLAGS_input);
+  for (const Net::Blob& blob : net.inputs())
+    net.set(blob.name, read(in, "/in/" + blob.name, blob.shape));
+  net.prepare();
+  net.forward(0);
+
+  TensorFileWriter out;
+  std::vector<std::string> written = options.keep;
+  for (const Net::Blob& blob : net.outputs())
+    if (std::find(written.begin(), written.end(), blob.name) == written.end())
+      written.push_back(blob.name);
+  for (const std::string& blob : written)
+    out.write("/out/" + blob, net.shape(blob), net.read(blob));
+
+  if (FLAGS_backward) {
+    for (const Net::Blob& blob : net.outputs())
+      if (const std::string name = "/grad/" + blob.name;
+          in.has(name) && net.loss_weight(blob.name) == 0)
+        net.seed_gradient(blob.name, read(in, name, blob.shape));
+    parameters.begin_step();
+    net.backward();
+    write_gradients(out, net, parameters);
+  }
+  for (const auto& parameter : parameters.all())
+    if (parameter->kind == Parameter::Kind::kBuffer)
+      write_parameter(out, "/buffer/", *parameter, parameters.read(*parameter));
+  out.save(FLAGS_output);
+}
+
+const CommandRegistrar registrar({"run",
+                                  "run a net once on tensors of a file, for checking and debugging",
+                                  {"model", "input", "output"},
+                                  {"weights", "weights_strict", "backward", "blobs", "phase",
+                                   "level", "stage", "algorithm"},
+                                  run});
+
+}  // namespace
+}  // namespace orepa::tool
