@@ -1,4 +1,6 @@
 // Pooling against Caffe's rules, windows that hang over the padding included.
+#include <limits>
+
 #include "tests/backend/cpu/numbers.h"
 
 namespace orepa {
@@ -87,6 +89,35 @@ TEST_P(Poolings, GiveTheGradientToTheFirstOfEqualValues) {
   Numbers x = random_numbers(g.input.count(), "x");
   for (float& value : x) value = value < 0 ? -1.0f : -2.0f;
   check(g, x);
+}
+
+// Caffe's ceil lets a window start behind the last row, inside the padding.
+TEST(Pooling, OfPaddingAloneTakesNoGradient) {
+  PoolingGeometry g{.input = {2, 16, 5, 5},
+                    .output = {2, 16, 3, 3},
+                    .kernel = {2, 2},
+                    .stride = {3, 3},
+                    .pad = {1, 1}};
+  const auto device = make_cpu_device();
+  for (const Method method : {Method::kMax, Method::kAverage}) {
+    g.method = method;
+    const auto plan = device->pooling(g);
+    const Buffer x(*device, random_numbers(g.input.count(), "x")), y(*device, g.output.bytes());
+    const Buffer saved(*device, plan->saved_bytes());
+    plan->forward(x.data(), y.data(), saved.data());
+    const float empty = method == Method::kMax ? std::numeric_limits<float>::lowest() : 0.0f;
+    Numbers dy(static_cast<size_t>(g.output.count()), 0.0f);
+    const auto last = [](int64_t i) { return i / 16 % 3 == 2 || i / 48 % 3 == 2; };
+    for (int64_t i = 0; i < g.output.count(); ++i) {
+      if (!last(i)) continue;
+      EXPECT_EQ(y.data()[i], empty) << i;
+      dy[static_cast<size_t>(i)] = 1;
+    }
+    const Buffer bdy(*device, dy), dx(*device, g.input.bytes());
+    const Buffer workspace(*device, plan->backward_workspace());
+    plan->backward(bdy.data(), saved.data(), dx.data(), workspace.data());
+    for (const float value : dx.numbers()) ASSERT_EQ(value, 0.0f);
+  }
 }
 
 const Case kCases[] = {
