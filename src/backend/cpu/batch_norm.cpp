@@ -25,9 +25,9 @@ class BatchNorm : public BatchNormPlan {
     // Scale and shift are always passed: 1 and 0 where the caller has none.
     Flags flags = Flags::use_scale | Flags::use_shift;
     if (g.relu) flags = flags | Flags::fuse_norm_relu;
-    inference_pd_ = {{dnnl::prop_kind::forward_inference, data_, g.eps,
-                      flags | Flags::use_global_stats},
-                     onednn_.engine};
+    inference_pd_ = {
+        {dnnl::prop_kind::forward_inference, data_, g.eps, flags | Flags::use_global_stats},
+        onednn_.engine};
     inference_ = dnnl::batch_normalization_forward(inference_pd_);
     if (!g.training) return;
     forward_pd_ = {{dnnl::prop_kind::forward_training, data_, g.eps, flags}, onednn_.engine};
@@ -83,9 +83,8 @@ class BatchNorm : public BatchNormPlan {
   }
 
  private:
-  std::unordered_map<int, memory> statistics(const float* x, const float* scale,
-                                             const float* shift, const float* mean,
-                                             const float* variance) {
+  std::unordered_map<int, memory> statistics(const float* x, const float* scale, const float* shift,
+                                             const float* mean, const float* variance) {
     return {{DNNL_ARG_SRC, view(onednn_, data_, x)},
             {DNNL_ARG_SCALE, view(onednn_, channels_, scale ? scale : ones_.data())},
             {DNNL_ARG_SHIFT, view(onednn_, channels_, shift ? shift : zeros_.data())},

@@ -1,8 +1,9 @@
 // Convolution on oneDNN: direct, and Winograd F(4,3) where it is faster.
 //
-// A pass reads and writes our layout (NHWC). Where the chosen implementation wants another (Winograd's is
-// blocked by 16 channels), the plan reorders into its workspace and back; measured, that costs less than
-// what Winograd saves. Kernels are always reordered (pack): no fast implementation reads OHWI.
+// A pass reads and writes our layout (NHWC). Where the chosen implementation wants another
+// (Winograd's is blocked by 16 channels), the plan reorders into its workspace and back; measured,
+// that costs less than what Winograd saves. Kernels are always reordered (pack): no fast
+// implementation reads OHWI.
 #include <algorithm>
 
 #include "backend/cpu/onednn.h"
@@ -50,14 +51,16 @@ class Conversion {
   dnnl::reorder reorder_;
 };
 
-// Winograd wins for 3 x 3 kernels of stride 1 with AVX-512 (docs/performance.md, "Convolution
-// algorithms"): a function of shape and instruction set, never of a timing.
+// Winograd F(4,3) makes tiles of 4 x 4 outputs. It needs enough of them to pay for transforming the
+// kernel, and enough channels to pay for transforming the tiles; the bounds are measured
+// (docs/performance.md, "Convolution algorithms").
 bool prefers_winograd(const ConvolutionGeometry& g) {
   const bool possible = g.kernel[2] == 3 && g.kernel[3] == 3 && g.stride == Pair{1, 1} &&
                         g.dilation == Pair{1, 1} && g.groups == 1 && g.pad[0] <= 1 &&
                         g.pad[1] <= 1 && g.input[1] % 16 == 0 && g.kernel[0] % 16 == 0;
-  const bool worth_it = g.input[1] >= 32 && g.kernel[0] >= 32 &&
-                        g.input[0] * g.input[2] * g.input[3] >= 512;
+  const Shape y = g.output();
+  const int64_t tiles = y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4);
+  const bool worth_it = std::min(g.input[1], g.kernel[0]) >= 32 && tiles >= 48;
   return g.algorithm == Algorithm::kAuto && possible && worth_it &&
          dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
 }
@@ -99,8 +102,7 @@ class Convolution : public ConvolutionPlan {
         {DNNL_ARG_WEIGHTS, view(onednn_, forward_pd_.weights_desc(), packed)},
         {DNNL_ARG_DST, view(onednn_, forward_pd_.dst_desc(), target)},
         {DNNL_ARG_SCRATCHPAD, view(onednn_, forward_pd_.scratchpad_desc(), scratchpad)}};
-    if (bias != nullptr)
-      arguments[DNNL_ARG_BIAS] = view(onednn_, forward_pd_.bias_desc(), bias);
+    if (bias != nullptr) arguments[DNNL_ARG_BIAS] = view(onednn_, forward_pd_.bias_desc(), bias);
     forward_.execute(onednn_.stream, arguments);
     if (forward_y_.needed()) forward_y_.run(onednn_, target, y, scratchpad);
   }
@@ -152,8 +154,7 @@ class Convolution : public ConvolutionPlan {
   // Direct passes read our layout; Winograd chooses its own.
   memory::desc wanted(const memory::desc& ours) const { return winograd_ ? any(ours) : ours; }
   dnnl::algorithm kind() const {
-    return winograd_ ? dnnl::algorithm::convolution_winograd
-                     : dnnl::algorithm::convolution_direct;
+    return winograd_ ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct;
   }
 
   const void* converted(Conversion& conversion, const void* data, Pieces& pieces) {
@@ -181,8 +182,7 @@ class Convolution : public ConvolutionPlan {
     forward_ = dnnl::convolution_forward(forward_pd_);
     forward_x_ = Conversion(onednn_, x_, forward_pd_.src_desc());
     forward_y_ = Conversion(onednn_, forward_pd_.dst_desc(), y_);
-    pack_[kForward] =
-        Conversion(onednn_, kernel_, forward_pd_.weights_desc(), Conversion::kAlways);
+    pack_[kForward] = Conversion(onednn_, kernel_, forward_pd_.weights_desc(), Conversion::kAlways);
     forward_scratchpad_ =
         std::max(bytes(forward_pd_.scratchpad_desc()), forward_y_.scratchpad_bytes());
     Pieces pieces(nullptr);

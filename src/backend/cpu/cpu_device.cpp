@@ -27,15 +27,24 @@ int64_t available_memory() {
 const char* isa_name() {
   using dnnl::cpu_isa;
   switch (dnnl::get_effective_cpu_isa()) {
-    case cpu_isa::sse41: return "sse4.1";
-    case cpu_isa::avx: return "avx";
-    case cpu_isa::avx2: return "avx2";
-    case cpu_isa::avx2_vnni: return "avx2_vnni";
-    case cpu_isa::avx512_core: return "avx512_core";
-    case cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
-    case cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
-    case cpu_isa::avx512_core_amx: return "avx512_core_amx";
-    default: return "generic";
+    case cpu_isa::sse41:
+      return "sse4.1";
+    case cpu_isa::avx:
+      return "avx";
+    case cpu_isa::avx2:
+      return "avx2";
+    case cpu_isa::avx2_vnni:
+      return "avx2_vnni";
+    case cpu_isa::avx512_core:
+      return "avx512_core";
+    case cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return "generic";
   }
 }
 
@@ -48,15 +57,15 @@ class CpuDevice : public Device {
   }
 
   void* allocate(int64_t bytes) override {
-    // Linux promises memory that it does not have and kills later; asked before, it tells the truth.
+    // Linux promises memory that it does not have and kills later; asked before, it tells the
+    // truth.
     const int64_t available = available_memory();
     require(bytes <= available, "out of memory: ", bytes >> 20, " MiB are needed, ",
             available >> 20, " MiB are available; use a smaller batch");
     const bool large = bytes >= kHugePage;
     const int64_t alignment = large ? kHugePage : 64;
     const int64_t rounded = (std::max<int64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
-    void* memory =
-        std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(rounded));
+    void* memory = std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(rounded));
     require(memory != nullptr, "out of memory: ", bytes >> 20, " MiB cannot be allocated");
     if (large) ::madvise(memory, static_cast<size_t>(rounded), MADV_HUGEPAGE);
     return memory;

@@ -1,7 +1,6 @@
 // What the CPU's plans share around oneDNN. Only src/backend/cpu includes this.
 #pragma once
 #include <dnnl.hpp>
-
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -17,7 +16,8 @@ struct OneDnn {
   dnnl::stream stream{engine};
 };
 
-std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn, const ConvolutionGeometry& geometry);
+std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,
+                                                  const ConvolutionGeometry& geometry);
 std::unique_ptr<BatchNormPlan> make_batch_norm(OneDnn& onednn, const BatchNormGeometry& geometry);
 std::unique_ptr<PoolingPlan> make_pooling(OneDnn& onednn, const PoolingGeometry& geometry);
 
@@ -53,7 +53,9 @@ class Pieces {
   int64_t used_ = 0;
 };
 
-inline int64_t bytes(const dnnl::memory::desc& desc) { return static_cast<int64_t>(desc.get_size()); }
+inline int64_t bytes(const dnnl::memory::desc& desc) {
+  return static_cast<int64_t>(desc.get_size());
+}
 
 inline dnnl::memory view(OneDnn& onednn, const dnnl::memory::desc& desc, const void* data) {
   return {desc, onednn.engine, const_cast<void*>(data)};

@@ -23,8 +23,8 @@ class Pooling : public PoolingPlan {
     }
     const auto method =
         average ? dnnl::algorithm::pooling_avg_include_padding : dnnl::algorithm::pooling_max;
-    const auto propagation = g.training ? dnnl::prop_kind::forward_training
-                                        : dnnl::prop_kind::forward_inference;
+    const auto propagation =
+        g.training ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
     forward_pd_ = {{propagation, method, x_, y_, strides, kernel, left, right}, onednn_.engine};
     forward_ = dnnl::pooling_forward(forward_pd_);
     if (!g.training) return;
@@ -50,8 +50,8 @@ class Pooling : public PoolingPlan {
   }
 
  private:
-  void run(const dnnl::primitive& primitive, int x_name, const float* x, int y_name,
-           const float* y, const void* saved) {
+  void run(const dnnl::primitive& primitive, int x_name, const float* x, int y_name, const float* y,
+           const void* saved) {
     std::unordered_map<int, memory> arguments = {{x_name, view(onednn_, x_, x)},
                                                  {y_name, view(onednn_, y_, y)}};
     if (saved_bytes_ > 0)
@@ -59,7 +59,8 @@ class Pooling : public PoolingPlan {
     primitive.execute(onednn_.stream, arguments);
   }
 
-  // oneDNN divides by the whole window; Caffe by the part of it that does not hang over the padding.
+  // oneDNN divides by the whole window; Caffe by the part of it that does not hang over the
+  // padding.
   void divide_by_clipped_area(const float* from, float* to) const {
     const PoolingGeometry& g = geometry_;
     const auto correction = [&](int64_t o, int axis) {

@@ -191,11 +191,11 @@ const Case kCases[] = {
      {.input = {2, 16, 7, 7}, .kernel = {16, 1, 1, 1}, .stride = {2, 2}, .groups = 16}},
     {"depthwise_multiplier",
      {.input = {2, 8, 7, 7}, .kernel = {16, 1, 3, 3}, .pad = {1, 1}, .groups = 8}},
-    {"winograd_size", {.input = {4, 64, 14, 14}, .kernel = {64, 64, 3, 3}, .pad = {1, 1}}},
+    {"winograd_size", {.input = {4, 32, 14, 14}, .kernel = {32, 32, 3, 3}, .pad = {1, 1}}},
     {"winograd_size_unpadded",
-     {.input = {4, 64, 15, 14}, .kernel = {96, 64, 3, 3}, .pad = {0, 1}, .bias = true}},
+     {.input = {4, 32, 15, 14}, .kernel = {48, 32, 3, 3}, .pad = {0, 1}, .bias = true}},
     {"winograd_size_direct",
-     {.input = {4, 64, 14, 14}, .kernel = {64, 64, 3, 3}, .pad = {1, 1}, .algorithm = kDirect}},
+     {.input = {4, 32, 14, 14}, .kernel = {32, 32, 3, 3}, .pad = {1, 1}, .algorithm = kDirect}},
 };
 
 INSTANTIATE_TEST_SUITE_P(Cpu, Convolutions, testing::ValuesIn(kCases),
