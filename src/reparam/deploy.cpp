@@ -1,0 +1,164 @@
+#include "reparam/deploy.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "graph/graph.h"
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+bool is_source(const LayerParameter& layer) {
+  return layer.bottom_size() == 0 && layer.type() != "Input";
+}
+
+// Fields from 7700 on are ours, in every message.
+void clear_own_fields(google::protobuf::Message& message) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const auto* field : fields) {
+    if (field->number() >= 7700)
+      reflection.ClearField(&message, field);
+    else if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE)
+      for (int i = 0; i < (field->is_repeated() ? reflection.FieldSize(message, field) : 1); ++i)
+        clear_own_fields(field->is_repeated()
+                             ? *reflection.MutableRepeatedMessage(&message, field, i)
+                             : *reflection.MutableMessage(&message, field));
+  }
+}
+
+void add_strided_identity(NetParameter& net, const LayerParameter& pool, int64_t channels,
+                          const Pair& stride) {
+  LayerParameter& layer = *net.add_layer();
+  layer.set_name(pool.name() + "_stride");
+  layer.set_type("Convolution");
+  layer.add_bottom(pool.top(0) + "_stride1");
+  layer.add_top(pool.top(0));
+  ConvolutionParameter& convolution = *layer.mutable_convolution_param();
+  convolution.set_num_output(static_cast<uint32_t>(channels));
+  convolution.set_group(static_cast<uint32_t>(channels));
+  convolution.set_bias_term(false);
+  convolution.add_kernel_size(1);
+  if (stride[0] == stride[1]) {
+    convolution.add_stride(static_cast<uint32_t>(stride[0]));
+  } else {
+    convolution.set_stride_h(static_cast<uint32_t>(stride[0]));
+    convolution.set_stride_w(static_cast<uint32_t>(stride[1]));
+  }
+}
+
+// Whether rounding up gives the same size along this axis.
+bool rounds_alike(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool padded) {
+  const int64_t room = in + 2 * pad - kernel;
+  int64_t up = (room + stride - 1) / stride + 1;
+  if (padded && (up - 1) * stride >= in + pad) --up;
+  return up == room / stride + 1;
+}
+
+void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bottom) {
+  PoolingParameter& pool = *layer.mutable_pooling_param();
+  const bool floor = pool.round_mode() == PoolingParameter::FLOOR;
+  pool.clear_round_mode();
+  pool.clear_engine();
+  const auto pair = [](bool split, uint32_t both, uint32_t h, uint32_t w) {
+    return split ? Pair{h, w} : Pair{both, both};
+  };
+  const Pair kernel =
+      pair(pool.has_kernel_h(), pool.kernel_size(), pool.kernel_h(), pool.kernel_w());
+  const Pair stride = pair(pool.has_stride_h(), pool.stride(), pool.stride_h(), pool.stride_w());
+  const Pair pad =
+      pair(pool.has_pad_h() || pool.has_pad_w(), pool.pad(), pool.pad_h(), pool.pad_w());
+  const bool padded = pad[0] > 0 || pad[1] > 0;
+  const bool alike = rounds_alike(bottom[2], kernel[0], stride[0], pad[0], padded) &&
+                     rounds_alike(bottom[3], kernel[1], stride[1], pad[1], padded);
+  if (pool.global_pooling() || !floor || alike) {
+    *net.add_layer() = std::move(layer);
+    return;
+  }
+  const LayerParameter original = layer;
+  pool.clear_stride_h();
+  pool.clear_stride_w();
+  pool.set_stride(1);
+  layer.set_top(0, original.top(0) + "_stride1");
+  *net.add_layer() = std::move(layer);
+  add_strided_identity(net, original, bottom[1], stride);
+}
+
+}  // namespace
+
+NetParameter test_layers(const NetSpec& spec) {
+  NetParameter net = spec.proto();
+  net.clear_layer();
+  const NetState state{Phase::kTest, 0, {}};
+  for (const Options& options : spec.layers()) {
+    const LayerSpec layer{options.string("name"), options.string("type"), options};
+    if (!included(layer, state)) continue;
+    LayerParameter& kept = *net.add_layer();
+    kept.CopyFrom(*options.proto());
+    kept.clear_include();
+    kept.clear_exclude();
+    kept.clear_phase();
+  }
+  return net;
+}
+
+NetParameter with_input(const NetParameter& net,
+                        const std::function<Shape(const std::string&)>& shape_of,
+                        int64_t batch_size) {
+  NetParameter made = net;
+  made.clear_layer();
+  std::set<std::string> dropped;               // blobs that exist no more
+  std::map<std::string, std::string> renamed;  // the top of a Dropout is its bottom
+  for (LayerParameter layer : net.layer()) {
+    if (is_source(layer)) {
+      for (int t = 1; t < layer.top_size(); ++t) dropped.insert(layer.top(t));
+      LayerParameter& input = *made.add_layer();
+      input.set_name(layer.top(0));
+      input.set_type("Input");
+      input.add_top(layer.top(0));
+      BlobShape& shape = *input.mutable_input_param()->add_shape();
+      for (const int64_t extent : shape_of(layer.top(0)).extents()) shape.add_dim(extent);
+      if (batch_size > 0) shape.set_dim(0, batch_size);
+      continue;
+    }
+    bool reads_dropped = false;
+    for (std::string& bottom : *layer.mutable_bottom()) {
+      reads_dropped = reads_dropped || dropped.contains(bottom);
+      if (renamed.contains(bottom)) bottom = renamed[bottom];
+    }
+    if (reads_dropped) {
+      dropped.insert(layer.top().begin(), layer.top().end());
+    } else if (layer.type() == "Dropout") {
+      if (layer.top(0) != layer.bottom(0)) renamed[layer.top(0)] = layer.bottom(0);
+    } else {
+      *made.add_layer() = std::move(layer);
+    }
+  }
+  require(made.layer_size() > 1, "nothing is left of the net once its sources and losses are gone");
+  return made;
+}
+
+NetParameter portable(const NetParameter& net,
+                      const std::function<Shape(const std::string&)>& shape_of) {
+  NetParameter made = net;
+  made.clear_layer();
+  made.clear_state();
+  made.clear_force_backward();
+  clear_own_fields(made);
+  for (LayerParameter layer : net.layer()) {
+    layer.clear_param();
+    layer.clear_loss_weight();
+    layer.clear_propagate_down();
+    clear_own_fields(layer);
+    if (layer.type() == "Pooling")
+      add_portable_pool(made, layer, shape_of(layer.bottom(0)));
+    else
+      *made.add_layer() = std::move(layer);
+  }
+  return made;
+}
+
+}  // namespace orepa

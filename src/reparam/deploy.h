@@ -1,0 +1,29 @@
+// From a training prototxt to one that stock Caffe readers load: steps on NetParameter, each on its
+// own.
+#pragma once
+#include <functional>
+#include <string>
+
+#include "orepa.pb.h"
+#include "orepa/model_io.h"
+
+namespace orepa {
+
+// The layers that phase TEST keeps, without include and exclude rules.
+NetParameter test_layers(const NetSpec& net);
+
+// Sources of data become one Input layer of that shape, under the name of their first top. What
+// reads any other of their tops (labels: losses, accuracies) is left out, and so is Dropout. Throws
+// Error where nothing is left.
+NetParameter with_input(const NetParameter& net,
+                        const std::function<Shape(const std::string&)>& shape_of,
+                        int64_t batch_size);
+
+// Only fields that stock readers know (OpenCV rejects a file with any other): none of ours, no
+// round_mode. A pool that rounds down where Caffe's rounding up would give another size becomes one
+// of stride 1 and a depthwise 1 x 1 identity convolution that takes every stride-th pixel: exactly
+// the same numbers. Its kernel of ones is LAYER_stride/weight, which the caller has to fill.
+NetParameter portable(const NetParameter& net,
+                      const std::function<Shape(const std::string&)>& shape_of);
+
+}  // namespace orepa

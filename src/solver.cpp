@@ -1,0 +1,396 @@
+#include "orepa/solver.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <filesystem>
+#include <limits>
+#include <map>
+
+#include "io/snapshot.h"
+#include "learning_rate.h"
+#include "solvers/update_rule.h"
+
+namespace orepa {
+namespace {
+
+// Sums over a long vector in rows, so that many threads share it.
+constexpr int64_t kRow = 4096;
+
+struct Square {
+  const float* x;
+  int64_t count;
+  OREPA_HD float operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * kRow + j;
+    return i < count ? x[i] * x[i] : 0.0f;
+  }
+};
+
+// 0 where x is finite, NaN where it is not.
+struct TimesZero {
+  const float* x;
+  int64_t count;
+  OREPA_HD float operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * kRow + j;
+    return i < count ? x[i] * 0.0f : 0.0f;
+  }
+};
+
+std::vector<ParameterRule> read_rules(const Options& solver) {
+  std::vector<ParameterRule> rules;
+  for (const Options& given : solver.messages("param_rule")) {
+    ParameterRule rule;
+    rule.pattern = given.string("name");
+    rule.sets_lr_mult = given.has("lr_mult");
+    rule.sets_decay_mult = given.has("decay_mult");
+    rule.lr_mult = static_cast<float>(given.number("lr_mult"));
+    rule.decay_mult = static_cast<float>(given.number("decay_mult"));
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+std::string prefix_of(const SolverSpec& spec) {
+  const Options options = spec.options();
+  if (options.has("snapshot_prefix")) return options.string("snapshot_prefix");
+  return std::filesystem::path(spec.name()).replace_extension().string();
+}
+
+// The state to go on from; empty for a new run.
+std::string resume_from(const SolverSpec& spec, const SolverOptions& options) {
+  return options.snapshot == "auto" ? newest_snapshot(prefix_of(spec)) : options.snapshot;
+}
+
+uint64_t seed_of(const SolverSpec& spec, const std::string& resumed) {
+  if (!resumed.empty()) {
+    const SnapshotState state = read_snapshot_state(resumed);
+    if (state.has_seed) return state.seed;
+  }
+  return static_cast<uint64_t>(std::max<int64_t>(0, spec.options().integer("random_seed")));
+}
+
+}  // namespace
+
+struct Solver::State {
+  State(const SolverSpec& spec, Device& device, SolverOptions given, Observer& observer)
+      : spec(spec),
+        solver(spec.options()),
+        device(device),
+        options(std::move(given)),
+        observer(observer),
+        resumed(resume_from(spec, options)),
+        net_spec(spec.net()),
+        parameters(device, seed_of(spec, resumed), true, read_rules(solver)),
+        arena(device) {
+    iter_size = solver.integer("iter_size");
+    require(iter_size >= 1, solver.where("iter_size"), ": iter_size must be positive, got ",
+            iter_size);
+    NetOptions net_options;
+    net_options.phase = Phase::kTrain;
+    net_options.level = options.level;
+    net_options.stages = options.stages;
+    net_options.algorithm = options.algorithm;
+    net_options.weights_change_every_pass = iter_size == 1;
+    net = std::make_unique<Net>(net_spec, parameters, arena, net_options);
+    if (net->samples() > 0) {
+      const int64_t images = net->batch_size() * iter_size;
+      iterations_per_epoch = (net->samples() + images - 1) / images;
+    }
+    last_iteration = interval("max_iter", "max_epoch");
+    require(last_iteration > 0, solver.where(), ": max_iter or max_epoch is missing");
+    test_interval = interval("test_interval", "test_interval_epoch");
+    snapshot_interval = interval("snapshot", "snapshot_epoch");
+    if (test_interval > 0)
+      evaluator = std::make_unique<Evaluator>(spec.test_net(), parameters, arena, net_options);
+    learning_rate = std::make_unique<LearningRate>(
+        solver, std::max<int64_t>(iterations_per_epoch, 1), last_iteration);
+    momentum = static_cast<float>(solver.number("momentum"));
+    require(momentum >= 0 && momentum < 1, solver.where("momentum"),
+            ": momentum must lie in [0, 1), got ", momentum);
+    weight_decay = static_cast<float>(solver.number("weight_decay"));
+    const std::string kind = solver.string("regularization_type");
+    require(kind == "L1" || kind == "L2", solver.where("regularization_type"),
+            ": regularization_type must be L1 or L2, got \"", kind, "\"");
+    l1 = kind == "L1";
+    rate_in_momentum = solver.choice("momentum_convention") == "CAFFE";
+    clip = solver.number("clip_gradients");
+    average_loss = solver.integer("average_loss");
+    require(average_loss >= 1, solver.where("average_loss"),
+            ": average_loss must be positive, got ", average_loss);
+    rule = make_update_rule(type(), solver.where(solver.has("type") ? "type" : "solver_type"));
+    allocate_history();
+    prefix = prefix_of(spec);
+    prepare_folder();
+    if (!resumed.empty()) restore();
+  }
+
+  std::string type() const {
+    static const std::map<std::string, std::string> old_names = {
+        {"SGD", "SGD"},         {"NESTEROV", "Nesterov"}, {"ADAGRAD", "AdaGrad"},
+        {"RMSPROP", "RMSProp"}, {"ADADELTA", "AdaDelta"}, {"ADAM", "Adam"}};
+    return solver.has("solver_type") ? old_names.at(solver.choice("solver_type"))
+                                     : solver.string("type");
+  }
+
+  // A length in iterations, given so or in epochs; 0 where neither is.
+  int64_t interval(const std::string& iterations, const std::string& epochs) const {
+    require(!solver.has(iterations) || !solver.has(epochs), solver.where(epochs), ": either ",
+            iterations, " or ", epochs, " can be given, not both");
+    if (!solver.has(epochs)) {
+      const int64_t value = solver.integer(iterations);
+      require(value >= 0, solver.where(iterations), ": ", iterations, " must not be negative, got ",
+              value);
+      return value;
+    }
+    require(iterations_per_epoch > 0, solver.where(epochs), ": ", epochs,
+            " needs a net with a source of samples; use ", iterations);
+    require(solver.number(epochs) > 0, solver.where(epochs), ": ", epochs, " must be positive");
+    return std::max<int64_t>(
+        1, std::llround(solver.number(epochs) * static_cast<double>(iterations_per_epoch)));
+  }
+
+  void allocate_history() {
+    int64_t bytes = 0, longest = 0;
+    for (const auto& parameter : parameters.all()) {
+      longest = std::max(longest, parameter->value.count());
+      if (parameter->learns()) bytes += parameter->value.bytes();
+    }
+    history_memory = DeviceMemory(device, bytes);
+    device.zero(history_memory.data(), bytes);
+    float* next = static_cast<float*>(history_memory.data());
+    for (const auto& parameter : parameters.all()) {
+      if (!parameter->learns()) continue;
+      history[parameter.get()] = next;
+      next += parameter->value.count();
+    }
+    partial_sums = DeviceMemory(device, ((longest + kRow - 1) / kRow) * int64_t{sizeof(float)});
+  }
+
+  void prepare_folder() const {
+    const std::filesystem::path folder = std::filesystem::path(prefix).parent_path();
+    std::error_code failure;
+    if (!folder.empty()) std::filesystem::create_directories(folder, failure);
+    require(!failure, "the folder of snapshot_prefix, ", folder.string(),
+            ", cannot be made: ", failure.message());
+  }
+
+  void restore() {
+    const SnapshotState state = read_snapshot_state(resumed);
+    restore_snapshot(resumed, parameters,
+                     [&](const Parameter& parameter, const std::vector<float>& values) {
+                       const auto found = history.find(&parameter);
+                       if (found == history.end()) return;
+                       std::vector<float> stored(values.size());
+                       from_caffe_order(parameter.value.shape, values.data(), stored.data());
+                       device.copy_to_device(found->second, stored.data(), parameter.value.bytes());
+                       device.synchronize();
+                     });
+    iteration = first_iteration = state.iteration;
+    observer.note(text("resumed from ", resumed, " at iteration ", iteration));
+    if (!state.device.empty() && state.device != device.description())
+      observer.note(text("the snapshot was written on ", state.device, ", this is ",
+                         device.description(),
+                         ": the run goes on, but not with the same bits as an uninterrupted one"));
+  }
+
+  // The strongest request that has not been answered yet.
+  Request poll() { return pending = std::max(pending, observer.request()); }
+
+  // f over all numbers of `tensor`, summed in double.
+  template <class F>
+  double sum(const Tensor& tensor) {
+    const int64_t rows = (tensor.count() + kRow - 1) / kRow;
+    float* out = static_cast<float*>(partial_sums.data());
+    reduce_rows(device, rows, kRow, F{tensor.data, tensor.count()}, out);
+    std::vector<float> host(static_cast<size_t>(rows));
+    device.copy_to_host(host.data(), out, rows * int64_t{sizeof(float)});
+    double total = 0;
+    for (const float value : host) total += value;
+    return total;
+  }
+
+  std::string untouched() const {
+    return last_snapshot.empty() ? "" : "; the last snapshot, " + last_snapshot + ", is untouched";
+  }
+
+  double forward_backward() {
+    double total = 0;
+    for (int64_t k = 0; k < iter_size; ++k) {
+      const int64_t pass = iteration * iter_size + k;
+      if (options.feed) options.feed(*net, pass);
+      net->forward(pass);
+      const double loss = net->loss();
+      if (!std::isfinite(loss)) {
+        const std::string where = net->find_non_finite();
+        fail("iteration ", iteration, ": the loss is ", loss,
+             where.empty() ? "" : "; the first number that is not finite: " + where,
+             "; lower base_lr, or look at the data (a label that is no class gives nan)",
+             untouched());
+      }
+      total += loss;
+      net->backward();
+    }
+    return total / static_cast<double>(iter_size);
+  }
+
+  void check_gradients() {
+    for (const auto& parameter : parameters.all())
+      if (parameter->gradient && parameter->gradient_written &&
+          !std::isfinite(sum<TimesZero>(parameter->gradient)))
+        fail("iteration ", iteration, ": the gradient of ", parameter->path(),
+             " is not finite; lower base_lr or set clip_gradients", untouched());
+  }
+
+  // What all gradients are multiplied by before decay: clipping by their global norm, and the mean
+  // over passes.
+  float gradient_scale() {
+    double scale = 1;
+    if (clip > 0) {
+      double squares = 0;
+      net->finish([&](const std::vector<Parameter*>& learned) {
+        for (const Parameter* parameter : learned)
+          if (parameter->gradient) squares += sum<Square>(parameter->gradient);
+      });
+      const double norm = std::sqrt(squares);
+      if (norm > clip) scale = clip / norm;
+    }
+    return static_cast<float>(scale / static_cast<double>(iter_size));
+  }
+
+  void update() {
+    const double rate = learning_rate->at(iteration);
+    const float scale = gradient_scale();
+    net->finish([&](const std::vector<Parameter*>& learned) {
+      for (Parameter* parameter : learned) {
+        if (!parameter->gradient) continue;
+        Update update;
+        update.weight = parameter->value.data;
+        update.gradient = parameter->gradient.data;
+        update.history = history.at(parameter);
+        update.count = parameter->value.count();
+        update.gradient_scale = scale;
+        update.rate = static_cast<float>(rate * parameter->lr_mult);
+        update.momentum = momentum;
+        update.rate_in_momentum = rate_in_momentum;
+        (l1 ? update.l1 : update.l2) = weight_decay * parameter->decay_mult;
+        rule->apply(device, update);
+      }
+    });
+  }
+
+  SolverSpec const& spec;
+  Options solver;
+  Device& device;
+  SolverOptions options;
+  Observer& observer;
+  std::string resumed;
+  NetSpec net_spec;
+  Parameters parameters;
+  Arena arena;
+  std::unique_ptr<Net> net;
+  std::unique_ptr<Evaluator> evaluator;
+  std::unique_ptr<LearningRate> learning_rate;
+  std::unique_ptr<UpdateRule> rule;
+  DeviceMemory history_memory, partial_sums;
+  std::map<const Parameter*, float*> history;
+  int64_t iteration = 0, first_iteration = 0, last_iteration = 0, iter_size = 1;
+  int64_t iterations_per_epoch = 0, test_interval = 0, snapshot_interval = 0, average_loss = 1;
+  float momentum = 0, weight_decay = 0;
+  bool l1 = false, rate_in_momentum = true;
+  double clip = -1;
+  std::string prefix, last_snapshot;
+  Request pending = Request::kNone;
+  std::deque<double> recent_losses;
+};
+
+Solver::Solver(const SolverSpec& spec, Device& device, SolverOptions options, Observer& observer)
+    : state_(std::make_unique<State>(spec, device, std::move(options), observer)) {}
+
+Solver::~Solver() = default;
+
+double Solver::step() {
+  State& s = *state_;
+  s.parameters.begin_step();
+  s.net->prepare();
+  const double loss = s.forward_backward();
+  s.check_gradients();
+  s.update();
+  ++s.iteration;
+  return loss;
+}
+
+bool Solver::solve() {
+  State& s = *state_;
+  const auto test_now = [&] {
+    const Evaluation evaluation = test();
+    if (evaluation.complete) s.observer.tested(s.iteration, evaluation);
+  };
+  if (s.evaluator && s.iteration == 0 && s.solver.flag("test_initialization")) test_now();
+  while (s.iteration < s.last_iteration) {
+    const Request request = s.poll();
+    s.pending = Request::kNone;
+    if (request != Request::kNone) snapshot();
+    if (request == Request::kStop) return false;
+
+    s.recent_losses.push_back(step());
+    if (static_cast<int64_t>(s.recent_losses.size()) > s.average_loss) s.recent_losses.pop_front();
+    Observer::Progress progress;
+    progress.iteration = s.iteration;
+    progress.last_iteration = s.last_iteration;
+    if (s.iterations_per_epoch > 0)
+      progress.epoch =
+          static_cast<double>(s.iteration) / static_cast<double>(s.iterations_per_epoch);
+    for (const double loss : s.recent_losses)
+      progress.loss += loss / static_cast<double>(s.recent_losses.size());
+    progress.rate = s.learning_rate->at(s.iteration - 1);
+    progress.images = (s.iteration - s.first_iteration) * s.iter_size * s.net->batch_size();
+    s.observer.progress(progress);
+
+    const bool last = s.iteration == s.last_iteration;
+    if (s.snapshot_interval > 0 && s.iteration % s.snapshot_interval == 0 && !last) snapshot();
+    if (s.evaluator && (last || s.iteration % s.test_interval == 0)) test_now();
+  }
+  if (s.solver.flag("snapshot_after_train")) snapshot();
+  return true;
+}
+
+Evaluation Solver::test() {
+  State& s = *state_;
+  require(s.evaluator != nullptr, s.spec.name(), ": there is no test net; set test_interval");
+  const std::vector<int64_t> batches = s.solver.integers("test_iter");
+  return s.evaluator->run(
+      batches.empty() ? 0 : batches[0], [&] { return s.poll() == Request::kStop; }, s.options.feed);
+}
+
+std::string Solver::snapshot() {
+  State& s = *state_;
+  SnapshotState state;
+  state.iteration = s.iteration;
+  state.seed = s.parameters.seed();
+  state.device = s.device.description();
+  s.last_snapshot = write_snapshot(s.prefix, state, s.net_spec, s.parameters,
+                                   [&](const Parameter& parameter) { return history(parameter); });
+  s.observer.snapshotted(s.last_snapshot);
+  return s.last_snapshot;
+}
+
+std::vector<float> Solver::history(const Parameter& parameter) const {
+  const auto found = state_->history.find(&parameter);
+  std::vector<float> ordered(static_cast<size_t>(parameter.value.count()), 0.0f);
+  if (found == state_->history.end()) return ordered;
+  std::vector<float> stored(ordered.size());
+  state_->device.copy_to_host(stored.data(), found->second, parameter.value.bytes());
+  to_caffe_order(parameter.value.shape, stored.data(), ordered.data());
+  return ordered;
+}
+
+Net& Solver::net() { return *state_->net; }
+Parameters& Solver::parameters() { return state_->parameters; }
+const Arena& Solver::arena() const { return state_->arena; }
+bool Solver::has_test() const { return state_->evaluator != nullptr; }
+int64_t Solver::iteration() const { return state_->iteration; }
+int64_t Solver::last_iteration() const { return state_->last_iteration; }
+double Solver::rate(int64_t iteration) const { return state_->learning_rate->at(iteration); }
+std::string Solver::snapshot_prefix() const { return state_->prefix; }
+
+}  // namespace orepa
