@@ -7,14 +7,14 @@
 namespace orepa {
 namespace {
 
-bool meets(const Options& rule, const NetState& state) {
+bool meets(const Options& rule, const LayerFilter& filter) {
   const auto has_stage = [&](const std::string& stage) {
-    return std::find(state.stages.begin(), state.stages.end(), stage) != state.stages.end();
+    return std::find(filter.stages.begin(), filter.stages.end(), stage) != filter.stages.end();
   };
-  if (rule.has("phase") && (rule.choice("phase") == "TRAIN") != (state.phase == Phase::kTrain))
+  if (rule.has("phase") && (rule.choice("phase") == "TRAIN") != (filter.phase == Phase::kTrain))
     return false;
-  if (rule.has("min_level") && state.level < rule.integer("min_level")) return false;
-  if (rule.has("max_level") && state.level > rule.integer("max_level")) return false;
+  if (rule.has("min_level") && filter.level < rule.integer("min_level")) return false;
+  if (rule.has("max_level") && filter.level > rule.integer("max_level")) return false;
   for (const std::string& stage : rule.strings("stage"))
     if (!has_stage(stage)) return false;
   for (const std::string& stage : rule.strings("not_stage"))
@@ -100,24 +100,24 @@ std::vector<std::string> Graph::blobs() const {
   return names;
 }
 
-bool included(const LayerSpec& spec, const NetState& state) {
+bool included(const LayerSpec& spec, const LayerFilter& filter) {
   const std::vector<Options> include = spec.options.messages("include");
   const std::vector<Options> exclude = spec.options.messages("exclude");
   require(include.empty() || exclude.empty(), spec.where("exclude"),
           "include and exclude rules cannot both be given");
-  const auto met = [&](const Options& rule) { return meets(rule, state); };
+  const auto met = [&](const Options& rule) { return meets(rule, filter); };
   if (!include.empty()) return std::any_of(include.begin(), include.end(), met);
   return std::none_of(exclude.begin(), exclude.end(), met);
 }
 
-Graph build_graph(const NetSpec& net, const NetState& state) {
+Graph build_graph(const NetSpec& net, const LayerFilter& filter) {
   std::vector<LayerSpec> layers;
   for (const Options& options : net.layers()) {
     LayerSpec spec{options.string("name"), options.string("type"), options};
-    if (included(spec, state)) layers.push_back(std::move(spec));
+    if (included(spec, filter)) layers.push_back(std::move(spec));
   }
   require(!layers.empty(), net.name(), ": no layer is left for phase ",
-          state.phase == Phase::kTrain ? "TRAIN" : "TEST");
+          filter.phase == Phase::kTrain ? "TRAIN" : "TEST");
   return GraphBuilder(std::move(layers)).build();
 }
 

@@ -30,18 +30,18 @@ struct Graph {
   std::vector<std::string> blobs() const;  // every name once, in order of first assignment
 };
 
-struct NetState {
+struct LayerFilter {
   Phase phase = Phase::kTest;
   int level = 0;
   std::vector<std::string> stages;
 };
 
-// Whether Caffe's include and exclude rules keep this layer in that state. Throws Error where both
+// Whether Caffe's include and exclude rules keep this layer under that filter. Throws Error where both
 // are given.
-bool included(const LayerSpec& spec, const NetState& state);
+bool included(const LayerSpec& spec, const LayerFilter& filter);
 
 // Throws Error with file, line and column: a bottom that no earlier layer makes (with the nearest
 // name), a top that another layer makes already, two layers of one name.
-Graph build_graph(const NetSpec& net, const NetState& state);
+Graph build_graph(const NetSpec& net, const LayerFilter& filter);
 
 }  // namespace orepa

@@ -92,10 +92,10 @@ void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bot
 NetParameter test_layers(const NetSpec& spec) {
   NetParameter net = spec.proto();
   net.clear_layer();
-  const NetState state{Phase::kTest, 0, {}};
+  const LayerFilter filter{Phase::kTest, 0, {}};
   for (const Options& options : spec.layers()) {
     const LayerSpec layer{options.string("name"), options.string("type"), options};
-    if (!included(layer, state)) continue;
+    if (!included(layer, filter)) continue;
     LayerParameter& kept = *net.add_layer();
     kept.CopyFrom(*options.proto());
     kept.clear_include();
@@ -120,7 +120,8 @@ NetParameter with_input(const NetParameter& net,
       input.set_type("Input");
       input.add_top(layer.top(0));
       BlobShape& shape = *input.mutable_input_param()->add_shape();
-      for (const int64_t extent : shape_of(layer.top(0)).extents()) shape.add_dim(extent);
+      const Shape data = shape_of(layer.top(0));
+      for (const int64_t extent : data.extents()) shape.add_dim(extent);
       if (batch_size > 0) shape.set_dim(0, batch_size);
       continue;
     }

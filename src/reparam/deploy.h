@@ -6,6 +6,7 @@
 
 #include "orepa.pb.h"
 #include "orepa/model_io.h"
+#include "orepa/tensor.h"
 
 namespace orepa {
 
