@@ -39,6 +39,10 @@ Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
   return evaluation;
 }
 
+int64_t Evaluator::persistent_bytes() const {
+  return whole_->persistent_bytes() + (rest_ ? rest_->persistent_bytes() : 0);
+}
+
 void Evaluator::add(Net& net, int64_t weight, Evaluation& evaluation) const {
   const bool first = evaluation.outputs.empty();
   size_t o = 0;

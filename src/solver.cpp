@@ -386,7 +386,12 @@ std::vector<float> Solver::history(const Parameter& parameter) const {
 
 Net& Solver::net() { return *state_->net; }
 Parameters& Solver::parameters() { return state_->parameters; }
-const Arena& Solver::arena() const { return state_->arena; }
+int64_t Solver::planned_bytes() const {
+  const State& s = *state_;
+  const int64_t test = s.evaluator ? s.evaluator->persistent_bytes() : 0;
+  return s.parameters.bytes() + s.history_memory.bytes() + s.net->persistent_bytes() + test +
+         s.arena.bytes();
+}
 bool Solver::has_test() const { return state_->evaluator != nullptr; }
 int64_t Solver::iteration() const { return state_->iteration; }
 int64_t Solver::last_iteration() const { return state_->last_iteration; }

@@ -12,7 +12,7 @@ namespace orepa::tool {
 void load_weights_flag(Parameters& parameters) {
   if (FLAGS_weights.empty()) return;
   const WeightsReport report = load_weights(FLAGS_weights, parameters, FLAGS_weights_strict);
-  std::cout << "weights: " << FLAGS_weights << ": " << report.table() << std::flush;
+  std::cout << report.table() << std::flush;
 }
 
 int64_t peak_resident_bytes() {

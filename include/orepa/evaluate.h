@@ -34,6 +34,7 @@ class Evaluator {
   Evaluation run(int64_t batches = 0, const std::function<bool()>& stop = {},
                  const std::function<void(Net&, int64_t)>& feed = {});
   Net& net() { return *whole_; }
+  int64_t persistent_bytes() const;  // of both nets, outside the arena
 
  private:
   void add(Net& net, int64_t weight, Evaluation& evaluation) const;

@@ -68,7 +68,9 @@ class Solver {
 
   Net& net();
   Parameters& parameters();
-  const Arena& arena() const;
+  // Device memory that the run holds: parameters, gradients, momentum, packed weights and the
+  // arena that all nets share.
+  int64_t planned_bytes() const;
   bool has_test() const;
   int64_t iteration() const;
   int64_t last_iteration() const;

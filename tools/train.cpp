@@ -1,0 +1,76 @@
+#include <iostream>
+
+#include "command.h"
+#include "flags.h"
+#include "nets.h"
+#include "orepa/solver.h"
+#include "progress.h"
+#include "signals.h"
+#include "table.h"
+
+DEFINE_string(solver, "", "prototxt of the solver");
+DEFINE_string(snapshot, "",
+              ".solverstate to go on from, or `auto`: the newest one, if there is any");
+DEFINE_string(sigint_effect, "stop", "what SIGINT does: stop, snapshot or none");
+DEFINE_string(sighup_effect, "snapshot", "what SIGHUP does: stop, snapshot or none");
+
+namespace orepa::tool {
+namespace {
+
+Request effect(const char* flag, const std::string& value) {
+  const std::string& effect = choice(flag, value, {"stop", "snapshot", "none"});
+  return effect == "stop"       ? Request::kStop
+         : effect == "snapshot" ? Request::kSnapshot
+                                : Request::kNone;
+}
+
+SolverOptions solver_options() {
+  const NetOptions net = net_options(Phase::kTrain);
+  SolverOptions options;
+  options.algorithm = net.algorithm;
+  options.level = net.level;
+  options.stages = net.stages;
+  options.snapshot = FLAGS_snapshot;
+  if (!FLAGS_weights.empty() && !FLAGS_snapshot.empty() && FLAGS_snapshot != "auto")
+    throw UsageError("--weights starts a new run and --snapshot goes on with an old one: give one");
+  return options;
+}
+
+void print_settings(const SolverSpec& spec, const Device& device, Solver& solver) {
+  int64_t learned = 0, merged = 0;
+  for (const LayerReport& layer : solver.net().report()) {
+    learned += layer.parameters;
+    merged += layer.merged_parameters;
+  }
+  Net& net = solver.net();
+  std::cout << "solver      " << spec.name() << "\nnet         " << spec.net().name()
+            << "\ndevice      " << device.description() << "\nparameters  " << grouped(learned)
+            << " in training, " << grouped(merged) << " merged\nbatch       " << net.batch_size()
+            << " of " << grouped(net.samples()) << " images\niterations  "
+            << grouped(solver.iteration()) << " to " << grouped(solver.last_iteration())
+            << "\nsnapshots   " << solver.snapshot_prefix() << "\nmemory      "
+            << mebibytes(solver.planned_bytes()) << " MiB at the planned peak" << std::endl;
+}
+
+void train() {
+  listen_to_signals(effect("sigint_effect", FLAGS_sigint_effect),
+                    effect("sighup_effect", FLAGS_sighup_effect));
+  const SolverOptions options = solver_options();
+  const SolverSpec spec = SolverSpec::read(FLAGS_solver);
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Progress progress(spec.options().integer("display"));
+  Solver solver(spec, *device, options, progress);
+  print_settings(spec, *device, solver);
+  if (solver.iteration() == 0) load_weights_flag(solver.parameters());
+  if (!solver.solve()) std::cout << "stopped as asked; --snapshot auto goes on from here\n";
+}
+
+const CommandRegistrar registrar({"train",
+                                  "train a net, from the start, from weights or from a snapshot",
+                                  {"solver"},
+                                  {"weights", "weights_strict", "snapshot", "sigint_effect",
+                                   "sighup_effect", "level", "stage", "algorithm"},
+                                  train});
+
+}  // namespace
+}  // namespace orepa::tool
