@@ -23,8 +23,9 @@ struct Labels {
   }
 };
 
-// The loss of one position: -sum_k target[k] log max(p[k], FLT_MIN). NaN for a label that is no
-// class, so that training stops at once instead of learning nonsense.
+// The loss of one position: -sum_k target[k] log max(p[k], FLT_MIN). NaN where a score is not
+// finite, and for a label that is no class, so that training stops at once instead of learning
+// nonsense.
 struct PositionLoss {
   AxisView view;
   Labels labels;
@@ -32,7 +33,7 @@ struct PositionLoss {
   float smoothing;
   OREPA_HD float log_of(int64_t i, int64_t k) const {
     const float value = p[view.position(i, k)];
-    return logf(value > FLT_MIN ? value : FLT_MIN);
+    return logf(value < FLT_MIN ? FLT_MIN : value);
   }
   OREPA_HD float operator()(int64_t, int64_t i) const {
     if (!labels.counts(i)) return 0;

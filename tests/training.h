@@ -1,0 +1,109 @@
+// What tests of training share: a run that keeps quiet, and comparisons.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orepa/solver.h"
+
+namespace orepa {
+
+// Keeps what it is told, and asks for what `asks` says once that many iterations are done.
+class Listener : public Observer {
+ public:
+  void progress(const Progress& progress) override {
+    reports.push_back(progress);
+    done = progress.iteration;
+  }
+  void tested(int64_t iteration, const Evaluation& evaluation) override {
+    tests.emplace_back(iteration, evaluation);
+  }
+  void snapshotted(const std::string& path) override { snapshots.push_back(path); }
+  void note(const std::string& message) override { notes += message + "\n"; }
+  Request request() override {
+    const auto asked = asks.find(done);
+    if (asked == asks.end()) return Request::kNone;
+    const Request request = asked->second;
+    asks.erase(asked);
+    return request;
+  }
+
+  std::map<int64_t, Request> asks;
+  int64_t done = 0;
+  std::vector<Progress> reports;
+  std::vector<std::pair<int64_t, Evaluation>> tests;
+  std::vector<std::string> snapshots;
+  std::string notes;
+};
+
+inline SolverOptions resuming(const std::string& snapshot) {
+  SolverOptions options;
+  options.snapshot = snapshot;
+  return options;
+}
+
+// A solver with all that must outlive it.
+struct Training {
+  Training(SolverSpec given, SolverOptions options = {}, Listener told = {})
+      : spec(std::move(given)), device(make_cpu_device()), listener(std::move(told)) {
+    options.algorithm = Algorithm::kDirect;
+    solver = std::make_unique<Solver>(spec, *device, std::move(options), listener);
+  }
+  explicit Training(const std::string& text, SolverOptions options = {}, Listener told = {})
+      : Training(SolverSpec::parse(text, "solver.prototxt"), std::move(options), std::move(told)) {}
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
+  Solver* operator->() const { return solver.get(); }
+
+  // All parameters, running statistics and momenta, one after another.
+  std::vector<float> state() const {
+    std::vector<float> all;
+    for (const auto& parameter : solver->parameters().all()) {
+      if (parameter->kind == Parameter::Kind::kDerived) continue;
+      const std::vector<float> value = solver->parameters().read(*parameter);
+      const std::vector<float> history = solver->history(*parameter);
+      all.insert(all.end(), value.begin(), value.end());
+      all.insert(all.end(), history.begin(), history.end());
+    }
+    return all;
+  }
+
+  SolverSpec spec;
+  std::unique_ptr<Device> device;
+  Listener listener;
+  std::unique_ptr<Solver> solver;
+};
+
+// The message of the Error that `call` throws; empty where it throws none.
+template <class Call>
+std::string error_of(Call call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+inline float largest(const std::vector<float>& values) {
+  float most = 0;
+  for (const float value : values) most = std::max(most, std::fabs(value));
+  return most;
+}
+
+inline float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  float most = 0;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const float difference = std::fabs(a[i] - b[i]);
+    if (!(difference <= most)) most = difference;  // a NaN stays
+  }
+  return most;
+}
+
+}  // namespace orepa
