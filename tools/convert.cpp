@@ -1,0 +1,53 @@
+#include "orepa/convert.h"
+
+#include <gflags/gflags.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "command.h"
+#include "flags.h"
+#include "table.h"
+
+DEFINE_string(output_weights, "", "where the merged weights go: .caffemodel or .h5");
+DEFINE_string(output_test, "", "also write the merged net with its data and accuracy layers");
+
+namespace orepa::tool {
+namespace {
+
+std::string scientific(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1e", value);
+  return text;
+}
+
+void run() {
+  const NetSpec spec = NetSpec::read(FLAGS_model);
+  const std::unique_ptr<Device> device = make_cpu_device();
+  ConvertOptions options;
+  options.output = FLAGS_output;
+  options.output_weights = FLAGS_output_weights;
+  options.output_test = FLAGS_output_test;
+  options.algorithm = net_options(Phase::kTest).algorithm;
+  const ConvertReport report = convert(spec, FLAGS_weights, *device, options);
+
+  Table table({"layer", "merged from", "weights before", "after", "relative error"}, 2);
+  for (const ConvertReport::Row& row : report.rows)
+    table.add({row.layer, row.parts, decimals(row.largest_before, 4),
+               decimals(row.largest_after, 4), scientific(row.error)});
+  std::cout << table.str() << "\nparameters: " << grouped(report.parameters_before) << " -> "
+            << grouped(report.parameters_after) << "\nlargest error of the outputs on random "
+            << "inputs, read back from the files: " << scientific(report.output_error)
+            << " relative, " << scientific(report.output_difference)
+            << " absolute\nwritten: " << options.output << ", " << options.output_weights
+            << (options.output_test.empty() ? "" : ", " + options.output_test) << "\n";
+}
+
+const CommandRegistrar registrar({"convert",
+                                  "merge a trained net into the plain one for use",
+                                  {"model", "weights", "output", "output_weights"},
+                                  {"output_test", "algorithm"},
+                                  run});
+
+}  // namespace
+}  // namespace orepa::tool
