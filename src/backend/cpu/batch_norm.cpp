@@ -8,10 +8,13 @@ namespace {
 using dnnl::memory;
 using Flags = dnnl::normalization_flags;
 
-// oneDNN sees (N, C, H, W) or (N, C); any other rank is row-major, (N, C, rest).
+// Any rank but 2 and 4 is row-major: images of one row, channel by channel. oneDNN is slow at
+// rank 3.
 memory::desc layout(const Shape& shape) {
   if (shape.rank() == 4 || shape.rank() == 2) return stored(shape);
-  return stored(Shape{shape[0], shape[1], shape.count(2, shape.rank())});
+  return {{shape[0], shape[1], 1, shape.count(2, shape.rank())},
+          memory::data_type::f32,
+          memory::format_tag::nchw};
 }
 
 class BatchNorm : public BatchNormPlan {

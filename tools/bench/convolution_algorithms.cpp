@@ -1,0 +1,95 @@
+// Times AUTO against DIRECT, one pass at a time, for 3 x 3 convolutions of stride 1: the numbers
+// behind the rule in src/backend/cpu/convolution.cpp. One thread, its processor time, the two in
+// turns, the fastest of all runs: other work on the machine hardly disturbs.
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "orepa/device.h"
+#include "orepa/random.h"
+
+namespace {
+
+using namespace orepa;
+
+constexpr int kRuns = 9;
+
+// A plan with everything its passes read and write.
+class Subject {
+ public:
+  Subject(Device& device, const ConvolutionGeometry& geometry)
+      : plan_(device.convolution(geometry)),
+        x_(device, geometry.input.bytes()),
+        y_(device, geometry.output().bytes()),
+        kernel_(device, geometry.kernel.bytes()),
+        forward_(device, plan_->packed_bytes(ConvolutionPlan::kForward)),
+        backward_(device, plan_->packed_bytes(ConvolutionPlan::kBackwardData)),
+        workspace_(device, std::max({plan_->forward_workspace(), plan_->backward_data_workspace(),
+                                     plan_->backward_kernel_workspace()})) {
+    const Random random(1, "convolution");
+    for (const DeviceMemory* memory : {&x_, &y_, &kernel_})
+      for (int64_t i = 0; i < memory->bytes() / int64_t{sizeof(float)}; ++i)
+        data(*memory)[i] = random.uniform(static_cast<uint64_t>(i)) - 0.5f;
+  }
+
+  // Milliseconds of pass 0 (forward), 1 (data gradient) or 2 (kernel gradient).
+  double time(int pass) {
+    const std::clock_t begin = std::clock();
+    if (pass == 0) {
+      plan_->pack(ConvolutionPlan::kForward, data(kernel_), forward_.data());
+      plan_->forward(data(x_), forward_.data(), nullptr, data(y_), workspace_.data());
+    } else if (pass == 1) {
+      plan_->pack(ConvolutionPlan::kBackwardData, data(kernel_), backward_.data());
+      plan_->backward_data(data(y_), backward_.data(), data(x_), workspace_.data());
+    } else {
+      plan_->backward_kernel(data(x_), data(y_), data(kernel_), false, workspace_.data());
+    }
+    return 1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+  }
+  std::string algorithm() const { return plan_->algorithm(); }
+
+ private:
+  static float* data(const DeviceMemory& memory) { return static_cast<float*>(memory.data()); }
+
+  std::unique_ptr<ConvolutionPlan> plan_;
+  DeviceMemory x_, y_, kernel_, forward_, backward_, workspace_;
+};
+
+void compare(Device& device, int64_t batch, int64_t channels, int64_t extent) {
+  ConvolutionGeometry g{.input = {batch, channels, extent, extent},
+                        .kernel = {channels, channels, 3, 3},
+                        .pad = {1, 1}};
+  Subject chosen(device, g);
+  g.algorithm = Algorithm::kDirect;
+  Subject direct(device, g);
+  std::printf("%4d x %3d @ %2d  %-8s", static_cast<int>(batch), static_cast<int>(channels),
+              static_cast<int>(extent), chosen.algorithm().c_str());
+  for (int pass = 0; pass < 3; ++pass) {
+    double best_chosen = 1e30, best_direct = 1e30;
+    for (int run = 0; run < kRuns; ++run) {
+      best_direct = std::min(best_direct, direct.time(pass));
+      best_chosen = std::min(best_chosen, chosen.time(pass));
+    }
+    std::printf("  %8.3f / %8.3f = %.2f", best_chosen, best_direct, best_chosen / best_direct);
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main() {
+  omp_set_num_threads(1);
+  const auto device = orepa::make_cpu_device();
+  std::printf(
+      "%s\nimages x channels @ extent: milliseconds AUTO / DIRECT, forward, data gradient, "
+      "kernel gradient\n",
+      device->description().c_str());
+  const int64_t sizes[][2] = {{16, 28},  {32, 14}, {32, 28},  {64, 56},  {64, 28},
+                              {64, 14},  {64, 7},  {128, 28}, {128, 14}, {128, 7},
+                              {256, 14}, {256, 7}, {512, 7}};
+  for (const auto& size : sizes)
+    for (const int64_t batch : {1, 2, 4, 8, 16}) compare(*device, batch, size[0], size[1]);
+}
