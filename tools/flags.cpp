@@ -10,7 +10,7 @@ DEFINE_string(model, "", "prototxt of the net");
 DEFINE_string(weights, "",
               "weight files (.caffemodel, .h5) with commas between, the last one wins");
 DEFINE_bool(weights_strict, false, "missing, unused and misshapen weights are errors");
-DEFINE_int32(iterations, 0, "how many iterations to run");
+DEFINE_int32(iterations, 0, "how many iterations; 0: 10 for time, the whole set for test");
 DEFINE_string(phase, "", "TRAIN or TEST: which layers are in the net");
 DEFINE_int32(level, 0, "the NetState's level, for include and exclude rules");
 DEFINE_string(stage, "", "the NetState's stages, with commas between");

@@ -15,6 +15,8 @@ void load_weights_flag(Parameters& parameters) {
   std::cout << report.table() << std::flush;
 }
 
+std::string first_name(const LayerReport& row) { return row.name.substr(0, row.name.find(" + ")); }
+
 int64_t peak_resident_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);

@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "flags.h"
+#include "nets.h"
 #include "table.h"
 
 namespace orepa::tool {
@@ -24,7 +25,7 @@ void summary() {
   Table table({"layer", "type", "output", "parameters", "merged", "MACs", "MiB"}, 3);
   LayerReport total;
   for (const LayerReport& row : net.report()) {
-    table.add({row.name, row.type, shapes(row.outputs), grouped(row.parameters),
+    table.add({first_name(row), row.type, shapes(row.outputs), grouped(row.parameters),
                grouped(row.merged_parameters), grouped(row.macs), mebibytes(row.activation_bytes)});
     total.parameters += row.parameters;
     total.merged_parameters += row.merged_parameters;

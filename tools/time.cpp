@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <numeric>
+
+#include "command.h"
+#include "flags.h"
+#include "nets.h"
+#include "orepa/solver.h"
+#include "table.h"
+
+DEFINE_int32(iter_size, 1, "passes whose gradients make one step");
+DEFINE_bool(json, false, "print JSON instead of tables");
+
+namespace orepa::tool {
+namespace {
+
+constexpr int kDefaultIterations = 10, kWarmUpIterations = 2;
+constexpr std::array kStageNames{"forward", "backward", "prepare", "finish", "update"};
+
+struct Timing {
+  std::string model, phase, device;
+  int64_t iterations = 0, batch_size = 0, images = 0;  // images of one iteration
+  double median = 0, fastest = 0;                      // seconds of one whole iteration
+  // Of the iterations in which every layer was timed: seconds are means over them.
+  double profiled = 0;
+  std::vector<LayerReport> layers;
+  int64_t planned_bytes = 0, peak_bytes = 0;
+
+  double by_stage(size_t stage) const {
+    return std::accumulate(
+        layers.begin(), layers.end(), 0.0,
+        [&](double sum, const LayerReport& layer) { return sum + layer.seconds[stage]; });
+  }
+  int64_t calls_by_stage(size_t stage) const {
+    return std::accumulate(
+        layers.begin(), layers.end(), int64_t{0},
+        [&](int64_t sum, const LayerReport& layer) { return sum + layer.calls[stage]; });
+  }
+  // Of no layer: reading the loss, checking gradients, adding them where a blob has many readers.
+  double other() const {
+    double sum = profiled;
+    for (size_t stage = 0; stage < kStageNames.size(); ++stage) sum -= by_stage(stage);
+    return sum;
+  }
+};
+
+double seconds(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Whole iterations first, undisturbed; then as many with a clock around every call of a layer.
+void measure(Net& net, const std::function<void()>& iteration, Timing& timing) {
+  for (int i = 0; i < kWarmUpIterations; ++i) iteration();
+  std::vector<double> whole;
+  for (int64_t i = 0; i < timing.iterations; ++i) whole.push_back(seconds(iteration));
+  std::sort(whole.begin(), whole.end());
+  timing.median = whole[whole.size() / 2];
+  timing.fastest = whole[0];
+
+  net.profile(true);
+  for (int64_t i = 0; i < timing.iterations; ++i)
+    timing.profiled += seconds(iteration) / timing.iterations;
+  timing.layers = net.report();
+  for (LayerReport& layer : timing.layers)
+    for (size_t stage = 0; stage < kStageNames.size(); ++stage) {
+      layer.seconds[stage] /= timing.iterations;
+      layer.calls[stage] /= timing.iterations;
+    }
+  timing.batch_size = net.batch_size();
+  timing.peak_bytes = peak_resident_bytes();
+}
+
+std::string quoted(const std::string& plain) {
+  std::string out = "\"";
+  for (const char c : plain) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+// A solver whose rate is 0 does all the work of a step and never diverges.
+void time_training(Device& device, const NetOptions& net, Timing& timing) {
+  if (FLAGS_iter_size < 1) throw UsageError("--iter_size must be positive");
+  const SolverSpec spec = SolverSpec::parse(
+      text("net: ", quoted(FLAGS_model), " base_lr: 0 lr_policy: \"fixed\" momentum: 0.9 ",
+           "weight_decay: 0.0001 max_iter: 1 iter_size: ", FLAGS_iter_size),
+      "the solver of orepa_tool time");
+  SolverOptions options;
+  options.algorithm = net.algorithm;
+  options.level = net.level;
+  options.stages = net.stages;
+  Observer silent;
+  Solver solver(spec, device, options, silent);
+  timing.planned_bytes = solver.planned_bytes();
+  measure(
+      solver.net(), [&] { solver.step(); }, timing);
+  timing.images = timing.batch_size * FLAGS_iter_size;
+}
+
+void time_inference(Device& device, NetOptions options, Timing& timing) {
+  options.weights_change_every_pass = false;
+  Parameters parameters(device, 0, false);
+  Arena arena(device);
+  Net net(NetSpec::read(FLAGS_model), parameters, arena, options);
+  timing.planned_bytes = parameters.bytes() + net.persistent_bytes() + arena.bytes();
+  net.prepare();
+  int64_t pass = 0;
+  const auto iteration = [&] {
+    net.forward(pass++);
+    device.synchronize();
+  };
+  measure(net, iteration, timing);
+  timing.images = timing.batch_size;
+}
+
+std::string milliseconds(double seconds) { return decimals(1000 * seconds, 2); }
+
+void print_tables(const Timing& timing) {
+  std::vector<std::string> titles{"layer", "type", "algorithm"};
+  titles.insert(titles.end(), kStageNames.begin(), kStageNames.end());
+  titles.insert(titles.end(), {"sum", "%"});
+  Table table(titles, 3);
+  const auto add = [&](std::vector<std::string> cells, const std::array<double, 5>& by_stage,
+                       double sum) {
+    for (const double seconds : by_stage) cells.push_back(milliseconds(seconds));
+    cells.push_back(milliseconds(sum));
+    cells.push_back(decimals(100 * sum / timing.profiled, 1));
+    table.add(std::move(cells));
+  };
+  const auto sum_of = [](const std::array<double, 5>& by_stage) {
+    return std::accumulate(by_stage.begin(), by_stage.end(), 0.0);
+  };
+  std::array<double, 5> totals{};
+  for (const LayerReport& layer : timing.layers)
+    add({first_name(layer), layer.type, layer.note}, layer.seconds, sum_of(layer.seconds));
+  for (size_t stage = 0; stage < totals.size(); ++stage) totals[stage] = timing.by_stage(stage);
+  add({"other", "", ""}, {}, timing.other());
+  table.add_rule();
+  add({"whole step", "", ""}, totals, timing.profiled);
+  std::vector<std::string> calls{"calls", "", ""};
+  for (size_t stage = 0; stage < kStageNames.size(); ++stage)
+    calls.push_back(grouped(timing.calls_by_stage(stage)));
+  calls.insert(calls.end(), {"", ""});
+  table.add(calls);
+
+  std::cout << timing.model << ", phase " << timing.phase << ", on " << timing.device
+            << "\nmilliseconds and calls of one iteration, means over " << timing.iterations
+            << "\n\n"
+            << table.str() << "\nwhole step without clocks inside: median "
+            << milliseconds(timing.median) << " ms, fastest " << milliseconds(timing.fastest)
+            << " ms\nimages/s: " << decimals(timing.images / timing.median, 1) << " ("
+            << timing.images << " an iteration)\nmemory: planned peak "
+            << mebibytes(timing.planned_bytes) << " MiB, the whole process "
+            << mebibytes(timing.peak_bytes) << " MiB\n";
+}
+
+void print_json(const Timing& timing) {
+  std::cout << "{\"model\": " << quoted(timing.model) << ", \"phase\": " << quoted(timing.phase)
+            << ", \"device\": " << quoted(timing.device)
+            << ", \"iterations\": " << timing.iterations << ", \"images\": " << timing.images
+            << ",\n \"median_seconds\": " << timing.median
+            << ", \"fastest_seconds\": " << timing.fastest
+            << ", \"images_per_second\": " << timing.images / timing.median
+            << ",\n \"planned_bytes\": " << timing.planned_bytes
+            << ", \"peak_bytes\": " << timing.peak_bytes
+            << ",\n \"profiled_seconds\": " << timing.profiled
+            << ", \"other_seconds\": " << timing.other() << ",\n \"layers\": [";
+  const char* separator = "\n";
+  for (const LayerReport& layer : timing.layers) {
+    std::cout << separator << "  {\"name\": " << quoted(first_name(layer))
+              << ", \"type\": " << quoted(layer.type) << ", \"algorithm\": " << quoted(layer.note);
+    for (size_t stage = 0; stage < kStageNames.size(); ++stage)
+      std::cout << ", \"" << kStageNames[stage] << "_seconds\": " << layer.seconds[stage] << ", \""
+                << kStageNames[stage] << "_calls\": " << layer.calls[stage];
+    std::cout << '}';
+    separator = ",\n";
+  }
+  std::cout << "\n ]}\n";
+}
+
+void time() {
+  const NetOptions options = net_options(Phase::kTrain);
+  if (FLAGS_iterations < 0) throw UsageError("--iterations must be positive");
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Timing timing;
+  timing.model = FLAGS_model;
+  timing.device = device->description();
+  timing.iterations = FLAGS_iterations > 0 ? FLAGS_iterations : kDefaultIterations;
+  if (options.phase == Phase::kTrain) {
+    timing.phase = "TRAIN";
+    time_training(*device, options, timing);
+  } else {
+    timing.phase = "TEST";
+    time_inference(*device, options, timing);
+  }
+  if (FLAGS_json)
+    print_json(timing);
+  else
+    print_tables(timing);
+}
+
+const CommandRegistrar registrar({"time",
+                                  "time every layer, and whole steps with the update",
+                                  {"model"},
+                                  {"iterations", "iter_size", "phase", "level", "stage",
+                                   "algorithm", "json"},
+                                  time});
+
+}  // namespace
+}  // namespace orepa::tool
