@@ -116,6 +116,11 @@ struct Net::Engine {
                             static_cast<int64_t>(stored.size() * sizeof(float)));
   }
   Device& device() const { return parameters.device(); }
+  bool folds_into_convolution(const Node& node) const {
+    if (node.spec.type != "BatchNorm") return false;
+    const std::string& producer = graph.nodes[graph.values[node.inputs[0]].producer].spec.type;
+    return producer == "Convolution" || producer == "ORepaConv";
+  }
 
   Parameters& parameters;
   Arena& arena;
@@ -535,6 +540,14 @@ std::vector<LayerReport> Net::report() const {
       if (parameter->kind == Parameter::Kind::kLearned) row.parameters += count;
       if (parameter->kind != Parameter::Kind::kBuffer && !parameter->factor)
         row.merged_parameters += count;
+    }
+    if (engine_->folds_into_convolution(node)) {
+      // What stays of it is the convolution's bias, where that has none yet.
+      const Engine::CompiledNode& convolution =
+          engine_->nodes[engine_->graph.values[node.inputs[0]].producer];
+      row.merged_parameters = engine_->shapes[node.inputs[0]][1];
+      for (const Parameter* parameter : convolution.declaration.parameters())
+        if (parameter->name == "bias") row.merged_parameters = 0;
     }
     row.macs = compiled.layer->macs();
     row.seconds = compiled.seconds;

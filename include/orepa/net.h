@@ -51,10 +51,10 @@ struct NetOptions {
 struct LayerReport {
   std::string name, type, note;  // names of absorbed layers joined by " + "
   std::vector<Shape> outputs;
-  int64_t parameters = 0;         // learned numbers in training
-  int64_t merged_parameters = 0;  // the same with derived weights counted instead of their factors
-  int64_t macs = 0;               // of one forward pass over the whole batch
-  int64_t activation_bytes = 0;   // outputs and what is saved for the backward pass
+  int64_t parameters = 0;           // learned numbers in training
+  int64_t merged_parameters = 0;    // the same after conversion: one kernel and bias a convolution
+  int64_t macs = 0;                 // of one forward pass over the whole batch
+  int64_t activation_bytes = 0;     // outputs and what is saved for the backward pass
   std::array<double, 5> seconds{};  // sums by Stage since profile(true)
   std::array<int64_t, 5> calls{};
 };
