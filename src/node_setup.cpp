@@ -44,6 +44,8 @@ NodeSetup::NodeSetup(const Node& node, std::vector<Shape> inputs, std::vector<bo
 }
 
 Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
+  require(known_inputs_ == inputs(), "has ", inputs(), inputs() == 1 ? " bottom" : " bottoms",
+          ", but takes ", known_inputs_);
   const size_t made = outputs.size(), named = node_.outputs.size();
   require(made == named, "makes ", made, made == 1 ? " top" : " tops", ", but ", named,
           named == 1 ? " is named" : " are named");
@@ -73,10 +75,11 @@ const LayerSpec* NodeSetup::absorbed(const std::string& type) const {
   return nullptr;
 }
 
-const Shape& NodeSetup::input(int i) const {
-  require(i < inputs(), "has ", inputs(), inputs() == 1 ? " bottom" : " bottoms",
-          ", but needs at least ", i + 1);
-  return inputs_[i];
+int NodeSetup::checked(int input) const {
+  require(input < inputs(), "has ", inputs(), inputs() == 1 ? " bottom" : " bottoms",
+          ", but needs at least ", input + 1);
+  known_inputs_ = std::max(known_inputs_, input + 1);
+  return input;
 }
 
 Handle NodeSetup::parameter(const std::string& name, const Shape& shape, const Filler& filler,

@@ -51,9 +51,9 @@ class NodeSetup : public Setup {
   Algorithm algorithm() const override { return context_.options.algorithm; }
   const LayerSpec* absorbed(const std::string& type) const override;
   int inputs() const override { return static_cast<int>(inputs_.size()); }
-  const Shape& input(int i) const override;
+  const Shape& input(int i) const override { return inputs_[checked(i)]; }
   int outputs() const override { return static_cast<int>(node_.outputs.size()); }
-  bool input_gradient(int i) const override { return input_gradients_[i]; }
+  bool input_gradient(int i) const override { return input_gradients_[checked(i)]; }
   bool backward() const override { return context_.backward; }
   bool weights_change_every_pass() const override {
     return context_.options.weights_change_every_pass;
@@ -70,21 +70,23 @@ class NodeSetup : public Setup {
   Handle scratch(Stage stage, int64_t bytes) override;
   Handle persistent(int64_t bytes) override;
 
-  void backward_reads_input(int i) override { declaration_.traits.reads_input.at(i) = true; }
+  void backward_reads_input(int i) override { declaration_.traits.reads_input[checked(i)] = true; }
   void backward_reads_output(int i) override;
   void output_may_overwrite_input(int output, int input) override {
-    declaration_.traits.may_overwrite.emplace_back(output, input);
+    declaration_.traits.may_overwrite.emplace_back(output, checked(input));
   }
   void input_gradient_may_overwrite(int input) override {
-    declaration_.traits.gradient_may_overwrite.at(input) = true;
+    declaration_.traits.gradient_may_overwrite[checked(input)] = true;
   }
   void inputs_share_gradient() override { declaration_.traits.inputs_share_gradient = true; }
-  void no_input_gradient(int i) override { declaration_.traits.differentiable.at(i) = false; }
+  void no_input_gradient(int i) override { declaration_.traits.differentiable[checked(i)] = false; }
   void loss(int output, float default_weight) override;
   void forward_only() override { declaration_.traits.forward_only = true; }
   void samples(int64_t count) override { declaration_.samples = count; }
 
  private:
+  // Throws Error where the layer has no such bottom; keeps count of those that it knows about.
+  int checked(int input) const;
   Handle declare(const LayerSpec& owner, const std::string& name, const Shape& shape,
                  const Filler& filler, Parameter::Kind kind, bool factor);
   Handle slot(Slot::Kind kind, std::vector<int64_t>& sizes, int64_t bytes,
@@ -94,6 +96,7 @@ class NodeSetup : public Setup {
   std::vector<Shape> inputs_;
   std::vector<bool> input_gradients_;
   const SetupContext& context_;
+  mutable int known_inputs_ = 0;
   Declaration declaration_;
   std::vector<float> default_loss_weight_;  // by output
   std::vector<bool> reads_output_;

@@ -1,0 +1,201 @@
+// What a layer that cannot be gets: an Error that names file, line, column and layer, and says what
+// was wrong. Never a crash, whatever the numbers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "orepa/net.h"
+
+namespace orepa {
+namespace {
+
+struct BadLayer {
+  std::string name;    // of the test
+  std::string bottom;  // dimensions of the bottom "x", as in a prototxt
+  std::string layer;   // the fields of the bad layer, which is the net's second one, on line 2
+  std::string expected;
+};
+
+void PrintTo(const BadLayer& bad, std::ostream* out) { *out << bad.layer; }
+
+class BadLayerTest : public testing::TestWithParam<BadLayer> {};
+
+TEST_P(BadLayerTest, IsRefusedClearly) {
+  const BadLayer& bad = GetParam();
+  const std::string text = "layer { name: \"x\" type: \"Input\" top: \"x\" input_param { shape { " +
+                           bad.bottom + " } } }\nlayer { name: \"it\" " + bad.layer + " }\n";
+  const auto device = make_cpu_device();
+  Parameters parameters(*device, 1, true);
+  Arena arena(*device);
+  NetOptions options;
+  options.phase = Phase::kTrain;
+  try {
+    const Net net(NetSpec::parse(text, "bad.prototxt"), parameters, arena, options);
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr(bad.expected));
+    EXPECT_THAT(error.what(), testing::StartsWith("bad.prototxt:2:"));
+  }
+}
+
+const std::string kImage = "dim: 2 dim: 6 dim: 5 dim: 5";
+
+BadLayer one(const std::string& name, const std::string& type, const std::string& fields,
+             const std::string& expected, const std::string& bottom = kImage) {
+  return {name, bottom, "type: \"" + type + "\" bottom: \"x\" top: \"y\" " + fields,
+          "layer \"it\" (" + type + "): " + expected};
+}
+
+BadLayer convolution(const std::string& name, const std::string& fields,
+                     const std::string& expected) {
+  return one(name, "Convolution", "convolution_param { " + fields + " }", expected);
+}
+
+BadLayer pooling(const std::string& name, const std::string& fields, const std::string& expected) {
+  return one(name, "Pooling", "pooling_param { " + fields + " }", expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, BadLayerTest,
+    testing::Values(
+        one("unknown_type", "Convolutoin", "",
+            "unknown layer type \"Convolutoin\"; did you mean \"Convolution\"?"),
+        BadLayer{"no_bottom", kImage, "type: \"ReLU\" top: \"y\"",
+                 "has 0 bottoms, but needs at least 1"},
+        BadLayer{"missing_bottom", kImage, "type: \"ReLU\" bottom: \"z\" top: \"y\"", "\"z\""},
+        one("too_many_bottoms", "ReLU", "bottom: \"x\"", "has 2 bottoms, but takes 1"),
+        one("bottom_of_a_source", "DummyData", "dummy_data_param { shape { dim: 2 } }",
+            "has 1 bottom, but takes 0"),
+        one("too_many_tops", "ReLU", "top: \"z\"", "makes 1 top, but 2 are named"),
+        one("too_many_loss_weights", "ReLU", "loss_weight: 1 loss_weight: 2",
+            "loss_weight is given 2 times"),
+        one("unknown_filler", "Scale", "scale_param { filler { type: \"gausian\" } }", ""),
+
+        convolution("convolution_without_outputs", "kernel_size: 3", "num_output must be positive"),
+        convolution("convolution_without_kernel", "num_output: 3", "kernel_size must be positive"),
+        convolution("convolution_stride_zero", "num_output: 3 kernel_size: 3 stride: 0",
+                    "stride must be positive"),
+        convolution("convolution_dilation_zero", "num_output: 3 kernel_size: 3 dilation: 0",
+                    "dilation must be positive"),
+        convolution("convolution_group", "num_output: 6 kernel_size: 3 group: 4",
+                    "group must divide"),
+        convolution("convolution_group_zero", "num_output: 6 kernel_size: 3 group: 0",
+                    "group must divide"),
+        convolution("convolution_kernel_too_large", "num_output: 6 kernel_size: 7",
+                    "the kernel 7 x 7"),
+        convolution("convolution_kernel_huge", "num_output: 6 kernel_size: 4294967295",
+                    "kernel_size is 4294967295"),
+        convolution("convolution_outputs_huge",
+                    "num_output: 4294967295 kernel_size: 1000000000 pad: 1000000000",
+                    "parameter \"weight\" would be"),
+        convolution("convolution_three_strides",
+                    "num_output: 6 kernel_size: 3 stride: 1 stride: 1 stride: 1",
+                    "stride has 3 values"),
+        convolution("convolution_both_forms",
+                    "num_output: 6 kernel_size: 3 kernel_h: 3 kernel_w: 3",
+                    "either kernel_size or kernel_h"),
+        one("convolution_of_rows", "Convolution",
+            "convolution_param { num_output: 6 kernel_size: 3 }", "bottom must be N x C x H x W",
+            "dim: 2 dim: 6"),
+
+        pooling("pooling_without_kernel", "pool: MAX", "kernel_size must be positive"),
+        pooling("pooling_stride_zero", "kernel_size: 2 stride: 0", "stride must be positive"),
+        pooling("pooling_pad", "kernel_size: 2 pad: 2", "pad must be smaller than the kernel"),
+        pooling("pooling_kernel_too_large", "kernel_size: 6", "the kernel 6 is larger"),
+        pooling("pooling_window_outside", "kernel_size: 1 stride: 3",
+                "the last window would lie wholly outside"),
+        pooling("pooling_global_with_kernel", "global_pooling: true kernel_size: 3",
+                "global_pooling takes the whole image"),
+        pooling("pooling_stochastic", "pool: STOCHASTIC kernel_size: 3",
+                "pool: STOCHASTIC is not offered"),
+        one("pooling_of_rows", "Pooling", "pooling_param { kernel_size: 2 }",
+            "bottom must be N x C x H x W", "dim: 2 dim: 6"),
+
+        one("inner_product_without_outputs", "InnerProduct", "", "num_output must be positive"),
+        one("inner_product_axis", "InnerProduct", "inner_product_param { num_output: 3 axis: 4 }",
+            "axis 4 does not exist"),
+        one("inner_product_huge", "InnerProduct", "inner_product_param { num_output: 4294967295 }",
+            "parameter \"weight\" would be", "dim: 1 dim: 2000000000 dim: 2 dim: 2"),
+
+        one("eltwise_of_one", "Eltwise", "", "takes 2 to"),
+        one("eltwise_coefficients", "Eltwise", "bottom: \"x\" eltwise_param { coeff: 1 }",
+            "needs one coeff a bottom"),
+        one("eltwise_product_coefficients", "Eltwise",
+            "bottom: \"x\" eltwise_param { operation: PROD coeff: 1 coeff: 1 }",
+            "coeff is for operation SUM"),
+        one("concat_axis", "Concat", "concat_param { axis: -5 }", "axis -5 does not exist"),
+        one("flatten_axes", "Flatten", "flatten_param { axis: 2 end_axis: 1 }",
+            "axis 2 lies behind end_axis 1"),
+        one("dropout_ratio", "Dropout", "dropout_param { dropout_ratio: 1 }",
+            "dropout_ratio must lie in [0, 1)"),
+        one("softmax_axis", "Softmax", "softmax_param { axis: 4 }", "axis 4 does not exist"),
+        one("scale_axes", "Scale", "scale_param { axis: 3 num_axes: 2 }",
+            "num_axes 2 reaches beyond"),
+        one("scale_negative_axes", "Scale", "scale_param { num_axes: -2 }", "num_axes -2"),
+        one("batch_norm_of_one_axis", "BatchNorm", "", "bottom must have channels on axis 1",
+            "dim: 7"),
+        one("batch_norm_fraction", "BatchNorm", "batch_norm_param { moving_average_fraction: 1 }",
+            "moving_average_fraction must lie in [0, 1)"),
+        one("batch_norm_eps", "BatchNorm", "batch_norm_param { eps: 0 }", "eps must be positive"),
+
+        one("loss_without_labels", "SoftmaxWithLoss", "", ""),
+        one("loss_labels", "SoftmaxWithLoss", "bottom: \"x\"", "needs one label a prediction"),
+        one("loss_smoothing", "SoftmaxWithLoss", "bottom: \"x\" loss_param { label_smoothing: 1 }",
+            ""),
+        one("accuracy_labels", "Accuracy", "bottom: \"x\"", "needs one label a prediction"),
+        one("accuracy_without_labels", "Accuracy", "", "takes two bottoms"),
+
+        one("orepa_without_blocks", "ORepaConv",
+            "convolution_param { num_output: 3 kernel_size: 3 }",
+            "orepa_param needs either a preset or a list of branches"),
+        one("orepa_even_kernel", "ORepaConv",
+            "convolution_param { num_output: 3 kernel_size: 2 } orepa_param { preset: OREPA }",
+            "the kernel must be square and odd"),
+        one("orepa_unknown_branch", "ORepaConv",
+            "convolution_param { num_output: 3 kernel_size: 3 } orepa_param { branch { type: "
+            "\"kxx\" } }",
+            ""),
+        one("orepa_same_branch_twice", "ORepaConv",
+            "convolution_param { num_output: 3 kernel_size: 3 } orepa_param { branch { type: "
+            "\"kxk\" } branch { type: \"kxk\" } }",
+            "")),
+    [](const auto& info) { return info.param.name; });
+
+// Extents that are none, or whose product no number can hold, on the layer that states them.
+TEST(BadInput, IsRefusedClearly) {
+  for (const char* dims : {"dim: 0", "dim: -1", "dim: 3 dim: -2", "dim: 9223372036854775807 dim: 2",
+                           "dim: 4000000000 dim: 4000000000 dim: 4000000000"}) {
+    const auto device = make_cpu_device();
+    Parameters parameters(*device, 1, false);
+    Arena arena(*device);
+    const std::string text =
+        std::string("layer { name: \"x\" type: \"Input\" top: \"x\" input_param { shape { ") +
+        dims + " } } }";
+    try {
+      const Net net(NetSpec::parse(text, "bad.prototxt"), parameters, arena, {});
+      FAIL() << dims;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("every extent must be positive")) << dims;
+    }
+  }
+}
+
+// A net that does not fit fails while it is built, and says how much it wants.
+TEST(BadInput, TooLargeForMemory) {
+  const auto device = make_cpu_device();
+  Parameters parameters(*device, 1, false);
+  Arena arena(*device);
+  const NetSpec spec = NetSpec::parse(
+      "layer { name: \"x\" type: \"Input\" top: \"x\" input_param { shape { dim: 1 dim: 1 dim: "
+      "2000000 "
+      "dim: 2000000 } } } layer { name: \"y\" type: \"ReLU\" bottom: \"x\" top: \"y\" }",
+      "large.prototxt");
+  try {
+    const Net net(spec, parameters, arena, {});
+    FAIL() << "16 TiB were found";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("out of memory"));
+  }
+}
+
+}  // namespace
+}  // namespace orepa
