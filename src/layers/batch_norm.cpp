@@ -106,7 +106,7 @@ class BatchNorm : public Layer {
     } else if (relu_) {
       setup.backward_reads_output(0);
     }
-    setup.backward_reads_input(0);
+    if (!given_ || scale_ >= 0) setup.backward_reads_input(0);
     setup.input_gradient_may_overwrite(0);
     return {x};
   }

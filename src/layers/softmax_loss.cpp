@@ -1,5 +1,4 @@
 #include <cfloat>
-#include <limits>
 
 #include "layers/softmax.h"
 
@@ -38,8 +37,7 @@ struct PositionLoss {
   OREPA_HD float operator()(int64_t, int64_t i) const {
     if (!labels.counts(i)) return 0;
     const float given = labels.given(i);
-    if (!(given >= 0 && given < static_cast<float>(labels.classes)))
-      return std::numeric_limits<float>::quiet_NaN();
+    if (!(given >= 0 && given < static_cast<float>(labels.classes))) return NAN;
     if (smoothing == 0) return -log_of(i, static_cast<int64_t>(given));
     float loss = 0;
     for (int64_t k = 0; k < view.extent; ++k) loss -= labels.target(i, k, smoothing) * log_of(i, k);

@@ -42,7 +42,8 @@ double norm(const Values& values) {
 }
 
 bool same_bits(const Values& a, const Values& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  if (a.size() != b.size()) return false;
+  return a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 void expect_same_bits(const std::vector<Values>& a, const std::vector<Values>& b,
@@ -85,6 +86,7 @@ class Check {
     gradients_ = bench->backward(seeds_);
     check_repeated_backward(*bench);
     check_fewer_gradients();
+    check_reads(bench->traits());
     for (size_t i = 0; i < inputs_.size(); ++i)
       if (!gradients_.inputs[i].empty())
         check_gradient(*bench, text("bottom ", i), static_cast<int>(i), -1);
@@ -218,6 +220,31 @@ class Check {
         EXPECT_TRUE(some.parameters[p].empty() ||
                     same_bits(some.parameters[p], gradients_.parameters[p]))
             << "parameter " << p;
+    }
+  }
+
+  // What is kept for backward() costs memory, so backward() must need it.
+  void check_reads(const NodeTraits& traits) const {
+    const auto is_needed = [&](const BenchOptions& options) {
+      const auto bench = make(options);
+      bench->forward();
+      const LayerBench::Gradients spoiled = bench->backward(seeds_);
+      return !std::equal(spoiled.inputs.begin(), spoiled.inputs.end(), gradients_.inputs.begin(),
+                         same_bits) ||
+             !std::equal(spoiled.parameters.begin(), spoiled.parameters.end(),
+                         gradients_.parameters.begin(), same_bits);
+    };
+    for (size_t i = 0; i < traits.reads_input.size(); ++i) {
+      BenchOptions options = options_;
+      options.spoiled_input = static_cast<int>(i);
+      EXPECT_TRUE(!traits.reads_input[i] || is_needed(options))
+          << "backward() asks for bottom " << i << " without need";
+    }
+    for (size_t o = 0; o < traits.reads_output.size(); ++o) {
+      BenchOptions options = options_;
+      options.spoiled_output = static_cast<int>(o);
+      EXPECT_TRUE(!traits.reads_output[o] || is_needed(options))
+          << "backward() asks for top " << o << " without need";
     }
   }
 

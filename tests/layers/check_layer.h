@@ -1,7 +1,8 @@
 // The harness: what every layer and branch must fulfil on every device, checked from one row.
 //
 //   forward     equals a reference, where the row gives one
-//   memory      sentinels, reads of what is not there, writes where nothing may be (layer_bench.h)
+//   memory      sentinels, reads of what is not there, writes where nothing may be, tensors kept
+//               without need (layer_bench.h)
 //   bits        a second run gives the same; so does one in place, and one with fewer gradients
 //   gradients   along random directions, for every input and parameter; a second backward() adds
 #pragma once

@@ -209,12 +209,14 @@ std::vector<Values> LayerBench::forward() {
 }
 
 LayerBench::Gradients LayerBench::backward(const std::vector<Values>& seeds, int passes) {
+  const auto spoil = [](const std::vector<std::unique_ptr<Guarded>>& buffers,
+                        const std::vector<bool>& reads, int spoiled, int reused) {
+    for (int i = 0; i < static_cast<int>(buffers.size()); ++i)
+      if (i == spoiled || (!reads[i] && i != reused)) buffers[i]->poison();
+  };
   const bool in_place = options_.overwritten_input >= 0;
-  for (size_t i = 0; i < input_.size(); ++i)
-    if (!traits().reads_input[i] && !(static_cast<int>(i) == options_.overwritten_input))
-      input_[i]->poison();
-  for (size_t o = 0; o < output_.size(); ++o)
-    if (!traits().reads_output[o] && !(o == 0 && in_place)) output_[o]->poison();
+  spoil(input_, traits().reads_input, options_.spoiled_input, options_.overwritten_input);
+  spoil(output_, traits().reads_output, options_.spoiled_output, in_place ? 0 : -1);
   for (const auto& gradient : gradient_)
     if (gradient != nullptr) gradient->poison();
 

@@ -29,6 +29,8 @@ struct BenchOptions {
   // Memory that two tensors share, as the engine may decide: output 0 over an input, the gradient
   // of an input over that of output 0. -1: none.
   int overwritten_input = -1, overwriting_gradient = -1;
+  // What backward() finds full of NaN although it asked for it. -1: nothing.
+  int spoiled_input = -1, spoiled_output = -1;
 };
 
 class LayerBench {
