@@ -108,6 +108,8 @@ struct Solver::State {
     require(momentum >= 0 && momentum < 1, solver.where("momentum"),
             ": momentum must lie in [0, 1), got ", momentum);
     weight_decay = static_cast<float>(solver.number("weight_decay"));
+    require(weight_decay >= 0, solver.where("weight_decay"),
+            ": weight_decay must not be negative, got ", weight_decay);
     const std::string kind = solver.string("regularization_type");
     require(kind == "L1" || kind == "L2", solver.where("regularization_type"),
             ": regularization_type must be L1 or L2, got \"", kind, "\"");

@@ -30,7 +30,7 @@ void fill(const std::vector<float>& values, const Shape& shape, BlobProto& blob)
   blob.mutable_data()->Add(values.begin(), values.end());
 }
 
-// bounds it.
+// Caffe's own states have no checksum, and none of our fields either.
 SolverState parse(const std::string& path) {
   require(
       !path.ends_with(".caffemodel") && !path.ends_with(".prototxt"), path,
@@ -39,7 +39,8 @@ SolverState parse(const std::string& path) {
   SolverState state;
   require(state.ParseFromString(read_file(path)) && state.has_iter(), path,
           ": is no whole .solverstate; it may have been cut off or be of another kind");
-  require(!state.has_checksum() || state.checksum() == checksum(state), path,
+  const bool ours = state.has_checksum() || state.has_device();
+  require(!ours || state.checksum() == checksum(state), path,
           ": is damaged (its checksum differs); take an older snapshot");
   require(state.iter() >= 0, path, ": is damaged (iteration ", state.iter(), ")");
   return state;
@@ -141,11 +142,10 @@ std::string newest_snapshot(const std::string& prefix) {
     if (!name.starts_with(start) || !name.ends_with(end)) continue;
     try {
       const SolverState state = parse(entry.path().string());
+      if (state.iter() <= latest) continue;
       check_weights(entry.path().string(), state);
-      if (state.iter() > latest) {
-        latest = state.iter();
-        newest = entry.path().string();
-      }
+      latest = state.iter();
+      newest = entry.path().string();
     } catch (const Error&) {
       continue;  // a damaged one is no candidate
     }

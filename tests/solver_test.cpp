@@ -1,0 +1,281 @@
+#include "orepa/solver.h"
+
+#include "orepa/random.h"
+#include "tests/data/idx_files.h"
+#include "tests/files.h"
+#include "tests/training.h"
+
+namespace orepa {
+namespace {
+
+// A net with inputs of `batch` samples, without BatchNorm.
+std::string net_text(int batch) {
+  return text(R"(net_param {
+    layer { name: "in" type: "Input" top: "x" top: "label"
+            input_param { shape { dim: )",
+              batch, R"( dim: 3 dim: 6 dim: 6 } shape { dim: )", batch, R"( } } }
+    layer { name: "conv" type: "ORepaConv" bottom: "x" top: "conv"
+            convolution_param { num_output: 4 kernel_size: 3 pad: 1 }
+            orepa_param { preset: OREPA } }
+    layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+    layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip"
+            inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" } }
+)");
+}
+
+const std::string kSgd = "base_lr: 0.05 momentum: 0.9 max_iter: 6 snapshot_after_train: false ";
+
+// Sample n of an endless set is a function of n, so that batches of any size walk over the same.
+void feed(Net& net, int64_t pass) {
+  const Shape shape = net.shape("x");
+  std::vector<float> images, labels;
+  for (int64_t n = 0; n < shape[0]; ++n) {
+    const Random random(1, "sample", static_cast<uint64_t>(pass * shape[0] + n));
+    for (int64_t i = 0; i < shape.count(1, 4); ++i) images.push_back(2 * random.uniform(i) - 1);
+    labels.push_back(static_cast<float>(random.below(1000, 5)));
+  }
+  net.set("x", images);
+  net.set("label", labels);
+}
+
+SolverOptions fed() {
+  SolverOptions options;
+  options.feed = feed;
+  return options;
+}
+
+// Learned values, one after another.
+std::vector<float> weights(Training& run) {
+  std::vector<float> all;
+  for (const auto& parameter : run->parameters().all())
+    if (parameter->kind == Parameter::Kind::kLearned)
+      for (const float value : run->parameters().read(*parameter)) all.push_back(value);
+  return all;
+}
+
+double norm_of_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double squares = 0;
+  for (size_t i = 0; i < a.size(); ++i) squares += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+  return std::sqrt(squares);
+}
+
+TEST(Solver, TwoHalvesOfABatchEqualTheWhole) {
+  for (const std::string clip : {"", "clip_gradients: 0.5 "}) {
+    // Caffe clips the sum over passes, before the division by iter_size.
+    const std::string half_clip = clip.empty() ? "" : "clip_gradients: 1 ";
+    Training whole(net_text(8) + kSgd + clip, fed());
+    Training halves(net_text(4) + kSgd + half_clip + "iter_size: 2", fed());
+    for (int i = 0; i < 4; ++i) EXPECT_NEAR(whole->step(), halves->step(), 1e-5) << clip;
+    const std::vector<float> wanted = weights(whole);
+    EXPECT_LE(largest_difference(weights(halves), wanted), 1e-5f * largest(wanted)) << clip;
+  }
+}
+
+TEST(Solver, FinishesBranchesOnceAStep) {
+  Training run(net_text(4) + kSgd + "iter_size: 3", fed());
+  for (int i = 0; i < 2; ++i) run->step();
+  for (const LayerReport& layer : run->net().report()) {
+    if (layer.type != "ORepaConv") continue;
+    EXPECT_EQ(layer.calls, (std::array<int64_t, 5>{6, 6, 2, 2, 2}));  // by Stage
+    return;
+  }
+  FAIL() << "the net reports no ORepaConv";
+}
+
+TEST(Solver, ClipsByTheNormOverBranchGradients) {
+  // With rate 1 and no momentum the step is the gradient.
+  const std::string plain = net_text(8) + "base_lr: 1 max_iter: 1 ";
+  Training free(plain, fed());
+  const std::vector<float> start = weights(free);
+  free->step();
+  const double norm = norm_of_difference(weights(free), start);
+  ASSERT_GT(norm, 1e-2);
+  for (const int passes : {1, 2}) {
+    Training clipped(plain + text("clip_gradients: ", norm / 2, " iter_size: ", passes), fed());
+    clipped->step();
+    // 1e-4: a step is the difference of two rounded weights, some thousand times as large.
+    EXPECT_NEAR(norm_of_difference(weights(clipped), start), norm / 2 / passes, 1e-4 * norm);
+  }
+  Training loose(plain + text("clip_gradients: ", norm * 2), fed());
+  loose->step();
+  EXPECT_EQ(weights(loose), weights(free));
+}
+
+TEST(Solver, RulesSetMultipliers) {
+  const std::string rules = R"(weight_decay: 0.1
+    param_rule { name: "conv/.*" lr_mult: 0 }
+    param_rule { name: "ip/weight" decay_mult: 0 lr_mult: 2 }
+    param_rule { name: "ip/.*" lr_mult: 0.5 }
+    param_rule { name: "ip" lr_mult: 7 } )";
+  Training run(net_text(4) + kSgd + rules, fed());
+  const Parameters& parameters = run->parameters();
+  EXPECT_EQ(parameters.find("ip", "weight")->lr_mult, 0.5f);  // the last match wins
+  EXPECT_EQ(parameters.find("ip", "weight")->decay_mult, 0);  // what it does not set stays
+  EXPECT_EQ(parameters.find("ip", "bias")->decay_mult, 1);
+  std::map<std::string, std::vector<float>> before;
+  for (const auto& p : parameters.all()) before[p->path()] = parameters.read(*p);
+  run->step();
+  run->step();
+  for (const auto& p : parameters.all()) {
+    if (p->kind == Parameter::Kind::kDerived) continue;
+    const bool frozen = p->layer == "conv";
+    EXPECT_EQ(parameters.read(*p) == before[p->path()], frozen) << p->path();
+    EXPECT_EQ(largest(run->history(*p)) == 0, frozen) << p->path();
+  }
+}
+
+TEST(Solver, TheSameSeedGivesTheSameBitsTwice) {
+  const std::string solver = net_text(8) + kSgd + "weight_decay: 0.01 ";
+  std::vector<std::vector<float>> states;
+  for (const int seed : {3, 3, 4}) {
+    Training run(solver + text("random_seed: ", seed), fed());
+    for (int i = 0; i < 3; ++i) run->step();
+    states.push_back(run.state());
+  }
+  EXPECT_EQ(states[0], states[1]);
+  EXPECT_NE(states[0], states[2]);
+}
+
+TEST(Solver, StopsBeforeTheUpdateWhereTheLossIsNotFinite) {
+  const std::string prefix = test_folder() + "run";
+  Training run(net_text(4) + kSgd + "snapshot_prefix: '" + prefix + "'", fed());
+  run->step();
+  const std::string state = run->snapshot();
+  run->step();
+  Parameter& weight = *run->parameters().find("ip", "weight");
+  run->parameters().write(weight, std::vector<float>(weight.value.count(), 3e38f));
+  const std::vector<float> before = run.state();
+  const std::string message = error_of([&] { run->step(); });
+  EXPECT_NE(message.find("iteration 2"), std::string::npos) << message;
+  EXPECT_NE(message.find("layer \"ip\" (InnerProduct)"), std::string::npos) << message;
+  EXPECT_NE(message.find(state), std::string::npos) << message;
+  EXPECT_EQ(run.state(), before);
+  EXPECT_EQ(run->iteration(), 2);
+  EXPECT_EQ(Training(net_text(4) + kSgd, resuming(state))->iteration(), 1);
+}
+
+TEST(Solver, StopsBeforeTheUpdateWhereAGradientIsNotFinite) {
+  std::string net = net_text(4);
+  net.replace(net.find("top: \"loss\""), 11, "top: \"loss\" loss_weight: 1e38 ");
+  SolverOptions options;
+  options.feed = [](Net& net, int64_t) {
+    net.set("x", std::vector<float>(net.shape("x").count(), 100.0f));
+    net.set("label", std::vector<float>(4, 1.0f));
+  };
+  Training run(net + kSgd, options);
+  Parameter& weight = *run->parameters().find("ip", "weight");
+  run->parameters().write(weight, std::vector<float>(weight.value.count(), 0.0f));
+  const std::vector<float> before = run.state();
+  const std::string message = error_of([&] { run->step(); });
+  EXPECT_NE(message.find("gradient of ip/weight"), std::string::npos) << message;
+  EXPECT_EQ(run.state(), before);
+}
+
+TEST(Solver, ReportsTheMeanOfTheLastLosses) {
+  Training steps(net_text(4) + kSgd, fed()), run(net_text(4) + kSgd + "average_loss: 3", fed());
+  std::vector<double> losses;
+  for (int i = 0; i < 6; ++i) losses.push_back(steps->step());
+  EXPECT_TRUE(run->solve());
+  ASSERT_EQ(run.listener.reports.size(), 6u);
+  for (int i = 0; i < 6; ++i) {
+    const Observer::Progress& progress = run.listener.reports[i];
+    const int first = std::max(0, i - 2);
+    double mean = 0;
+    for (int k = first; k <= i; ++k) mean += losses[k] / (i - first + 1);
+    EXPECT_NEAR(progress.loss, mean, 1e-12);
+    EXPECT_EQ(progress.iteration, i + 1);
+    EXPECT_EQ(progress.last_iteration, 6);
+    EXPECT_EQ(progress.images, 4 * (i + 1));
+    EXPECT_NEAR(progress.rate, 0.05, 1e-7);
+  }
+}
+
+TEST(Solver, SnapshotsAndStopsWhenAsked) {
+  const std::string prefix = test_folder() + "run";
+  Listener listener;
+  listener.asks = {{2, Request::kSnapshot}, {4, Request::kStop}};
+  Training run(net_text(4) + kSgd + "snapshot_prefix: '" + prefix + "'", fed(), listener);
+  EXPECT_FALSE(run->solve());
+  EXPECT_EQ(run->iteration(), 4);
+  EXPECT_EQ(run.listener.snapshots, (std::vector<std::string>{prefix + "_iter_2.solverstate",
+                                                              prefix + "_iter_4.solverstate"}));
+}
+
+TEST(Solver, StopsInTheMiddleOfATest) {
+  const std::string prefix = test_folder() + "run";
+  Listener listener;
+  listener.asks = {{0, Request::kStop}};
+  Training run(
+      net_text(4) + kSgd + "test_interval: 3 test_iter: 5 snapshot_prefix: '" + prefix + "'", fed(),
+      listener);
+  EXPECT_FALSE(run->solve());
+  EXPECT_TRUE(run.listener.tests.empty());
+  EXPECT_EQ(run.listener.snapshots, (std::vector<std::string>{prefix + "_iter_0.solverstate"}));
+}
+
+// Ten images in batches of 4: three iterations make an epoch.
+TEST(Solver, CountsInEpochs) {
+  const std::string folder = test_folder();
+  write_file(folder + "a-images-idx3-ubyte", idx({10, 4, 4}, std::string(160, 'x')));
+  write_file(folder + "a-labels-idx1-ubyte", idx({10}, std::string("\0\1\0\1\0\1\0\1\0\1", 10)));
+  const std::string net = text(R"(net_param {
+    layer { name: "data" type: "Data" top: "x" top: "label" transform_param { scale: 0.01 }
+            data_param { source: ")",
+                               folder, R"(a-images-idx3-ubyte" backend: IDX batch_size: 4 } }
+    layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
+            inner_product_param { num_output: 2 } }
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" } }
+  )");
+  Training run(net + text("base_lr: 0.1 max_epoch: 2 test_interval_epoch: 1 snapshot_epoch: 1 "
+                          "snapshot_prefix: '",
+                          folder, "run'"));
+  EXPECT_EQ(run->last_iteration(), 6);
+  EXPECT_TRUE(run->solve());
+  std::vector<int64_t> tested;
+  for (const auto& [iteration, evaluation] : run.listener.tests) {
+    tested.push_back(iteration);
+    EXPECT_EQ(evaluation.samples, 10);
+  }
+  EXPECT_EQ(tested, (std::vector<int64_t>{0, 3, 6}));
+  EXPECT_EQ(run.listener.snapshots, (std::vector<std::string>{folder + "run_iter_3.solverstate",
+                                                              folder + "run_iter_6.solverstate"}));
+  EXPECT_EQ(run.listener.reports[2].epoch, 1);
+  // Two passes an iteration: 10 / 8, rounded up, iterations an epoch.
+  EXPECT_EQ(Training(net + "base_lr: 0.1 max_epoch: 1.5 iter_size: 2")->last_iteration(), 3);
+}
+
+struct BadValue {
+  const char *solver, *where, *says;
+};
+
+TEST(Solver, SaysWhatIsWrongAndWhere) {
+  const std::string net = net_text(4);
+  const auto line = std::count(net.begin(), net.end(), '\n') + 1;
+  for (const BadValue& bad : std::vector<BadValue>{
+           {"base_lr: 1", "", "max_iter"},
+           {"max_iter: 1", "", "base_lr"},
+           {"base_lr: 1 max_iter: -1", ":12", "max_iter"},
+           {"base_lr: -1 max_iter: 1", ":1", "base_lr"},
+           {"base_lr: 1 max_iter: 1 type: 'Nestrov'", ":24", "\"Nesterov\""},
+           {"base_lr: 1 max_iter: 1 lr_policy: 'cosinus'", ":24", "\"cosine\""},
+           {"base_lr: 1 max_iter: 1 iter_size: 0", ":24", "iter_size"},
+           {"base_lr: 1 max_iter: 1 momentum: 1", ":24", "momentum"},
+           {"base_lr: 1 max_iter: 1 weight_decay: -1", ":24", "weight_decay"},
+           {"base_lr: 1 max_iter: 1 average_loss: 0", ":24", "average_loss"},
+           {"base_lr: 1 max_iter: 1 test_interval: -2", ":24", "test_interval"},
+           {"base_lr: 1 max_iter: 1 snapshot: -2", ":24", "snapshot"},
+           {"base_lr: 1 max_iter: 1 regularization_type: 'L3'", ":24", "L2"},
+           {"base_lr: 1 max_epoch: 1", ":12", "max_iter"},
+           {"base_lr: 1 max_iter: 1 max_epoch: 1", ":24", "not both"},
+           {"base_lr: 1 max_iter: 1 param_rule { name: '(' }", "", "regular expression"}}) {
+    const std::string message = error_of([&] { Training run(net + bad.solver, fed()); });
+    const std::string where =
+        *bad.where == '\0' ? "" : text("solver.prototxt:", line, bad.where, ":");
+    EXPECT_EQ(message.rfind(where, 0), 0u) << bad.solver << "\n" << message;
+    EXPECT_NE(message.find(bad.says), std::string::npos) << bad.solver << "\n" << message;
+  }
+}
+
+}  // namespace
+}  // namespace orepa
