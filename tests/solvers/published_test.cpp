@@ -1,6 +1,8 @@
 // Four steps of small ResNets that the published implementation of OREPA computed;
 // tests/golden/net_*.h5.
+#include "orepa/convert.h"
 #include "orepa/tensor_file.h"
+#include "orepa/weights.h"
 #include "tests/training.h"
 
 namespace orepa {
@@ -130,20 +132,42 @@ TEST_P(Published, TrajectoriesAreFollowed) {
   }
 }
 
-TEST_P(Published, LogitsOfTheTrainedStateAgree) {
+// The logits of `spec` for the published images; `fill` gives the parameters their values.
+template <class Fill>
+std::vector<float> logits(const NetSpec& spec, const TensorFileReader& golden, Fill fill) {
   const std::unique_ptr<Device> device = make_cpu_device();
   Parameters parameters(*device, 1, false);
   Arena arena(*device);
   NetOptions options;
   options.algorithm = Algorithm::kDirect;
-  options.batch_size = golden_.shape("/eval/x")[0];
-  Net net(spec_.net(), parameters, arena, options);
-  load(parameters, "/state");
-  net.set("x", golden_.read("/eval/x"));
+  options.batch_size = golden.shape("/eval/x")[0];
+  Net net(spec, parameters, arena, options);
+  fill(parameters);
+  net.set("x", golden.read("/eval/x"));
   net.prepare();
   net.forward(0);
-  EXPECT_LE(largest_difference(net.read("linear"), golden_.read("/eval/logits")), 1e-4f);
-  EXPECT_LE(largest_difference(net.read("linear"), golden_.read("/deploy/logits")), 1e-4f);
+  return net.read("linear");
+}
+
+TEST_P(Published, LogitsOfTheTrainedStateAgree) {
+  const std::string folder = testing::TempDir(), trained = folder + GetParam() + ".h5";
+  const NetSpec net = spec_.net();
+  const std::vector<float> got = logits(net, golden_, [&](Parameters& parameters) {
+    load(parameters, "/state");
+    save_weights(trained, net, parameters);
+  });
+  EXPECT_LE(largest_difference(got, golden_.read("/eval/logits")), 1e-4f);
+
+  const std::unique_ptr<Device> device = make_cpu_device();
+  ConvertOptions options;
+  options.output = folder + GetParam() + "_deploy.prototxt";
+  options.output_weights = folder + GetParam() + "_deploy.caffemodel";
+  options.algorithm = Algorithm::kDirect;
+  convert(net, trained, *device, options);
+  const std::vector<float> deployed = logits(
+      NetSpec::read(options.output), golden_,
+      [&](Parameters& parameters) { load_weights(options.output_weights, parameters, true); });
+  EXPECT_LE(largest_difference(deployed, golden_.read("/deploy/logits")), 1e-4f);
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, Published,
