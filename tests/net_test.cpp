@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 
+#include "graph/memory_plan.h"
 #include "orepa/random.h"
 
 namespace orepa {
@@ -187,6 +188,40 @@ TEST_F(NetTest, NetsTakeTurnsInOneArena) {
   EXPECT_LT(test->arena_bytes(), train->arena_bytes());
   loss(*test);
   EXPECT_EQ(step(*train), before);
+}
+
+// Whoever runs the passes touches the arena up to the planned peak and no further.
+TEST_F(NetTest, ThePlannedPeakIsTheMeasuredOne) {
+  const NetSpec spec = NetSpec::parse(R"(
+    layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 7 dim: 11 } } }
+    layer { name: "t" type: "Input" top: "t" input_param { shape { dim: 7 } } }
+    layer { name: "a" type: "Sigmoid" bottom: "x" top: "a" }
+    layer { name: "b" type: "TanH" bottom: "a" top: "b" }
+    layer { name: "c" type: "Eltwise" bottom: "a" bottom: "b" top: "c" eltwise_param { operation: PROD } }
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "c" bottom: "t" top: "loss" })",
+                                      "net.prototxt");
+  const int64_t spare = 4096;
+  for (const bool backward : {true, false}) {
+    NetOptions options;
+    options.input_gradients = backward;
+    Arena arena(*device_);
+    Net net(spec, parameters_, arena, options);
+    const int64_t planned = net.arena_bytes();
+    arena.reserve(planned + spare);
+    const std::vector<char> untouched(static_cast<size_t>(planned + spare), '\x5a');
+    device_->copy_to_device(arena.data(), untouched.data(), planned + spare);
+    net.set("x", normal(77, "small x"));
+    net.set("t", {0, 1, 2, 3, 4, 5, 6});
+    net.prepare();
+    net.forward(0);
+    if (backward) net.backward();
+    std::vector<char> now(untouched.size());
+    device_->copy_to_host(now.data(), arena.data(), planned + spare);
+    int64_t measured = planned + spare;
+    while (measured > 0 && now[measured - 1] == '\x5a') --measured;
+    EXPECT_LE(measured, planned);
+    EXPECT_GT(measured, planned - MemoryPlan::kAlignment);
+  }
 }
 
 TEST_F(NetTest, FindsTheFirstLayerThatIsNotFinite) {

@@ -77,6 +77,7 @@ struct Gradient {
   }
 };
 
+// The second top is for looking at: as in Caffe, no gradient flows back through it.
 class SoftmaxWithLoss : public Layer {
  public:
   std::vector<Shape> setup(Setup& setup) override {
