@@ -54,6 +54,8 @@ std::vector<float> weights(Training& run) {
   return all;
 }
 
+Parameter& ip_weight(Training& training) { return *training->parameters().find("ip", "weight"); }
+
 double norm_of_difference(const std::vector<float>& a, const std::vector<float>& b) {
   double squares = 0;
   for (size_t i = 0; i < a.size(); ++i) squares += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
@@ -125,6 +127,45 @@ TEST(Solver, RulesSetMultipliers) {
   }
 }
 
+// By how much `more` changes the first step of ip/weight, and that weight before it.
+std::pair<std::vector<float>, std::vector<float>> effect_on_a_step(const std::string& more) {
+  Training plain(net_text(4) + kSgd, fed()), changed(net_text(4) + kSgd + more, fed());
+  const std::vector<float> before = plain->parameters().read(ip_weight(plain));
+  plain->step();
+  changed->step();
+  std::vector<float> effect = changed->parameters().read(ip_weight(changed));
+  const std::vector<float> without = plain->parameters().read(ip_weight(plain));
+  for (size_t i = 0; i < effect.size(); ++i) effect[i] -= without[i];
+  return {effect, before};
+}
+
+TEST(Solver, DecaysBySignOrBySize) {
+  const auto [l2, weight] = effect_on_a_step("weight_decay: 0.2");
+  const auto [l1, same] = effect_on_a_step("weight_decay: 0.2 regularization_type: 'L1'");
+  ASSERT_EQ(weight, same);
+  // The rate is 0.05; weights are below 1, so their rounding is below 1e-7.
+  for (size_t i = 0; i < weight.size(); ++i) {
+    EXPECT_NEAR(l2[i], -0.05f * 0.2f * weight[i], 2e-7f);
+    EXPECT_NEAR(l1[i], -0.05f * 0.2f * (weight[i] > 0 ? 1 : -1), 2e-7f);
+  }
+}
+
+TEST(Solver, MomentumHoldsTheRateInCaffesConventionOnly) {
+  // The rate falls to a tenth after the second iteration: Caffe's momentum stays as large as it
+  // was.
+  const std::string solver = net_text(4) + kSgd + "lr_policy: 'step' stepsize: 2 gamma: 0.1 ";
+  Training caffe(solver, fed()), pytorch(solver + "momentum_convention: PYTORCH", fed());
+  for (int i = 0; i < 2; ++i) EXPECT_NEAR(caffe->step(), pytorch->step(), 1e-5);
+  std::vector<float> wanted = pytorch->history(ip_weight(pytorch));
+  for (float& v : wanted) v *= 0.05f;
+  EXPECT_LE(largest_difference(caffe->history(ip_weight(caffe)), wanted), 1e-5f * largest(wanted));
+  caffe->step();
+  pytorch->step();
+  EXPECT_GT(largest_difference(caffe->parameters().read(ip_weight(caffe)),
+                               pytorch->parameters().read(ip_weight(pytorch))),
+            0.5f * largest(wanted));
+}
+
 TEST(Solver, TheSameSeedGivesTheSameBitsTwice) {
   const std::string solver = net_text(8) + kSgd + "weight_decay: 0.01 ";
   std::vector<std::vector<float>> states;
@@ -143,7 +184,7 @@ TEST(Solver, StopsBeforeTheUpdateWhereTheLossIsNotFinite) {
   run->step();
   const std::string state = run->snapshot();
   run->step();
-  Parameter& weight = *run->parameters().find("ip", "weight");
+  Parameter& weight = ip_weight(run);
   run->parameters().write(weight, std::vector<float>(weight.value.count(), 3e38f));
   const std::vector<float> before = run.state();
   const std::string message = error_of([&] { run->step(); });
@@ -164,7 +205,7 @@ TEST(Solver, StopsBeforeTheUpdateWhereAGradientIsNotFinite) {
     net.set("label", std::vector<float>(4, 1.0f));
   };
   Training run(net + kSgd, options);
-  Parameter& weight = *run->parameters().find("ip", "weight");
+  Parameter& weight = ip_weight(run);
   run->parameters().write(weight, std::vector<float>(weight.value.count(), 0.0f));
   const std::vector<float> before = run.state();
   const std::string message = error_of([&] { run->step(); });
