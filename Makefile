@@ -1,24 +1,25 @@
-# make build | test | demo | bench | format. Everything is built in build/; see README.md.
-.PHONY: build test sanitize cuda-check demo bench format install clean
+# make build | test | sanitize | cuda-check | demo | bench | format | clean. Everything is built in build/;
+# each target first installs the Debian packages that it misses.
+.PHONY: build install test sanitize cuda-check demo bench format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
+
+build: install $(BUILD)/build.ninja
+	@cmake --build $(BUILD) --parallel $(JOBS)
 
 install:
 	@sh .ci/install.sh
 
 $(BUILD)/build.ninja: | install
-	cmake -S . -B $(BUILD) -G Ninja $(CMAKE_OPTIONS)
-
-build: install $(BUILD)/build.ninja
-	@cmake --build $(BUILD) --parallel $(JOBS)
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_OPTIONS)
 
 test: build
-	@ctest --test-dir $(BUILD) --output-on-failure $(CTEST_OPTIONS)
+	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize:
-	@$(MAKE) test BUILD=build-sanitize CMAKE_OPTIONS=-DOREPA_SANITIZE=ON CTEST_OPTIONS="-LE slow"
+	@$(MAKE) --no-print-directory test BUILD=build-sanitize CMAKE_OPTIONS=-DOREPA_SANITIZE=ON
 
 # Compiles every layer and branch as CUDA (nvcc), links nothing.
 cuda-check: install
@@ -29,12 +30,13 @@ cuda-check: install
 demo: build
 	@BUILD=$(BUILD) SHORT=$(SHORT) sh models/fashion_mnist/demo.sh
 
-# ResNet-18 beside torchvision's; installs Debian's python3-torchvision.
+# ResNet-18 beside torchvision's.
 bench: build
-	@sh .ci/install.sh .ci/bench-packages.txt
+	@sh .ci/install.sh python3-torchvision
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool
 
 format:
+	@sh .ci/install.sh clang-format
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 clean:

@@ -1,17 +1,20 @@
 #!/bin/sh
-# Installs the packages of packages.txt (and of files named as arguments) that are missing. Debian 12, root or sudo.
+# Installs what is missing of the packages in packages.txt and of those named as arguments.
+# Debian 12, as root or with sudo.
 set -eu
-here=$(dirname "$0")
 missing=
-for package in $(cat "$here/packages.txt" "$@"); do
+for package in $(cat "$(dirname "$0")/packages.txt") "$@"; do
   state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$state" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
+
 echo "installing:$missing"
-sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq
-# shellcheck disable=SC2086
-$sudo apt-get install -y -qq --no-install-recommends $missing
+apt_get() {
+  set -- env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@"
+  [ "$(id -u)" = 0 ] || set -- sudo "$@"
+  "$@" </dev/null
+}
+apt_get update
+# shellcheck disable=SC2086  # a list of words
+apt_get install -y --no-install-recommends $missing
