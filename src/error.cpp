@@ -28,6 +28,9 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   std::string nearest;
   size_t least = name.size() / 2 + 1;
   for (const std::string& candidate : known) {
+    // No distance is below the difference of lengths; this also keeps absurdly long names cheap.
+    if (std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size()) >= least)
+      continue;
     const size_t distance = edit_distance(name, candidate);
     if (distance < least) {
       least = distance;

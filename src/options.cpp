@@ -30,6 +30,11 @@ const Field& find(const pb::Message* message, const std::string& name, bool repe
   fail("field ", field.full_name(), " is no ", wanted);
 }
 
+void require_integer(const Field& field) {
+  if (field.cpp_type() == Field::CPPTYPE_FLOAT || field.cpp_type() == Field::CPPTYPE_DOUBLE)
+    wrong_type(field, "integer");
+}
+
 // A number of any kind, as a double: exact for everything but 64-bit integers above 2^53.
 double get_number(const pb::Message& message, const Field& field) {
   const pb::Reflection& get = *message.GetReflection();
@@ -92,6 +97,7 @@ int64_t Options::integer(const std::string& name) const {
   const Field& field = find(message_, name, false);
   if (field.cpp_type() == Field::CPPTYPE_INT64)
     return message_->GetReflection()->GetInt64(*message_, &field);
+  require_integer(field);
   return static_cast<int64_t>(get_number(*message_, field));
 }
 
@@ -120,6 +126,7 @@ Options Options::message(const std::string& name) const {
 std::vector<int64_t> Options::integers(const std::string& name) const {
   std::vector<int64_t> values;
   const Field& field = find(message_, name, true);
+  require_integer(field);
   for (int i = 0; i < size(name); ++i)
     values.push_back(field.cpp_type() == Field::CPPTYPE_INT64
                          ? message_->GetReflection()->GetRepeatedInt64(*message_, &field, i)

@@ -41,7 +41,8 @@ void NetSpec::upgrade_inputs() {
   const bool shapes = net.input_shape_size() > 0;
   require(shapes ? net.input_shape_size() == net.input_size()
                  : net.input_dim_size() == 4 * net.input_size(),
-          name_, ": every input needs one input_shape, or four input_dim");
+          positions_ ? positions_->where(net, "input", 0) : name_,
+          ": every input needs one input_shape, or four input_dim");
   for (int i = net.input_size() - 1; i >= 0; --i) {
     LayerParameter* layer = net.add_layer();
     layer->set_name(net.input(i));
@@ -96,7 +97,8 @@ NetSpec SolverSpec::net() const {
           " are given");
   if (solver.has_net_param()) return NetSpec(solver.net_param(), name_);
   if (solver.has_train_net_param()) return NetSpec(solver.train_net_param(), name_);
-  return solver.has_net() ? read_net(solver.net(), "net") : read_net(solver.train_net(), "train_net");
+  return solver.has_net() ? read_net(solver.net(), "net")
+                          : read_net(solver.train_net(), "train_net");
 }
 
 NetSpec SolverSpec::test_net() const {
@@ -106,9 +108,10 @@ NetSpec SolverSpec::test_net() const {
 }
 
 NetSpec SolverSpec::read_net(const std::string& path, const std::string& field) const {
-  if (std::filesystem::exists(path)) return NetSpec::read(path);
+  std::error_code ignored;  // a path that cannot even be looked for is not there
+  if (std::filesystem::exists(path, ignored)) return NetSpec::read(path);
   const std::filesystem::path beside = std::filesystem::path(name_).parent_path() / path;
-  require(std::filesystem::exists(beside), options().where(field), ": net \"", path,
+  require(std::filesystem::exists(beside, ignored), options().where(field), ": net \"", path,
           "\" is neither in the working directory nor beside the solver");
   return NetSpec::read(beside.string());
 }

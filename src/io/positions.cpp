@@ -7,7 +7,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include "orepa/error.h"
@@ -17,47 +16,137 @@ namespace {
 
 namespace pb = google::protobuf;
 
-std::vector<std::string> field_names(const pb::Descriptor& descriptor) {
+std::vector<std::string> field_names(const pb::Descriptor& message) {
   std::vector<std::string> names;
-  for (int i = 0; i < descriptor.field_count(); ++i) names.push_back(descriptor.field(i)->name());
+  for (int i = 0; i < message.field_count(); ++i) names.push_back(message.field(i)->name());
   return names;
 }
 
-// Adds "did you mean" to the parser's message about an unknown field or enum value.
-std::string with_remedy(const std::string& message) {
-  static const std::regex unknown_field(
-      "Message type \"([^\"]+)\" has no field named \"([^\"]+)\"");
-  static const std::regex unknown_value(
-      "Unknown enumeration value of \"([^\"]+)\" for field \"([^\"]+)\"");
-  std::smatch match;
-  if (std::regex_search(message, match, unknown_field)) {
-    const pb::Descriptor* descriptor =
-        pb::DescriptorPool::generated_pool()->FindMessageTypeByName(match[1]);
-    const std::string type = descriptor == nullptr ? match[1].str() : descriptor->name();
-    const std::string nearest =
-        descriptor == nullptr ? "" : nearest_name(match[2], field_names(*descriptor));
-    return text("unknown field \"", match[2].str(), "\" in ", type,
-                nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?");
+// The values of every enum that is the type of a field with this name, in any message: the parser
+// does not say in which one it was.
+std::vector<std::string> value_names(const pb::FileDescriptor& file, const std::string& field) {
+  std::vector<std::string> names;
+  for (int i = 0; i < file.message_type_count(); ++i) {
+    const pb::FieldDescriptor* found = file.message_type(i)->FindFieldByName(field);
+    if (found == nullptr || found->enum_type() == nullptr) continue;
+    for (int v = 0; v < found->enum_type()->value_count(); ++v)
+      names.push_back(found->enum_type()->value(v)->name());
   }
-  if (std::regex_search(message, match, unknown_value))
-    return text("unknown value \"", match[1].str(), "\" for field \"", match[2].str(), "\"");
-  return message;
+  return names;
+}
+
+// What stands in quotation marks, in order.
+std::vector<std::string> quoted(const std::string& message) {
+  std::vector<std::string> parts;
+  for (size_t open = message.find('"'); open != std::string::npos;) {
+    const size_t close = message.find('"', open + 1);
+    if (close == std::string::npos) break;
+    parts.push_back(message.substr(open + 1, close - open - 1));
+    open = message.find('"', close + 1);
+  }
+  return parts;
+}
+
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& known) {
+  const std::string nearest = nearest_name(name, known);
+  return nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
+}
+
+struct Diagnosis {
+  std::string what;
+  // What the parser had read already when it found the error: that is where the error is. Empty
+  // where the parser points at the right place itself.
+  std::string culprit;
+};
+
+// Adds the remedy to the parser's message about an unknown field or enum value in a `root`.
+Diagnosis diagnose(const std::string& message, const pb::Descriptor& root) {
+  const std::vector<std::string> parts = quoted(message);
+  const auto says = [&](const char* part) { return message.find(part) != std::string::npos; };
+  if (parts.size() == 2 && says("has no field named")) {
+    const pb::Descriptor* type = root.file()->pool()->FindMessageTypeByName(parts[0]);
+    if (type != nullptr)
+      return {text("unknown field \"", parts[1], "\" in ", type->name(),
+                   did_you_mean(parts[1], field_names(*type))),
+              parts[1]};
+  }
+  if (parts.size() == 2 && says("Unknown enumeration value"))
+    return {text("unknown value \"", parts[0], "\" for field \"", parts[1], "\"",
+                 did_you_mean(parts[0], value_names(*root.file(), parts[1]))),
+            parts[0]};
+  if (!parts.empty() && (says("Invalid value for boolean") || says("specified multiple times")))
+    return {message, parts.back()};
+  return {message, ""};
+}
+
+// A place in a text, with lines and columns as protobuf's tokenizer counts them.
+class Cursor {
+ public:
+  explicit Cursor(const std::string& content) : content_(content) {}
+  void advance_to(size_t offset) {
+    while (offset_ < offset && offset_ < content_.size()) step();
+  }
+  void advance_to(int line, int column) {
+    while (offset_ < content_.size() && (line_ < line || (line_ == line && column_ < column)))
+      step();
+  }
+  size_t offset() const { return offset_; }
+  int line() const { return line_; }
+  int column() const { return column_; }
+
+ private:
+  void step() {
+    constexpr int kTab = 8;
+    const char passed = content_[offset_++];
+    if (passed == '\n') {
+      ++line_;
+      column_ = 0;
+    } else {
+      column_ += passed == '\t' ? kTab - column_ % kTab : 1;
+    }
+  }
+  const std::string& content_;
+  size_t offset_ = 0;
+  int line_ = 0, column_ = 0;
+};
+
+// Moves a place from behind `word` to its start, across white space and comments.
+void back_to(const std::string& word, const std::string& content, int& line, int& column) {
+  Cursor behind(content);
+  behind.advance_to(line, column);
+  if (word.empty() || word.size() > behind.offset()) return;
+  const size_t start = content.rfind(word, behind.offset() - word.size());
+  if (start == std::string::npos) return;
+  const size_t next = content.find_first_not_of(" \t\r\n", start + word.size());
+  if (next < behind.offset() && content[next] != '#') return;
+  Cursor at(content);
+  at.advance_to(start);
+  line = at.line();
+  column = at.column();
 }
 
 class FirstError : public pb::io::ErrorCollector {
  public:
-  explicit FirstError(std::string file) : file_(std::move(file)) {}
+  FirstError(std::string file, const std::string& content, const pb::Descriptor& root)
+      : file_(std::move(file)), content_(content), root_(root) {}
   void AddError(int line, int column, const std::string& message) override {
     if (!error_.empty()) return;
-    error_ = line < 0 ? text(file_, ": ", with_remedy(message))
-                      : text(file_, ":", line + 1, ":", column + 1, ": ", with_remedy(message));
+    const auto [what, culprit] = diagnose(message, root_);
+    if (line >= 0) back_to(culprit, content_, line, column);
+    error_ = line < 0 ? text(file_, ": ", what)
+                      : text(file_, ":", line + 1, ":", column + 1, ": ", what);
   }
   void AddWarning(int, int, const std::string&) override {}
   const std::string& error() const { return error_; }
 
  private:
   std::string file_, error_;
+  const std::string& content_;
+  const pb::Descriptor& root_;
 };
+
+// Deeper than any net, and far from where the parser's recursion would exhaust the stack.
+constexpr int kDeepestMessage = 100;
 
 }  // namespace
 
@@ -100,8 +189,9 @@ std::string Positions::where(const pb::Message& message, const std::string& fiel
 
 void parse_text(const std::string& content, const std::string& file, pb::Message& message,
                 Positions& positions) {
-  FirstError collector(file);
+  FirstError collector(file, content, *message.GetDescriptor());
   pb::TextFormat::Parser parser;
+  parser.SetRecursionLimit(kDeepestMessage);
   parser.RecordErrorsTo(&collector);
   parser.WriteLocationsTo(positions.tree());
   if (!parser.ParseFromString(content, &message))
@@ -110,7 +200,8 @@ void parse_text(const std::string& content, const std::string& file, pb::Message
 }
 
 std::string read_file(const std::string& path) {
-  require(!std::filesystem::is_directory(path), path, ": is a folder, not a file");
+  std::error_code ignored;  // opening the file says what is wrong with its path
+  require(!std::filesystem::is_directory(path, ignored), path, ": is a folder, not a file");
   std::ifstream in(path, std::ios::binary);
   require(in.good(), path, ": cannot be read: ", std::strerror(errno));
   std::ostringstream content;
