@@ -8,6 +8,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "orepa/device.h"
@@ -24,6 +25,7 @@ namespace parallel {
 
 constexpr int64_t kGrain = 16384;  // calls below which a second thread does not pay
 constexpr int64_t kPiece = 256;    // rows summed in float before pieces are summed in double
+constexpr int64_t kLanes = 64;     // columns that contract_rows() takes through all terms at once
 
 #ifdef __CUDACC__
 inline dim3 blocks(int64_t n) {
@@ -83,6 +85,39 @@ struct OneBlock {
   OREPA_HD float operator()(int64_t r, int64_t, int64_t j) const { return f(r, j); }
 };
 
+// One column of contract_rows().
+template <class F>
+struct Contraction {
+  F f;
+  OREPA_HD auto operator()(int64_t r, int64_t j) const {
+    const int64_t terms = f.terms(r);
+    float sum = 0;
+    for (int64_t n = 0; n < terms; ++n) sum += f.term(r, n, j);
+    return f.result(r, j, sum);
+  }
+};
+
+// Columns [begin, begin + count) on the host; returns the sum of what f.result() returns. Where
+// count is a compile-time constant, the sums stay in registers.
+template <class F, class Count>
+float contract_columns(const F& f, int64_t r, int64_t begin, Count count) {
+  float sums[kLanes] = {};
+  const int64_t terms = f.terms(r);
+  for (int64_t n = 0; n < terms; ++n) {
+#pragma omp simd
+    for (int64_t j = 0; j < count; ++j) sums[j] += f.term(r, n, begin + j);
+  }
+  float total = 0;
+  if constexpr (std::is_void_v<decltype(f.result(r, begin, total))>) {
+#pragma omp simd
+    for (int64_t j = 0; j < count; ++j) f.result(r, begin + j, sums[j]);
+  } else {
+#pragma omp simd reduction(+ : total)
+    for (int64_t j = 0; j < count; ++j) total += f.result(r, begin + j, sums[j]);
+  }
+  return total;
+}
+
 }  // namespace parallel
 
 // f(i) for every i in [0, n).
@@ -96,7 +131,7 @@ void parallel_for(const Device& device, int64_t n, F f) {
   }
 #endif
   (void)device;
-#pragma omp parallel for simd schedule(static) if (n > parallel::kGrain)
+#pragma omp parallel for simd schedule(static) firstprivate(f) if (n > parallel::kGrain)
   for (int64_t i = 0; i < n; ++i) f(i);
 }
 
@@ -112,7 +147,7 @@ void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
   }
 #endif
   (void)device;
-#pragma omp parallel for schedule(static) if (rows * columns > parallel::kGrain)
+#pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
   for (int64_t r = 0; r < rows; ++r) {
 #pragma omp simd
     for (int64_t j = 0; j < columns; ++j) f(r, j);
@@ -132,7 +167,7 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, float
   }
 #endif
   (void)device;
-#pragma omp parallel for schedule(static) if (rows * columns > parallel::kGrain)
+#pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
   for (int64_t r = 0; r < rows; ++r) {
     double sum = 0;
     for (int64_t begin = 0; begin < columns; begin += parallel::kPiece) {
@@ -143,6 +178,33 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, float
       sum += piece;
     }
     out[r] = (accumulate ? out[r] : 0.0f) + static_cast<float>(sum);
+  }
+}
+
+// f.result(r, j, sum over n < f.terms(r) of f.term(r, n, j)) for every r in [0, rows) and j in
+// [0, columns): a contraction whose operands have j innermost. f.result() puts the sum (in float)
+// where it likes. It returns nothing, or a number: then out[r] = the sum of these over j.
+template <class F>
+void contract_rows(const Device& device, int64_t rows, int64_t columns, F f, float* out = nullptr) {
+  if (rows <= 0) return;
+#ifdef __CUDACC__
+  if (device.is_cuda()) {
+    if constexpr (std::is_void_v<decltype(f.result(rows, columns, 0.0f))>)
+      parallel_rows(device, rows, columns, parallel::Contraction<F>{f});
+    else
+      reduce_rows(device, rows, columns, parallel::Contraction<F>{f}, out);
+    return;
+  }
+#endif
+  (void)device;
+#pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
+  for (int64_t r = 0; r < rows; ++r) {
+    constexpr std::integral_constant<int64_t, parallel::kLanes> lanes;
+    double total = 0;
+    int64_t j = 0;
+    for (; j + lanes <= columns; j += lanes) total += parallel::contract_columns(f, r, j, lanes);
+    if (j < columns) total += parallel::contract_columns(f, r, j, columns - j);
+    if (out != nullptr) out[r] = static_cast<float>(total);
   }
 }
 
@@ -162,7 +224,8 @@ void reduce_columns(const Device& device, int64_t rows, int64_t blocks, int64_t 
   (void)device;
   const int64_t pieces = (rows + parallel::kPiece - 1) / parallel::kPiece, width = blocks * columns;
   std::vector<float> partial(static_cast<size_t>(pieces * width), 0.0f);
-#pragma omp parallel for collapse(2) schedule(static) if (rows * width > parallel::kGrain)
+#pragma omp parallel for collapse(2) schedule(static) \
+    firstprivate(f) if (rows * width > parallel::kGrain)
   for (int64_t p = 0; p < pieces; ++p)
     for (int64_t b = 0; b < blocks; ++b) {
       float* sum = partial.data() + p * width + b * columns;

@@ -1,5 +1,5 @@
-#include "layers/branches/scaled.h"
 #include "layers/branches/sum.h"
+#include "orepa/parallel.h"
 
 namespace orepa {
 namespace {

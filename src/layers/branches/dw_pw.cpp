@@ -3,83 +3,113 @@
 namespace orepa {
 namespace {
 
-constexpr int64_t kPublished = 8;  // the expansion that gets loops of known length
+constexpr int64_t kOutputsPerPiece = 16;  // for dD: what a CPU's second-level cache holds of them
 
-// `to` (outer, t, i) from `from` (outer, i, t): channels side by side, so that loops over i
-// vectorise.
-struct SpreadOut {
+// Loops run over i side by side. So there are scratch copies of Q as (o, t, i) and of D as
+// (g, h, t, i), and a functor's row is all the rest of an index.
+struct Extents {
+  int64_t taps, channels, outputs_per_group, expansion;
+};
+
+// Row (o, t) of the copy of Q from Q[o, i r + t].
+struct SpreadPointwise {
+  Extents at;
   const float* from;
-  int64_t channels, expansion, step;  // step: distance of consecutive (i, t) in `from`
-  int64_t outer_step;
   float* to;
   OREPA_HD void operator()(int64_t r, int64_t i) const {
-    const int64_t outer = r / expansion, t = r % expansion;
-    to[r * channels + i] = from[outer * outer_step + (i * expansion + t) * step];
+    const int64_t o = r / at.expansion, t = r % at.expansion;
+    to[r * at.channels + i] = from[(o * at.channels + i) * at.expansion + t];
+  }
+};
+
+// Row (g, h, t) of the copy of D from D[(g Cg + i) r + t, h].
+struct SpreadDepthwise {
+  Extents at;
+  const float* from;
+  float* to;
+  OREPA_HD void operator()(int64_t r, int64_t i) const {
+    const int64_t t = r % at.expansion, gh = r / at.expansion, g = gh / at.taps, h = gh % at.taps;
+    to[r * at.channels + i] = from[((g * at.channels + i) * at.expansion + t) * at.taps + h];
   }
 };
 
 // Row (o, h): W[o,h,i] += s[o] sum_t Q[o,t,i] D[g,h,t,i].
-template <int64_t R>
 struct Compose {
+  Extents at;
   const float *scale, *pointwise, *depthwise;
-  int64_t taps, channels, outputs_per_group, expansion;
   float* weight;
-  OREPA_HD void operator()(int64_t r, int64_t i) const {
-    const int64_t o = r / taps, h = r % taps, count = R > 0 ? R : expansion;
-    const float* q = pointwise + o * count * channels + i;
-    const float* d = depthwise + (o / outputs_per_group * taps + h) * count * channels + i;
-    float sum = 0;
-    for (int64_t t = 0; t < (R > 0 ? R : expansion); ++t) sum += q[t * channels] * d[t * channels];
-    weight[r * channels + i] += scale[o] * sum;
+  OREPA_HD int64_t terms(int64_t) const { return at.expansion; }
+  OREPA_HD float term(int64_t r, int64_t t, int64_t i) const {
+    const int64_t o = r / at.taps, gh = o / at.outputs_per_group * at.taps + r % at.taps;
+    return pointwise[(o * at.expansion + t) * at.channels + i] *
+           depthwise[(gh * at.expansion + t) * at.channels + i];
+  }
+  OREPA_HD void result(int64_t r, int64_t i, float sum) const {
+    weight[r * at.channels + i] += scale[r / at.taps] * sum;
   }
 };
 
-// Row (o, t): unscaled[o,t,i] = sum_h dW[o,h,i] D[g,h,t,i].
+// Row (o, t): u = sum_h dW[o,h,i] D[g,h,t,i] gives dQ[o, i r + t] = s[o] u and terms u Q of ds[o].
 struct PointwiseGradient {
-  const float *dweight, *depthwise;
-  int64_t taps, channels, outputs_per_group, expansion;
-  float* unscaled;
-  OREPA_HD void operator()(int64_t r, int64_t i) const {
-    const int64_t o = r / expansion, t = r % expansion, g = o / outputs_per_group;
-    const float* dw = dweight + o * taps * channels + i;
-    const float* d = depthwise + (g * taps * expansion + t) * channels + i;
-    float sum = 0;
-    for (int64_t h = 0; h < taps; ++h) sum += dw[h * channels] * d[h * expansion * channels];
-    unscaled[r * channels + i] = sum;
-  }
-};
-
-// dQ[o,i,t] = s[o] unscaled[o,t,i]
-struct DeliverPointwise {
-  const float *scale, *unscaled;
-  int64_t channels, expansion;
+  Extents at;
+  const float *scale, *pointwise, *depthwise, *dweight;
   float* gradient;
-  OREPA_HD void operator()(int64_t o, int64_t j) const {
-    const int64_t i = j / expansion, t = j % expansion;
-    gradient[o * channels * expansion + j] =
-        scale[o] * unscaled[(o * expansion + t) * channels + i];
+  OREPA_HD int64_t terms(int64_t) const { return at.taps; }
+  OREPA_HD float term(int64_t r, int64_t h, int64_t i) const {
+    const int64_t o = r / at.expansion, t = r % at.expansion, g = o / at.outputs_per_group;
+    return dweight[(o * at.taps + h) * at.channels + i] *
+           depthwise[((g * at.taps + h) * at.expansion + t) * at.channels + i];
+  }
+  OREPA_HD float result(int64_t r, int64_t i, float u) const {
+    const int64_t o = r / at.expansion, t = r % at.expansion;
+    if (gradient != nullptr) gradient[(o * at.channels + i) * at.expansion + t] = scale[o] * u;
+    return u * pointwise[r * at.channels + i];
   }
 };
 
-// Row o of group g, block (h, t), column i: s[o] Q[o,t,i] dW[o,h,i], summed over o for dD.
-struct DepthwiseTerm {
+// ds[o] from what the rows (o, t) gave.
+struct SumOverExpansion {
+  const float* terms;
+  int64_t expansion;
+  OREPA_HD float operator()(int64_t o, int64_t t) const { return terms[o * expansion + t]; }
+};
+
+// Row (p, g, h, t): the sum over the outputs o of piece p of group g of s[o] Q[o,t,i] dW[o,h,i].
+struct DepthwiseGradient {
+  Extents at;
   const float *scale, *pointwise, *dweight;
-  int64_t first_output, taps, channels, expansion;
-  OREPA_HD float operator()(int64_t r, int64_t b, int64_t i) const {
-    const int64_t o = first_output + r, h = b / expansion, t = b % expansion;
-    return scale[o] * pointwise[(o * expansion + t) * channels + i] *
-           dweight[(o * taps + h) * channels + i];
+  int64_t groups;
+  float* sums;
+  OREPA_HD int64_t first(int64_t r) const {  // of the piece, inside its group
+    return r / (at.expansion * at.taps * groups) * kOutputsPerPiece;
   }
+  OREPA_HD int64_t terms(int64_t r) const {
+    const int64_t left = at.outputs_per_group - first(r);
+    return left < kOutputsPerPiece ? left : kOutputsPerPiece;
+  }
+  OREPA_HD float term(int64_t r, int64_t n, int64_t i) const {
+    const int64_t t = r % at.expansion, h = r / at.expansion % at.taps;
+    const int64_t g = r / (at.expansion * at.taps) % groups;
+    const int64_t o = g * at.outputs_per_group + first(r) + n;
+    return scale[o] * pointwise[(o * at.expansion + t) * at.channels + i] *
+           dweight[(o * at.taps + h) * at.channels + i];
+  }
+  OREPA_HD void result(int64_t r, int64_t i, float sum) const { sums[r * at.channels + i] = sum; }
 };
 
-// dD[(i r + t), h] from sums (h, t, i).
+// dD[(g Cg + i) r + t, h] = the sum over the pieces, from row (g, h, t).
 struct DeliverDepthwise {
+  Extents at;
   const float* sums;
-  int64_t taps, channels, expansion;
+  int64_t pieces, piece_size;
   float* gradient;
-  OREPA_HD void operator()(int64_t c, int64_t h) const {
-    const int64_t i = c / expansion, t = c % expansion;
-    gradient[c * taps + h] = sums[(h * expansion + t) * channels + i];
+  OREPA_HD int64_t terms(int64_t) const { return pieces; }
+  OREPA_HD float term(int64_t r, int64_t p, int64_t i) const {
+    return sums[p * piece_size + r * at.channels + i];
+  }
+  OREPA_HD void result(int64_t r, int64_t i, float sum) const {
+    const int64_t t = r % at.expansion, gh = r / at.expansion, g = gh / at.taps, h = gh % at.taps;
+    gradient[((g * at.channels + i) * at.expansion + t) * at.taps + h] = sum;
   }
 };
 
@@ -89,93 +119,76 @@ class DepthwisePointwise : public WeightBranch {
   void setup(Setup& setup, const KernelGeometry& geometry, const BranchSpec& spec,
              const std::string& prefix) override {
     geometry_ = geometry;
-    r_ = spec.expansion;
-    setup.require(r_ > 0, "branch \"", spec.name, "\": expansion must be positive, got ", r_);
-    const Shape d{geometry.inputs * r_, 1, geometry.size, geometry.size};
-    const Shape q{geometry.outputs, geometry.inputs_per_group() * r_, 1, 1};
+    const int64_t r = spec.expansion;
+    setup.require(r > 0, "branch \"", spec.name, "\": expansion must be positive, got ", r);
+    at_ = {geometry.taps(), geometry.inputs_per_group(), geometry.outputs_per_group(), r};
+    const Shape d{geometry.inputs * r, 1, geometry.size, geometry.size};
+    const Shape q{geometry.outputs, at_.channels * r, 1, 1};
     depthwise_ = setup.factor(prefix + "depthwise", d, spec.filler);
     pointwise_ = setup.factor(prefix + "pointwise", q, spec.filler);
-    scale_ = declare_scale(setup, geometry, spec, prefix);
+    scale_.setup(setup, geometry, spec, prefix);
     for (const Stage stage : {Stage::kPrepare, Stage::kFinish}) {
-      const int s = stage == Stage::kFinish;
-      spread_depthwise_[s] = setup.scratch(stage, d.bytes());
-      spread_pointwise_[s] = setup.scratch(stage, q.bytes());
+      Spread& spread = stage == Stage::kPrepare ? for_prepare_ : for_finish_;
+      spread.depthwise = setup.scratch(stage, d.bytes());
+      spread.pointwise = setup.scratch(stage, q.bytes());
     }
-    unscaled_ = setup.scratch(Stage::kFinish, q.bytes());
-    sums_ = setup.scratch(Stage::kFinish, d.bytes() / geometry.groups);
+    terms_ = setup.scratch(Stage::kFinish, geometry.outputs * r * int64_t{sizeof(float)});
+    sums_ = setup.scratch(Stage::kFinish, pieces() * d.bytes());
   }
 
   void prepare(Pass& pass, float* weight, bool accumulate) override {
     if (!accumulate) pass.device().zero(weight, geometry_.shape().bytes());
-    const float *d = spread_depthwise(pass, 0), *q = spread_pointwise(pass, 0);
-    const float* s = pass.parameter(scale_).data;
-    const int64_t rows = geometry_.outputs * taps();
-    if (r_ == kPublished)
-      parallel_rows(pass.device(), rows, channels(),
-                    Compose<kPublished>{s, q, d, taps(), channels(), group_outputs(), r_, weight});
-    else
-      parallel_rows(pass.device(), rows, channels(),
-                    Compose<0>{s, q, d, taps(), channels(), group_outputs(), r_, weight});
+    const Copies copies = spread(pass, for_prepare_);
+    contract_rows(pass.device(), geometry_.outputs * at_.taps, at_.channels,
+                  Compose{at_, scale_.values(pass), copies.pointwise, copies.depthwise, weight});
   }
 
   void finish(Pass& pass, const float* dweight) override {
     Device& device = pass.device();
-    const float *s = pass.parameter(scale_).data, *q = spread_pointwise(pass, 1);
-    const Tensor dq = pass.gradient(pointwise_), ds = pass.gradient(scale_);
-    if (dq || ds) {
-      float* unscaled = pass.floats(unscaled_);
-      parallel_rows(device, geometry_.outputs * r_, channels(),
-                    PointwiseGradient{dweight, spread_depthwise(pass, 1), taps(), channels(),
-                                      group_outputs(), r_, unscaled});
-      const int64_t each = r_ * channels();
-      if (ds) reduce_rows(device, geometry_.outputs, each, RowDot{unscaled, q, each}, ds.data);
-      if (dq)
-        parallel_rows(device, geometry_.outputs, each,
-                      DeliverPointwise{s, unscaled, channels(), r_, dq.data});
-    }
-    if (const Tensor dd = pass.gradient(depthwise_)) {
-      float* sums = pass.floats(sums_);
-      for (int64_t g = 0; g < geometry_.groups; ++g) {
-        reduce_columns(device, group_outputs(), taps() * r_, channels(),
-                       DepthwiseTerm{s, q, dweight, g * group_outputs(), taps(), channels(), r_},
-                       sums, false);
-        parallel_rows(
-            device, channels() * r_, taps(),
-            DeliverDepthwise{sums, taps(), channels(), r_, dd.data + g * channels() * r_ * taps()});
-      }
-    }
+    const Copies copies = spread(pass, for_finish_);
+    const float* s = scale_.values(pass);
+    float* terms = pass.floats(terms_);
+    contract_rows(device, geometry_.outputs * at_.expansion, at_.channels,
+                  PointwiseGradient{at_, s, copies.pointwise, copies.depthwise, dweight,
+                                    pass.gradient(pointwise_).data},
+                  terms);
+    reduce_rows(device, geometry_.outputs, at_.expansion, SumOverExpansion{terms, at_.expansion},
+                scale_.gradient(pass));
+    const Tensor dd = pass.gradient(depthwise_);
+    if (!dd) return;
+    float* sums = pass.floats(sums_);
+    const int64_t rows = geometry_.groups * at_.taps * at_.expansion;
+    contract_rows(device, pieces() * rows, at_.channels,
+                  DepthwiseGradient{at_, s, copies.pointwise, dweight, geometry_.groups, sums});
+    contract_rows(device, rows, at_.channels,
+                  DeliverDepthwise{at_, sums, pieces(), rows * at_.channels, dd.data});
   }
 
  private:
-  int64_t taps() const { return geometry_.taps(); }
-  int64_t channels() const { return geometry_.inputs_per_group(); }
-  int64_t group_outputs() const { return geometry_.outputs_per_group(); }
+  struct Spread {
+    Handle pointwise = -1, depthwise = -1;
+  };
+  struct Copies {
+    float *pointwise, *depthwise;
+  };
 
-  // (g, h, t, i) from (g, i, t, h), a group and a tap at a time.
-  const float* spread_depthwise(Pass& pass, int stage) {
-    const float* d = pass.parameter(depthwise_).data;
-    float* spread = pass.floats(spread_depthwise_[stage]);
-    for (int64_t gh = 0; gh < geometry_.groups * taps(); ++gh) {
-      const int64_t g = gh / taps(), h = gh % taps();
-      parallel_rows(pass.device(), r_, channels(),
-                    SpreadOut{d + g * channels() * r_ * taps() + h, channels(), r_, taps(), 0,
-                              spread + gh * r_ * channels()});
-    }
-    return spread;
+  int64_t pieces() const {
+    return (at_.outputs_per_group + kOutputsPerPiece - 1) / kOutputsPerPiece;
   }
-  // (o, t, i) from (o, i, t).
-  const float* spread_pointwise(Pass& pass, int stage) {
-    float* spread = pass.floats(spread_pointwise_[stage]);
-    parallel_rows(
-        pass.device(), geometry_.outputs * r_, channels(),
-        SpreadOut{pass.parameter(pointwise_).data, channels(), r_, 1, channels() * r_, spread});
-    return spread;
+  Copies spread(Pass& pass, const Spread& scratch) const {
+    const Copies copies{pass.floats(scratch.pointwise), pass.floats(scratch.depthwise)};
+    parallel_rows(pass.device(), geometry_.outputs * at_.expansion, at_.channels,
+                  SpreadPointwise{at_, pass.parameter(pointwise_).data, copies.pointwise});
+    parallel_rows(pass.device(), geometry_.groups * at_.taps * at_.expansion, at_.channels,
+                  SpreadDepthwise{at_, pass.parameter(depthwise_).data, copies.depthwise});
+    return copies;
   }
 
   KernelGeometry geometry_;
-  int64_t r_ = 0;
-  Handle depthwise_ = -1, pointwise_ = -1, scale_ = -1, unscaled_ = -1, sums_ = -1;
-  Handle spread_depthwise_[2] = {-1, -1}, spread_pointwise_[2] = {-1, -1};  // prepare, finish
+  Extents at_{};
+  Handle depthwise_ = -1, pointwise_ = -1, terms_ = -1, sums_ = -1;
+  Spread for_prepare_, for_finish_;
+  Scaling scale_;
 };
 
 OREPA_BRANCH(

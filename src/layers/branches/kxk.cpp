@@ -3,15 +3,15 @@
 namespace orepa {
 namespace {
 
-// W[o, h, i] = or += s[o] P[o, h, i]
+// W[o, j] = or += s[o] P[o, j]
 struct AddScaled {
   const float *scale, *kernel;
-  int64_t rows_per_scale, columns;
+  int64_t columns;
   bool accumulate;
   float* weight;
-  OREPA_HD void operator()(int64_t r, int64_t j) const {
-    const int64_t at = r * columns + j;
-    weight[at] = (accumulate ? weight[at] : 0.0f) + scale[r / rows_per_scale] * kernel[at];
+  OREPA_HD void operator()(int64_t o, int64_t j) const {
+    const int64_t at = o * columns + j;
+    weight[at] = (accumulate ? weight[at] : 0.0f) + scale[o] * kernel[at];
   }
 };
 
@@ -19,34 +19,29 @@ class KxK : public WeightBranch {
  public:
   void setup(Setup& setup, const KernelGeometry& geometry, const BranchSpec& spec,
              const std::string& prefix) override {
-    geometry_ = geometry;
+    outputs_ = geometry.outputs;
+    each_ = geometry.taps() * geometry.inputs_per_group();
     kernel_ = setup.factor(prefix + "weight", geometry.shape(), spec.filler);
-    scale_ = declare_scale(setup, geometry, spec, prefix);
+    scale_.setup(setup, geometry, spec, prefix);
   }
 
   void prepare(Pass& pass, float* weight, bool accumulate) override {
-    parallel_rows(pass.device(), rows(), columns(),
-                  AddScaled{pass.parameter(scale_).data, pass.parameter(kernel_).data,
-                            geometry_.taps(), columns(), accumulate, weight});
+    parallel_rows(
+        pass.device(), outputs_, each_,
+        AddScaled{scale_.values(pass), pass.parameter(kernel_).data, each_, accumulate, weight});
   }
 
   void finish(Pass& pass, const float* dweight) override {
-    if (const Tensor dscale = pass.gradient(scale_)) {
-      const int64_t each = geometry_.taps() * columns();
-      reduce_rows(pass.device(), geometry_.outputs, each,
-                  RowDot{dweight, pass.parameter(kernel_).data, each}, dscale.data);
-    }
-    if (const Tensor dkernel = pass.gradient(kernel_))
-      parallel_rows(pass.device(), rows(), columns(),
-                    ScaleRows{pass.parameter(scale_).data, dweight, geometry_.taps(), columns(),
-                              dkernel.data});
+    reduce_rows(pass.device(), outputs_, each_,
+                ScaleGradient{scale_.values(pass), dweight, pass.parameter(kernel_).data, each_,
+                              pass.gradient(kernel_).data},
+                scale_.gradient(pass));
   }
 
  private:
-  int64_t rows() const { return geometry_.outputs * geometry_.taps(); }
-  int64_t columns() const { return geometry_.inputs_per_group(); }
-  KernelGeometry geometry_;
-  Handle kernel_ = -1, scale_ = -1;
+  int64_t outputs_ = 0, each_ = 0;  // rows of W and the numbers in each
+  Handle kernel_ = -1;
+  Scaling scale_;
 };
 
 OREPA_BRANCH(KxK, "kxk", "a plain kernel: s[o] P[o,i,h,w]");

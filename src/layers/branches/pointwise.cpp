@@ -1,7 +1,5 @@
 #include "layers/branches/pointwise.h"
 
-#include "layers/branches/scaled.h"
-
 namespace orepa {
 namespace {
 
@@ -16,19 +14,20 @@ struct Spread {
   }
 };
 
-// unscaled[o, i] = sum over h of pattern[o, h] dW[o, h, i]; gradient = s[o] unscaled.
+// u[o, i] = sum over h of pattern[o, h] dW[o, h, i] gives dE = s[o] u and the terms u E of ds[o].
 struct Gather {
-  const float *scale, *pattern, *dweight;
+  const float *scale, *kernel, *pattern, *dweight;
   int64_t first, taps, all_taps, columns;
-  float *unscaled, *gradient;
-  OREPA_HD void operator()(int64_t o, int64_t i) const {
-    float sum = 0;
-    for (int64_t h = 0; h < taps; ++h) {
-      const int64_t tap = o * all_taps + first + h;
-      sum += pattern[tap] * dweight[tap * columns + i];
-    }
-    unscaled[o * columns + i] = sum;
-    if (gradient != nullptr) gradient[o * columns + i] = scale[o] * sum;
+  float* gradient;
+  OREPA_HD int64_t terms(int64_t) const { return taps; }
+  OREPA_HD float term(int64_t o, int64_t h, int64_t i) const {
+    const int64_t tap = o * all_taps + first + h;
+    return pattern[tap] * dweight[tap * columns + i];
+  }
+  OREPA_HD float result(int64_t o, int64_t i, float u) const {
+    const int64_t at = o * columns + i;
+    if (gradient != nullptr) gradient[at] = scale[o] * u;
+    return u * kernel[at];
   }
 };
 
@@ -42,9 +41,8 @@ void PointwiseBranch::setup(Setup& setup, const KernelGeometry& geometry, const 
   host_pattern_ = pattern(geometry);
   const Shape shape{geometry.outputs, geometry.inputs_per_group(), 1, 1};
   kernel_ = setup.factor(prefix + "weight", shape, spec.filler);
-  scale_ = declare_scale(setup, geometry, spec, prefix);
+  scale_.setup(setup, geometry, spec, prefix);
   pattern_ = setup.persistent(geometry.outputs * geometry.taps() * int64_t{sizeof(float)});
-  unscaled_ = setup.scratch(Stage::kFinish, shape.bytes());
 }
 
 const float* PointwiseBranch::pattern(Pass& pass) {
@@ -61,19 +59,16 @@ void PointwiseBranch::prepare(Pass& pass, float* weight, bool accumulate) {
   const int64_t columns = geometry_.inputs_per_group();
   if (!accumulate) pass.device().zero(weight, geometry_.shape().bytes());
   parallel_rows(pass.device(), geometry_.outputs * taps_, columns,
-                Spread{pass.parameter(scale_).data, pass.parameter(kernel_).data, pattern(pass),
-                       first_tap_, taps_, geometry_.taps(), columns, weight});
+                Spread{scale_.values(pass), pass.parameter(kernel_).data, pattern(pass), first_tap_,
+                       taps_, geometry_.taps(), columns, weight});
 }
 
 void PointwiseBranch::finish(Pass& pass, const float* dweight) {
   const int64_t columns = geometry_.inputs_per_group();
-  float* unscaled = pass.floats(unscaled_);
-  parallel_rows(pass.device(), geometry_.outputs, columns,
-                Gather{pass.parameter(scale_).data, pattern(pass), dweight, first_tap_, taps_,
-                       geometry_.taps(), columns, unscaled, pass.gradient(kernel_).data});
-  if (const Tensor dscale = pass.gradient(scale_))
-    reduce_rows(pass.device(), geometry_.outputs, columns,
-                RowDot{unscaled, pass.parameter(kernel_).data, columns}, dscale.data);
+  contract_rows(pass.device(), geometry_.outputs, columns,
+                Gather{scale_.values(pass), pass.parameter(kernel_).data, pattern(pass), dweight,
+                       first_tap_, taps_, geometry_.taps(), columns, pass.gradient(kernel_).data},
+                scale_.gradient(pass));
 }
 
 }  // namespace orepa

@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "orepa/branch.h"
+#include "layers/branches/scaled.h"
 
 namespace orepa {
 
@@ -27,7 +27,8 @@ class PointwiseBranch : public WeightBranch {
   KernelGeometry geometry_;
   int64_t first_tap_ = 0, taps_ = 0;
   std::vector<float> host_pattern_;
-  Handle kernel_ = -1, scale_ = -1, pattern_ = -1, unscaled_ = -1;
+  Handle kernel_ = -1, pattern_ = -1;
+  Scaling scale_;
 };
 
 }  // namespace orepa

@@ -1,7 +1,5 @@
 #include "layers/branches/product.h"
 
-#include "layers/branches/scaled.h"
-
 namespace orepa {
 namespace {
 
@@ -11,6 +9,29 @@ struct PlusIdentity {
   float* to;
   OREPA_HD void operator()(int64_t t, int64_t i) const {
     to[t * columns + i] = m[t * columns + i] + (i == t % columns ? 1.0f : 0.0f);
+  }
+};
+
+// to[o, j] = s[o] N[o, j]
+struct ScaleSecond {
+  const float *scale, *second;
+  int64_t columns;
+  float* to;
+  OREPA_HD void operator()(int64_t o, int64_t j) const {
+    to[o * columns + j] = scale[o] * second[o * columns + j];
+  }
+};
+
+// Terms of ds[o] and dN, as ScaleGradient, and s N in the same walk. `scaled` may be where
+// dN unscaled stands.
+struct SecondGradient {
+  ScaleGradient gradient;
+  float* scaled;
+  OREPA_HD float operator()(int64_t o, int64_t j) const {
+    const float term = gradient(o, j);
+    const int64_t at = o * gradient.columns + j;
+    scaled[at] = gradient.scale[o] * gradient.kernel[at];
+    return term;
   }
 };
 
@@ -28,14 +49,13 @@ void ProductBranch::declare(Setup& setup, const KernelGeometry& geometry, const 
   const Shape second{geometry.outputs, middle_, geometry.size, geometry.size};
   first_ = setup.factor(prefix + factors.first, first, factors.first_filler);
   second_ = setup.factor(prefix + factors.second, second, factors.second_filler);
-  scale_ = declare_scale(setup, geometry, spec, prefix);
+  scale_.setup(setup, geometry, spec, prefix);
   if (plus_identity_) {
     prepare_first_ = setup.scratch(Stage::kPrepare, first.bytes());
     finish_first_ = setup.scratch(Stage::kFinish, first.bytes());
   }
   prepare_second_ = setup.scratch(Stage::kPrepare, second.bytes());
   finish_second_ = setup.scratch(Stage::kFinish, second.bytes());
-  unwanted_ = setup.scratch(Stage::kFinish, second.bytes());
 }
 
 const float* ProductBranch::first(Pass& pass, Handle scratch) {
@@ -46,17 +66,11 @@ const float* ProductBranch::first(Pass& pass, Handle scratch) {
   return sum;
 }
 
-const float* ProductBranch::scaled_second(Pass& pass, Handle scratch) {
-  float* scaled = pass.floats(scratch);
-  parallel_rows(pass.device(), geometry_.outputs, geometry_.taps() * middle_,
-                ScaleRows{pass.parameter(scale_).data, pass.parameter(second_).data, 1,
-                          geometry_.taps() * middle_, scaled});
-  return scaled;
-}
-
 void ProductBranch::prepare(Pass& pass, float* weight, bool accumulate) {
   const float* m = first(pass, prepare_first_);
-  const float* n = scaled_second(pass, prepare_second_);
+  float* n = pass.floats(prepare_second_);
+  parallel_rows(pass.device(), geometry_.outputs, each(),
+                ScaleSecond{scale_.values(pass), pass.parameter(second_).data, each(), n});
   const int64_t rows = geometry_.outputs_per_group() * geometry_.taps();
   const int64_t columns = geometry_.inputs_per_group();
   for (int64_t g = 0; g < geometry_.groups; ++g) {
@@ -73,33 +87,30 @@ void ProductBranch::prepare(Pass& pass, float* weight, bool accumulate) {
 void ProductBranch::finish(Pass& pass, const float* dweight) {
   Device& device = pass.device();
   const int64_t rows = geometry_.outputs_per_group() * geometry_.taps();
-  const int64_t columns = geometry_.inputs_per_group(), each = geometry_.taps() * middle_;
-  const Tensor dsecond = pass.gradient(second_), dscale = pass.gradient(scale_);
-  if (dsecond || dscale) {
-    float* unscaled = dsecond ? dsecond.data : pass.floats(unwanted_);
-    const float* m = first(pass, finish_first_);
-    for (int64_t g = 0; g < geometry_.groups; ++g) {
-      Gemm gemm{false, true, rows, middle_, columns};
-      gemm.a = dweight + g * rows * columns, gemm.lda = columns;
-      gemm.b = m + g * middle_ * columns, gemm.ldb = columns;
-      gemm.c = unscaled + g * rows * middle_, gemm.ldc = middle_;
-      device.gemm(gemm);
-    }
-    if (dscale)
-      reduce_rows(device, geometry_.outputs, each,
-                  RowDot{unscaled, pass.parameter(second_).data, each}, dscale.data);
-    parallel_rows(device, geometry_.outputs, each,
-                  ScaleRows{pass.parameter(scale_).data, unscaled, 1, each, unscaled});
+  const int64_t columns = geometry_.inputs_per_group();
+  const Tensor dsecond = pass.gradient(second_), dfirst = pass.gradient(first_);
+  const float* m = first(pass, finish_first_);
+  float* n = pass.floats(finish_second_);
+  float* unscaled = dsecond ? dsecond.data : n;
+  for (int64_t g = 0; g < geometry_.groups; ++g) {
+    Gemm gemm{false, true, rows, middle_, columns};
+    gemm.a = dweight + g * rows * columns, gemm.lda = columns;
+    gemm.b = m + g * middle_ * columns, gemm.ldb = columns;
+    gemm.c = unscaled + g * rows * middle_, gemm.ldc = middle_;
+    device.gemm(gemm);
   }
-  if (const Tensor dfirst = pass.gradient(first_)) {
-    const float* n = scaled_second(pass, finish_second_);
-    for (int64_t g = 0; g < geometry_.groups; ++g) {
-      Gemm gemm{true, false, middle_, columns, rows};
-      gemm.a = n + g * rows * middle_, gemm.lda = middle_;
-      gemm.b = dweight + g * rows * columns, gemm.ldb = columns;
-      gemm.c = dfirst.data + g * middle_ * columns, gemm.ldc = columns;
-      device.gemm(gemm);
-    }
+  reduce_rows(
+      device, geometry_.outputs, each(),
+      SecondGradient{
+          {scale_.values(pass), unscaled, pass.parameter(second_).data, each(), dsecond.data}, n},
+      scale_.gradient(pass));
+  if (!dfirst) return;
+  for (int64_t g = 0; g < geometry_.groups; ++g) {
+    Gemm gemm{true, false, middle_, columns, rows};
+    gemm.a = n + g * rows * middle_, gemm.lda = middle_;
+    gemm.b = dweight + g * rows * columns, gemm.ldb = columns;
+    gemm.c = dfirst.data + g * middle_ * columns, gemm.ldc = columns;
+    device.gemm(gemm);
   }
 }
 

@@ -2,7 +2,7 @@
 // over the middle channels: s[o] sum_t N[o,t,h,w] M[g T/G + t, i]. Stored OHWI, that is one gemm a
 // group: (Og K K x T/G) (T/G x Cg).
 #pragma once
-#include "orepa/branch.h"
+#include "layers/branches/scaled.h"
 
 namespace orepa {
 
@@ -22,17 +22,18 @@ class ProductBranch : public WeightBranch {
                const std::string& prefix, const Factors& factors);
 
  private:
-  // M or M + I, in scratch.
+  // M, or M + I in scratch.
   const float* first(Pass& pass, Handle scratch);
-  // s[o] N[o], in scratch.
-  const float* scaled_second(Pass& pass, Handle scratch);
+  // Numbers of N[o].
+  int64_t each() const { return geometry_.taps() * middle_; }
 
   KernelGeometry geometry_;
   int64_t middle_ = 0;  // T / G
   bool plus_identity_ = false;
-  Handle first_ = -1, second_ = -1, scale_ = -1;
-  Handle prepare_first_ = -1, prepare_second_ = -1, finish_first_ = -1, finish_second_ = -1;
-  Handle unwanted_ = -1;
+  Handle first_ = -1, second_ = -1;
+  Handle prepare_first_ = -1, finish_first_ = -1;    // M + I
+  Handle prepare_second_ = -1, finish_second_ = -1;  // s N
+  Scaling scale_;
 };
 
 }  // namespace orepa

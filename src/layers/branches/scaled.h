@@ -8,29 +8,38 @@
 
 namespace orepa {
 
-// sum over j of a[o, j] b[o, j]
-struct RowDot {
-  const float *a, *b;
+class Scaling {
+ public:
+  // Declares the vector; the last factor of its branch.
+  void setup(Setup& setup, const KernelGeometry& geometry, const BranchSpec& spec,
+             const std::string& prefix) {
+    const Shape shape{geometry.outputs};
+    vector_ = setup.factor(prefix + "scale", shape, Filler::constant(spec.scale));
+    unwanted_ = setup.scratch(Stage::kFinish, shape.bytes());
+  }
+  const float* values(Pass& pass) const { return pass.parameter(vector_).data; }
+  // In finish(): where ds goes; scratch where nobody wants it, since it is a by-product.
+  float* gradient(Pass& pass) const {
+    const Tensor wanted = pass.gradient(vector_);
+    return wanted ? wanted.data : pass.floats(unwanted_);
+  }
+
+ private:
+  Handle vector_ = -1, unwanted_ = -1;
+};
+
+// Terms of ds[o] = sum over j of unscaled[o, j] kernel[o, j], where `unscaled` is dL/d(s K); on the
+// way gradient[o, j] = s[o] unscaled[o, j], if anybody wants it.
+struct ScaleGradient {
+  const float *scale, *unscaled, *kernel;
   int64_t columns;
+  float* gradient;
   OREPA_HD float operator()(int64_t o, int64_t j) const {
-    return a[o * columns + j] * b[o * columns + j];
+    const int64_t at = o * columns + j;
+    const float u = unscaled[at];
+    if (gradient != nullptr) gradient[at] = scale[o] * u;
+    return u * kernel[at];
   }
 };
-
-// to[r, j] = s[r / rows_per_scale] from[r, j]; `to` may be `from`.
-struct ScaleRows {
-  const float *scale, *from;
-  int64_t rows_per_scale, columns;
-  float* to;
-  OREPA_HD void operator()(int64_t r, int64_t j) const {
-    to[r * columns + j] = scale[r / rows_per_scale] * from[r * columns + j];
-  }
-};
-
-// Declares the scaling vector; the last factor of its branch.
-inline Handle declare_scale(Setup& setup, const KernelGeometry& geometry, const BranchSpec& spec,
-                            const std::string& prefix) {
-  return setup.factor(prefix + "scale", {geometry.outputs}, Filler::constant(spec.scale));
-}
 
 }  // namespace orepa
