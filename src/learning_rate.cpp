@@ -34,6 +34,7 @@ LearningRate::LearningRate(const Options& solver, int64_t iterations_per_epoch, 
           "\"; did you mean \"", nearest_name(policy_, kPolicies),
           "\"? There are fixed, step, exp, inv, multistep, poly, sigmoid and cosine.");
   if (solver.has("stepsize_epoch")) step_ = iterations(solver.number("stepsize_epoch"));
+  if (solver.has("stepvalue_epoch")) steps_.clear();
   for (const double epoch : solver.numbers("stepvalue_epoch")) steps_.push_back(iterations(epoch));
   if (solver.has("warmup_epoch")) warmup_ = iterations(solver.number("warmup_epoch"));
   require(policy_ != "step" || step_ > 0, solver.where("stepsize"),

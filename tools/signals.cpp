@@ -16,7 +16,7 @@ void handle(int signal) {
   if (request == Request::kSnapshot) snapshot_asked = 1;
   if (request != Request::kStop) return;
   stop_asked = 1;
-  if (signal == SIGINT) std::signal(SIGINT, SIG_DFL);
+  if (signal != SIGHUP) std::signal(signal, SIG_DFL);
 }
 
 }  // namespace
