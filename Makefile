@@ -15,7 +15,7 @@ $(BUILD)/build.ninja: | install
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_OPTIONS)
 
 test: build
-	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+	@ctest --test-dir $(BUILD) --parallel $(JOBS) --output-on-failure --no-tests=error
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize:
