@@ -40,10 +40,11 @@ LayerCase convolution(const std::string& name, const std::string& fields, const 
 }
 
 LayerCase orepa(const std::string& name, const std::string& convolution_fields,
-                const std::string& orepa_fields, const Shape& x) {
+                const std::string& orepa_fields, const Shape& x,
+                const std::string& layer_fields = "") {
   return {name,
           "layer { name: \"it\" type: \"ORepaConv\" top: \"y\" convolution_param { " +
-              convolution_fields + " } orepa_param { " + orepa_fields + " } }",
+              convolution_fields + " } orepa_param { " + orepa_fields + " } " + layer_fields + " }",
           {{x}}};
 }
 
@@ -51,6 +52,12 @@ LayerCase orepa(const std::string& name, const std::string& convolution_fields,
 
 std::vector<LayerCase> convolution_cases() {
   const std::string k3 = "num_output: 6 kernel_size: 3 pad: 1 bias_term: false";
+  // The factors of preset OREPA, of which every other one is frozen.
+  std::string learned_first, learned_second;
+  for (int pair = 0; pair < 7; ++pair) {
+    learned_first += "param {} param { lr_mult: 0 } ";
+    learned_second += "param { lr_mult: 0 } param {} ";
+  }
   const std::string grouped = "num_output: 6 kernel_size: 3 pad: 1 group: 3 stride: 2";
   return {
       convolution("convolution", "num_output: 5 kernel_size: 3 pad: 1", {2, 3, 5, 4},
@@ -77,7 +84,7 @@ std::vector<LayerCase> convolution_cases() {
       orepa("orepa_1x1_1x1", "num_output: 6 kernel_size: 1", "branch { type: \"1x1_1x1\" }",
             {2, 4, 3, 5}),
       orepa("orepa_chain", "num_output: 4 kernel_size: 7 pad: 3",
-            "branch { type: \"chain\" scale: 0.5 kernel { branch { type: \"kxk\" } branch { type: "
+            "branch { type: \"chain\" kernel { branch { type: \"kxk\" } branch { type: "
             "\"avg\" } } kernel { branch { type: \"1x1_kxk\" } } kernel {} }",
             {1, 3, 8, 7}),
       orepa("orepa_dw_pw", k3, "branch { type: \"dw_pw\" expansion: 3 }", {2, 4, 4, 5}),
@@ -89,6 +96,16 @@ std::vector<LayerCase> convolution_cases() {
             {1, 4, 5, 6}),
       orepa("orepa_large_base", "num_output: 4 kernel_size: 5 pad: 2 group: 2",
             "preset: LARGE_BASE", {1, 4, 5, 6}),
+      orepa("orepa_groups_of_many", "num_output: 16 kernel_size: 3 pad: 1 group: 8",
+            "preset: OREPA", {1, 16, 3, 4}),
+      orepa("orepa_more_channels_than_lanes", "num_output: 18 kernel_size: 3 pad: 1",
+            "preset: OREPA", {1, 70, 2, 2}),
+      orepa("orepa_frozen_factors", k3, "preset: OREPA", {1, 4, 4, 5}, learned_first),
+      orepa("orepa_other_frozen_factors", k3, "preset: OREPA", {1, 4, 4, 5}, learned_second),
+      orepa("orepa_two_of_one_type", k3,
+            "branch { type: \"1x1\" } branch { type: \"1x1\" name: \"more\" }", {1, 4, 4, 5}),
+      orepa("orepa_kernel_11", "num_output: 2 kernel_size: 11 pad: 5 bias_term: false",
+            "preset: OREPA", {1, 2, 7, 6}),
       orepa("orepa_dilation", "num_output: 5 kernel_size: 3 pad: 2 dilation: 2", "preset: OREPA",
             {1, 4, 6, 5}),
   };

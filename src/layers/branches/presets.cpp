@@ -41,6 +41,15 @@ BranchSpec read_branch(const Setup& setup, const Options& options) {
   spec.name = options.has("name") ? options.string("name") : spec.type;
   setup.require(spec.name.find('/') == std::string::npos && !spec.name.empty(),
                 "a branch cannot be called \"", spec.name, "\"");
+  const auto belongs_to = [&](const std::string& field, bool fits, const std::string& whose) {
+    if (options.has(field) && !fits)
+      fail(options.where(field), ": layer \"", setup.spec().name, "\" (", setup.spec().type,
+           "): a branch of type \"", spec.type, "\" has no ", field, "; ", whose);
+  };
+  belongs_to("scale", spec.type != "chain", "scale the branches of its kernels");
+  belongs_to("middle_channels", spec.type == "1x1_kxk", "it belongs to 1x1_kxk");
+  belongs_to("expansion", spec.type == "dw_pw", "it belongs to dw_pw");
+  belongs_to("kernel", spec.type == "chain", "it belongs to chain");
   spec.scale = static_cast<float>(options.number("scale"));
   spec.filler = Filler::from(options, "weight_filler", Filler::kaiming_uniform(0));
   spec.middle_channels = options.integer("middle_channels");

@@ -1,0 +1,92 @@
+// Loops and reductions on the CPU's device against plain loops in double.
+#include "orepa/parallel.h"
+
+#include <gtest/gtest.h>
+
+namespace orepa {
+namespace {
+
+// Whole numbers, so that sums in float are exact and any order gives the same.
+float number(int64_t i) { return static_cast<float>((i * 7919) % 23 - 11); }
+
+std::vector<float> numbers(int64_t count) {
+  std::vector<float> values;
+  for (int64_t i = 0; i < count; ++i) values.push_back(number(i));
+  return values;
+}
+
+struct Product {
+  const float* values;
+  int64_t columns;
+  float operator()(int64_t r, int64_t j) const { return values[r * columns + j] * 2; }
+};
+
+// Row r has r + 1 terms a[n, j] b[r, j]; their sum is kept, and returned where Returns.
+template <class Returns>
+struct Contract {
+  const float *a, *b;
+  int64_t columns;
+  float* kept;
+  int64_t terms(int64_t r) const { return r + 1; }
+  float term(int64_t r, int64_t n, int64_t j) const {
+    return a[n * columns + j] * b[r * columns + j];
+  }
+  Returns result(int64_t r, int64_t j, float sum) const {
+    kept[r * columns + j] = sum;
+    return static_cast<Returns>(sum);
+  }
+};
+
+struct Extent {
+  int64_t rows, columns;
+};
+
+// One, fewer, as many and more columns than contract_rows() takes at once; enough for two threads.
+class Parallel : public testing::TestWithParam<Extent> {
+ protected:
+  const int64_t rows_ = GetParam().rows, columns_ = GetParam().columns;
+  const std::vector<float> a_ = numbers(rows_ * columns_), b_ = numbers(rows_ * columns_ + 5);
+  const std::unique_ptr<Device> device_ = make_cpu_device();
+};
+
+TEST_P(Parallel, ReducesRowsAndColumns) {
+  std::vector<float> by_row(static_cast<size_t>(rows_), 3),
+      by_column(static_cast<size_t>(columns_));
+  reduce_rows(*device_, rows_, columns_, Product{a_.data(), columns_}, by_row.data(), true);
+  reduce_columns(*device_, rows_, columns_, Product{a_.data(), columns_}, by_column.data());
+  std::vector<double> rows(static_cast<size_t>(rows_), 3), columns(static_cast<size_t>(columns_));
+  for (int64_t r = 0; r < rows_; ++r)
+    for (int64_t j = 0; j < columns_; ++j) {
+      rows[r] += 2 * a_[r * columns_ + j];
+      columns[j] += 2 * a_[r * columns_ + j];
+    }
+  for (int64_t r = 0; r < rows_; ++r) EXPECT_EQ(by_row[r], rows[r]) << r;
+  for (int64_t j = 0; j < columns_; ++j) EXPECT_EQ(by_column[j], columns[j]) << j;
+}
+
+TEST_P(Parallel, ContractsRows) {
+  std::vector<float> kept(a_.size()), kept_alone(a_.size()), out(static_cast<size_t>(rows_));
+  contract_rows(*device_, rows_, columns_,
+                Contract<float>{a_.data(), b_.data() + 5, columns_, kept.data()}, out.data());
+  contract_rows(*device_, rows_, columns_,
+                Contract<void>{a_.data(), b_.data() + 5, columns_, kept_alone.data()});
+  EXPECT_EQ(kept, kept_alone);
+  for (int64_t r = 0; r < rows_; ++r) {
+    double total = 0;
+    for (int64_t j = 0; j < columns_; ++j) {
+      double sum = 0;
+      for (int64_t n = 0; n <= r; ++n)
+        sum += double{a_[n * columns_ + j]} * b_[5 + r * columns_ + j];
+      EXPECT_EQ(kept[r * columns_ + j], sum) << r << ", " << j;
+      total += sum;
+    }
+    EXPECT_EQ(out[r], total) << r;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Extents, Parallel,
+                         testing::Values(Extent{1, 1}, Extent{3, 7}, Extent{5, 64}, Extent{4, 131},
+                                         Extent{130, 140}));
+
+}  // namespace
+}  // namespace orepa
