@@ -22,13 +22,13 @@ std::string scientific(double value) {
 }
 
 void run() {
-  const NetSpec spec = NetSpec::read(FLAGS_model);
-  const std::unique_ptr<Device> device = make_cpu_device();
   ConvertOptions options;
   options.output = FLAGS_output;
   options.output_weights = FLAGS_output_weights;
   options.output_test = FLAGS_output_test;
   options.algorithm = net_options(Phase::kTest).algorithm;
+  const NetSpec spec = NetSpec::read(FLAGS_model);
+  const std::unique_ptr<Device> device = make_cpu_device();
   const ConvertReport report = convert(spec, FLAGS_weights, *device, options);
 
   Table table({"layer", "merged from", "weights before", "after", "relative error"}, 2);

@@ -56,8 +56,8 @@ void write_gradients(TensorFileWriter& file, Net& net, const Parameters& paramet
 }
 
 void run() {
-  const NetSpec spec = NetSpec::read(FLAGS_model);
   NetOptions options = net_options(Phase::kTest);
+  const NetSpec spec = NetSpec::read(FLAGS_model);
   options.keep = split(FLAGS_blobs);
   options.input_gradients = options.seed_outputs = FLAGS_backward;
   const std::unique_ptr<Device> device = make_cpu_device();

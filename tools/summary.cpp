@@ -15,8 +15,8 @@ std::string shapes(const std::vector<Shape>& outputs) {
 }
 
 void summary() {
-  const NetSpec spec = NetSpec::read(FLAGS_model);
   const NetOptions options = net_options(Phase::kTrain);
+  const NetSpec spec = NetSpec::read(FLAGS_model);
   const std::unique_ptr<Device> device = make_cpu_device();
   Parameters parameters(*device, 0, options.phase == Phase::kTrain);
   Arena arena(*device);

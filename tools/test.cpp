@@ -19,11 +19,12 @@ void print(const Evaluation::Output& output) {
 }
 
 void test() {
+  const NetOptions options = net_options(Phase::kTest);
   const NetSpec spec = NetSpec::read(FLAGS_model);
   const std::unique_ptr<Device> device = make_cpu_device();
   Parameters parameters(*device, 0, false);
   Arena arena(*device);
-  Evaluator evaluator(spec, parameters, arena, net_options(Phase::kTest));
+  Evaluator evaluator(spec, parameters, arena, options);
   load_weights_flag(parameters);
   if (evaluator.net().samples() == 0 && !evaluator.net().inputs().empty())
     fail(spec.name(),

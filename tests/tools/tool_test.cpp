@@ -1,0 +1,216 @@
+// orepa_tool as a user calls it: a process, its words, its exit code.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "tests/data/idx_files.h"
+#include "tests/files.h"
+
+namespace orepa {
+namespace {
+
+constexpr int kDone = 0, kFailed = 1, kUsage = 2;
+
+std::string content_of(const std::string& path) {
+  std::ostringstream out;
+  out << std::ifstream(path, std::ios::binary).rdbuf();
+  return out.str();
+}
+
+class ToolTest : public testing::Test {
+ protected:
+  // Starts the tool; what it prints, errors included, goes to a file.
+  pid_t start(const std::vector<std::string>& words) {
+    std::filesystem::remove(folder_ + "output");
+    const pid_t child = fork();
+    if (child != 0) return child;
+    if (freopen((folder_ + "output").c_str(), "w", stdout) == nullptr || dup2(1, 2) < 0) _exit(99);
+    // HDF5 leaks a little when it refuses a file; under AddressSanitizer that would change the exit
+    // code.
+    setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+    std::vector<char*> arguments = {const_cast<char*>(OREPA_TOOL)};
+    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    execv(OREPA_TOOL, arguments.data());
+    _exit(99);
+  }
+  int wait(pid_t child) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    output_ = content_of(folder_ + "output");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  int run(const std::vector<std::string>& words) { return wait(start(words)); }
+
+  std::string file(const std::string& name, const std::string& content) {
+    write_file(folder_ + name, content);
+    return folder_ + name;
+  }
+
+  // 70 images of 8 x 8 in two classes, dark and bright, and a small OREPA net on them.
+  void make_task(int64_t iterations) {
+    std::string pixels, labels;
+    for (int image = 0; image < 70; ++image) {
+      for (int p = 0; p < 64; ++p)
+        pixels += static_cast<char>((image % 2 == 0 ? 20 : 200) + (image * 7 + p * 3) % 40);
+      labels += static_cast<char>(image % 2);
+    }
+    file("images", idx({70, 8, 8}, pixels));
+    file("labels", idx({70}, labels));
+    net_ = file("net.prototxt", R"(
+layer { name: "data" type: "Data" top: "data" top: "label"
+  transform_param { mean_value: 110 scale: 0.01 }
+  data_param { backend: IDX batch_size: 16 source: ")" +
+                                    folder_ + R"(images"
+               label_source: ")" + folder_ +
+                                    R"(labels" } }
+layer { name: "conv" type: "ORepaConv" bottom: "data" top: "conv"
+  convolution_param { num_output: 16 kernel_size: 3 pad: 1 bias_term: false }
+  orepa_param { preset: OREPA } }
+layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "conv"
+  batch_norm_param { moving_average_fraction: 0.8 } }
+layer { name: "scale" type: "Scale" bottom: "conv" top: "conv" scale_param { bias_term: true } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool"
+  pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR } }
+layer { name: "ip" type: "InnerProduct" bottom: "pool" top: "ip"
+  inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy"
+  include { phase: TEST } }
+)");
+    solver_ =
+        file("solver.prototxt", "net: \"" + net_ +
+                                    "\" base_lr: 0.05 momentum: 0.9 lr_policy: \"fixed\" "
+                                    "snapshot_prefix: \"" +
+                                    folder_ + "snap\" max_iter: " + std::to_string(iterations));
+  }
+
+  std::string folder_ = test_folder();
+  std::string output_, net_, solver_;
+};
+
+#define EXPECT_SAYS(part) \
+  EXPECT_NE(output_.find(part), std::string::npos) << "it said:\n" << output_
+
+TEST_F(ToolTest, WrongCallsGetCodeTwoAndAHint) {
+  EXPECT_EQ(run({}), kUsage);
+  EXPECT_EQ(run({"trian"}), kUsage);
+  EXPECT_SAYS("train");
+  EXPECT_EQ(run({"train"}), kUsage);
+  EXPECT_SAYS("solver");
+  EXPECT_EQ(run({"test", "--modle", "x"}), kUsage);
+  EXPECT_SAYS("model");
+  EXPECT_EQ(run({"time", "--model", "x", "--iterations", "many"}), kUsage);
+  EXPECT_EQ(run({"summary", "--model", "x", "--phase", "DURING"}), kUsage);
+}
+
+TEST_F(ToolTest, HelpAndLayersSucceed) {
+  EXPECT_EQ(run({"--help"}), kDone);
+  EXPECT_SAYS("convert");
+  EXPECT_EQ(run({"layers"}), kDone);
+  for (const char* name : {"ORepaConv", "SoftmaxWithLoss", "dw_pw", "Nesterov"}) EXPECT_SAYS(name);
+}
+
+TEST_F(ToolTest, BadModelsGetCodeOneAndThePlace) {
+  EXPECT_EQ(run({"summary", "--model", folder_ + "absent"}), kFailed);
+  EXPECT_SAYS("absent");
+  EXPECT_EQ(run({"summary", "--model", folder_}), kFailed);
+
+  const std::string input = "layer { name: \"x\" type: \"Input\" top: \"x\"\n input_param { shape ";
+  const std::string field =
+      file("field", input + "{ dim: 1 dim: 3 dim: 8 dim: 8 } } bottm: \"y\" }");
+  EXPECT_EQ(run({"summary", "--model", field}), kFailed);
+  EXPECT_SAYS(field + ":2:");
+  EXPECT_SAYS("bottom");
+
+  EXPECT_EQ(run({"summary", "--model",
+                 file("type", input + "{ dim: 1 } } }\nlayer { name: \"r\" type: \"RelU\" "
+                                      "bottom: \"x\" top: \"y\" }")}),
+            kFailed);
+  EXPECT_SAYS("ReLU");
+  EXPECT_EQ(run({"summary", "--model", file("negative", input + "{ dim: -4 } } }")}), kFailed);
+  EXPECT_EQ(run({"summary", "--model", file("huge", input + "{ dim: 4000000000000 dim: 9 } } }")}),
+            kFailed);
+  EXPECT_SAYS("memory");
+  EXPECT_EQ(run({"summary", "--model",
+                 file("missing", input + "{ dim: 1 } } }\nlayer { name: \"r\" type: \"ReLU\" "
+                                         "bottom: \"z\" top: \"y\" }")}),
+            kFailed);
+  EXPECT_SAYS("bottom \"z\"");
+}
+
+TEST_F(ToolTest, DamagedWeightsAndUnwritableOutputLeaveNothingBehind) {
+  make_task(2);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  const std::string weights = folder_ + "snap_iter_2.caffemodel";
+  const std::string whole = content_of(weights);
+  const std::string cut = file("cut.caffemodel", whole.substr(0, whole.size() / 2));
+  EXPECT_EQ(run({"test", "--model", net_, "--weights", cut}), kFailed);
+  EXPECT_EQ(run({"test", "--model", net_, "--weights", file("random.h5", "no HDF5 at all")}),
+            kFailed);
+  EXPECT_EQ(run({"train", "--solver", solver_, "--snapshot", weights}), kFailed);
+  EXPECT_SAYS("solverstate");
+
+  const std::string deploy = folder_ + "deploy.prototxt";
+  EXPECT_EQ(run({"convert", "--model", net_, "--weights", weights, "--output", deploy,
+                 "--output_weights", folder_ + "nowhere/deploy.caffemodel"}),
+            kFailed);
+  EXPECT_FALSE(std::filesystem::exists(deploy));
+}
+
+TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
+  make_task(40);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  const std::string weights = folder_ + "snap_iter_40.caffemodel";
+  ASSERT_EQ(run({"test", "--model", net_, "--weights", weights}), kDone) << output_;
+  EXPECT_SAYS("tested 70 samples");  // four batches of 16 and the ragged rest
+  EXPECT_SAYS("accuracy = 1");
+  ASSERT_EQ(run({"convert", "--model", net_, "--weights", weights, "--output",
+                 folder_ + "deploy.prototxt", "--output_weights", folder_ + "deploy.caffemodel",
+                 "--output_test", folder_ + "deploy_test.prototxt"}),
+            kDone)
+      << output_;
+  EXPECT_SAYS("ORepaConv + BatchNorm + Scale");
+  // A pool that rounds down is no stock Caffe: 8 -> 4, where rounding up would give 5.
+  const std::string deploy = content_of(folder_ + "deploy.prototxt");
+  for (const char* foreign : {"round_mode", "orepa_param", "BatchNorm", "label", "phase"})
+    EXPECT_EQ(deploy.find(foreign), std::string::npos) << foreign << " in\n" << deploy;
+  EXPECT_NE(deploy.find("pool_stride"), std::string::npos) << deploy;
+  ASSERT_EQ(run({"test", "--model", folder_ + "deploy_test.prototxt", "--weights",
+                 folder_ + "deploy.caffemodel"}),
+            kDone)
+      << output_;
+  EXPECT_SAYS("accuracy = 1");
+}
+
+TEST_F(ToolTest, SigtermSnapshotsStopsAndIsGoneOnFrom) {
+  make_task(1000000);
+  const pid_t child = start({"train", "--solver", solver_});
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (content_of(folder_ + "output").find("images/s") == std::string::npos &&
+         std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  kill(child, SIGTERM);
+  EXPECT_EQ(wait(child), kDone) << output_;
+  EXPECT_SAYS("stopped as asked");
+  EXPECT_SAYS(".solverstate");
+
+  const pid_t resumed = start({"train", "--solver", solver_, "--snapshot", "auto"});
+  while (content_of(folder_ + "output").find("images/s") == std::string::npos &&
+         std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  kill(resumed, SIGTERM);
+  EXPECT_EQ(wait(resumed), kDone) << output_;
+  EXPECT_SAYS("resumed from");
+}
+
+}  // namespace
+}  // namespace orepa
