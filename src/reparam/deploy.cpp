@@ -33,7 +33,7 @@ void clear_own_fields(google::protobuf::Message& message) {
 void add_strided_identity(NetParameter& net, const LayerParameter& pool, int64_t channels,
                           const Pair& stride) {
   LayerParameter& layer = *net.add_layer();
-  layer.set_name(pool.name() + "_stride");
+  layer.set_name(pool.name());
   layer.set_type("Convolution");
   layer.add_bottom(pool.top(0) + "_stride1");
   layer.add_top(pool.top(0));
@@ -82,6 +82,7 @@ void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bot
   pool.clear_stride_h();
   pool.clear_stride_w();
   pool.set_stride(1);
+  layer.set_name(original.name() + "_stride1");
   layer.set_top(0, original.top(0) + "_stride1");
   *net.add_layer() = std::move(layer);
   add_strided_identity(net, original, bottom[1], stride);

@@ -23,7 +23,7 @@ NetParameter with_input(const NetParameter& net,
 // Only fields that stock readers know (OpenCV rejects a file with any other): none of ours, no
 // round_mode. A pool that rounds down where Caffe's rounding up would give another size becomes one
 // of stride 1 and a depthwise 1 x 1 identity convolution that takes every stride-th pixel: exactly
-// the same numbers. Its kernel of ones is LAYER_stride/weight, which the caller has to fill.
+// the same numbers. Its kernel of ones is LAYER/weight, which the caller has to fill.
 NetParameter portable(const NetParameter& net,
                       const std::function<Shape(const std::string&)>& shape_of);
 

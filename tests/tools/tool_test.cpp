@@ -183,7 +183,7 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
   const std::string deploy = content_of(folder_ + "deploy.prototxt");
   for (const char* foreign : {"round_mode", "orepa_param", "BatchNorm", "label", "phase"})
     EXPECT_EQ(deploy.find(foreign), std::string::npos) << foreign << " in\n" << deploy;
-  EXPECT_NE(deploy.find("pool_stride"), std::string::npos) << deploy;
+  EXPECT_NE(deploy.find("pool_stride1"), std::string::npos) << deploy;
   ASSERT_EQ(run({"test", "--model", folder_ + "deploy_test.prototxt", "--weights",
                  folder_ + "deploy.caffemodel"}),
             kDone)
