@@ -19,10 +19,19 @@ uint32_t checksum(const std::string& bytes) {
       crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
-// The checksum of a state with that field left out.
-uint32_t checksum(SolverState state) {
-  state.clear_checksum();
-  return checksum(state.SerializeAsString());
+// The end of a state's file: the checksum of all bytes before it. Of the bytes as they are, not of
+// what they parse to: some bits of a message (of a long varint, say) change nothing.
+std::string trailer(const std::string& bytes) {
+  SolverState end;
+  end.set_checksum(checksum(bytes));
+  return end.SerializeAsString();
+}
+
+bool ends_with_its_checksum(const std::string& bytes) {
+  const size_t size = trailer("").size();
+  if (bytes.size() < size) return false;
+  const std::string before = bytes.substr(0, bytes.size() - size);
+  return bytes.substr(before.size()) == trailer(before);
 }
 
 void fill(const std::vector<float>& values, const Shape& shape, BlobProto& blob) {
@@ -36,11 +45,12 @@ SolverState parse(const std::string& path) {
       !path.ends_with(".caffemodel") && !path.ends_with(".prototxt"), path,
       ": is no .solverstate; give --snapshot the PREFIX_iter_N.solverstate that stands beside the "
       "weights, or the weights to --weights");
+  const std::string bytes = read_file(path);
   SolverState state;
-  require(state.ParseFromString(read_file(path)) && state.has_iter(), path,
+  require(state.ParseFromString(bytes) && state.has_iter(), path,
           ": is no whole .solverstate; it may have been cut off or be of another kind");
   const bool ours = state.has_checksum() || state.has_device();
-  require(!ours || state.checksum() == checksum(state), path,
+  require(!ours || ends_with_its_checksum(bytes), path,
           ": is damaged (its checksum differs); take an older snapshot");
   require(state.iter() >= 0, path, ": is damaged (iteration ", state.iter(), ")");
   return state;
@@ -88,8 +98,8 @@ std::string write_snapshot(const std::string& prefix, const SnapshotState& given
     buffer->mutable_data()->Add(values.begin(), values.end());
   }
   state.set_learned_net_checksum(checksum(read_file(weights)));
-  state.set_checksum(checksum(state));
-  write_atomically(path, state.SerializeAsString());
+  const std::string bytes = state.SerializeAsString();
+  write_atomically(path, bytes + trailer(bytes));
   return path;
 }
 
