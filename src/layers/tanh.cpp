@@ -1,41 +1,16 @@
 #include <cmath>
 
-#include "orepa/layer.h"
-#include "orepa/parallel.h"
+#include "layers/elementwise.h"
 
 namespace orepa {
 namespace {
 
-struct Forward {
-  const float* x;
-  float* y;
-  OREPA_HD void operator()(int64_t i) const { y[i] = tanhf(x[i]); }
+struct TanHFunction {
+  OREPA_HD static float value(float x) { return tanhf(x); }
+  OREPA_HD static float slope(float y) { return 1 - y * y; }
 };
 
-struct Backward {
-  const float *y, *dy;
-  float* dx;
-  OREPA_HD void operator()(int64_t i) const { dx[i] = dy[i] * (1 - y[i] * y[i]); }
-};
-
-class TanH : public Layer {
- public:
-  std::vector<Shape> setup(Setup& setup) override {
-    setup.backward_reads_output(0);
-    setup.output_may_overwrite_input(0, 0);
-    setup.input_gradient_may_overwrite(0);
-    return {setup.input(0)};
-  }
-  void forward(Pass& pass) override {
-    const Tensor x = pass.input(0);
-    parallel_for(pass.device(), x.count(), Forward{x.data, pass.output(0).data});
-  }
-  void backward(Pass& pass) override {
-    const Tensor dx = pass.input_gradient(0);
-    parallel_for(pass.device(), dx.count(),
-                 Backward{pass.output(0).data, pass.output_gradient(0).data, dx.data});
-  }
-};
+class TanH : public Elementwise<TanHFunction> {};
 
 OREPA_LAYER(TanH, "y = tanh(x)");
 
