@@ -10,6 +10,7 @@
 #include <sstream>
 #include <thread>
 
+#include "orepa/tensor_file.h"
 #include "tests/data/idx_files.h"
 #include "tests/files.h"
 
@@ -191,13 +192,77 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
   EXPECT_SAYS("accuracy = 1");
 }
 
-TEST_F(ToolTest, SigtermSnapshotsStopsAndIsGoneOnFrom) {
+// y = 2 x + 1, then BatchNorm: numbers in, numbers, gradients and statistics out.
+TEST_F(ToolTest, RunsTensorsThroughANet) {
+  const std::string net = file("run.prototxt", R"(
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 1 dim: 1 dim: 2 } } }
+layer { name: "conv" type: "Convolution" bottom: "x" top: "y"
+  param { lr_mult: 1 } param { lr_mult: 0 }
+  convolution_param { num_output: 1 kernel_size: 1
+    weight_filler { value: 2 } bias_filler { value: 1 } } }
+layer { name: "bn" type: "BatchNorm" bottom: "y" top: "z"
+  batch_norm_param { moving_average_fraction: 0.9 } }
+)");
+  TensorFileWriter in;
+  in.write("/in/x", {2, 1, 1, 2}, {1, 2, 3, 6});
+  in.write("/in/ignored", {1}, {0});
+  in.write("/grad/z", {2, 1, 1, 2}, {0, 0, 0, 1});
+  in.save(folder_ + "in.h5");
+  ASSERT_EQ(run({"run", "--model", net, "--input", folder_ + "in.h5", "--output",
+                 folder_ + "out.h5", "--phase", "TRAIN", "--backward", "--blobs", "y"}),
+            kDone)
+      << output_;
+  const TensorFileReader out(folder_ + "out.h5");
+  EXPECT_EQ(out.read("/out/y"), (std::vector<float>{3, 5, 7, 13}));
+  // mean 7, variance 14: (13 - 7) / sqrt(14)
+  EXPECT_NEAR(out.read("/out/z")[3], 1.603567f, 1e-5);
+  // Gradients of one output add up to 0 over what it was normalised with, and along y itself.
+  const std::vector<float> dx = out.read("/grad_in/x");
+  EXPECT_NEAR(dx[0] + dx[1] + dx[2] + dx[3], 0, 1e-6);
+  EXPECT_NEAR(dx[0] * 3 + dx[1] * 5 + dx[2] * 7 + dx[3] * 13, 0, 1e-5);
+  // d/dy[3] = (1 - 1/4 - 36 / (4 14)) / sqrt(14), and dx = 2 dy
+  EXPECT_NEAR(dx[3], 2 * (1 - 0.25 - 36.0 / 56) / 3.7416574, 1e-5);
+  EXPECT_EQ(out.shape("/grad_param/conv/weight"), (Shape{1, 1, 1, 1}));
+  EXPECT_EQ(out.number("/grad_param/conv/weight", "index"), 0);
+  EXPECT_EQ(out.read("/grad_param/conv/bias"), std::vector<float>{0});  // lr_mult 0
+  EXPECT_EQ(out.number("/grad_param/conv/bias", "index"), 1);
+  EXPECT_NEAR(out.read("/buffer/bn/mean")[0], 0.7f, 1e-6);
+  EXPECT_NEAR(out.read("/buffer/bn/variance")[0], 0.9f + 0.1f * 14 * 4 / 3, 1e-5);  // unbiased
+  EXPECT_EQ(out.number("/buffer/bn/variance", "index"), 1);
+
+  EXPECT_EQ(
+      run({"run", "--model", net, "--input", folder_ + "out.h5", "--output", folder_ + "again.h5"}),
+      kFailed);
+  EXPECT_SAYS("/in/x");
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "again.h5"));
+}
+
+TEST_F(ToolTest, TimesCountOneFinishAStep) {
+  make_task(1);
+  ASSERT_EQ(run({"time", "--model", net_, "--iterations", "2", "--iter_size", "3", "--json"}),
+            kDone)
+      << output_;
+  // Three passes a step, of which the branches are composed and finished once.
+  EXPECT_SAYS("\"forward_calls\": 3");
+  EXPECT_SAYS("\"prepare_calls\": 1");
+  EXPECT_SAYS("\"finish_calls\": 1");
+}
+
+TEST_F(ToolTest, SignalsSnapshotAndStopAndTheRunGoesOn) {
   make_task(1000000);
   const pid_t child = start({"train", "--solver", solver_});
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (content_of(folder_ + "output").find("images/s") == std::string::npos &&
          std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  kill(child, SIGHUP);  // a snapshot, and on
+  const auto snapshots = [&] {
+    const std::string said = content_of(folder_ + "output");
+    return said.find(".solverstate") != std::string::npos;
+  };
+  while (!snapshots() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(snapshots()) << "SIGHUP made no snapshot";
   kill(child, SIGTERM);
   EXPECT_EQ(wait(child), kDone) << output_;
   EXPECT_SAYS("stopped as asked");
