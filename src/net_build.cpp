@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include "graph/fuse.h"
+#include "net_engine.h"
+
+namespace orepa {
+namespace {
+
+// Offsets of consecutive pieces; the last entry is the total.
+std::vector<int64_t> pack(const std::vector<int64_t>& sizes) {
+  std::vector<int64_t> offsets{0};
+  for (const int64_t size : sizes)
+    offsets.push_back((offsets.back() + size + MemoryPlan::kAlignment - 1) /
+                      MemoryPlan::kAlignment * MemoryPlan::kAlignment);
+  return offsets;
+}
+
+}  // namespace
+
+Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
+    : parameters(parameters), arena(arena), options(std::move(options)), graph(compile(spec)) {
+  set_up_layers();
+  plan();
+  parameters.allocate();
+  arena.reserve(arena_bytes);
+}
+
+Graph Net::Engine::compile(const NetSpec& spec) const {
+  Graph graph = build_graph(spec, {options.phase, options.level, options.stages});
+  for (const std::string& blob : options.keep)
+    if (graph.find(blob) < 0)
+      fail(spec.name(), ": there is no blob \"", blob, "\" in this phase; did you mean \"",
+           nearest_name(blob, graph.blobs()), "\"?");
+  fuse(graph, wants_backward(), options.keep);
+  return graph;
+}
+
+// Caffe lets a loss layer name no top and makes one for it.
+void Net::Engine::declare_automatic_tops(Node& node, size_t made) {
+  if (!node.outputs.empty()) return;
+  for (size_t o = 0; o < made; ++o) {
+    const int n = static_cast<int>(&node - graph.nodes.data());
+    node.outputs.push_back(static_cast<int>(graph.values.size()));
+    graph.values.push_back({node.spec.name + (o == 0 ? "" : "_" + std::to_string(o)), n, {}});
+    shapes.emplace_back();
+  }
+}
+
+void Net::Engine::set_up_layers() {
+  shapes.resize(graph.values.size());
+  std::vector<bool> gradients(graph.values.size(), false);
+  const SetupContext context{parameters, options, wants_backward()};
+  for (Node& node : graph.nodes) {
+    std::vector<Shape> input_shapes;
+    std::vector<bool> input_gradients;
+    for (const int v : node.inputs) {
+      input_shapes.push_back(shapes[v]);
+      input_gradients.push_back(gradients[v]);
+    }
+    CompiledNode compiled;
+    compiled.layer = make_layer(node.spec);
+    NodeSetup setup(node, input_shapes, input_gradients, context);
+    std::vector<Shape> made;
+    try {
+      made = compiled.layer->setup(setup);
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      if (message.find("layer \"" + node.spec.name + "\"") != std::string::npos) throw;
+      throw Error(node.spec.where() + message);
+    }
+    declare_automatic_tops(node, made.size());
+    compiled.declaration = setup.finish(made);
+    for (Parameter* parameter : compiled.declaration.parameters())
+      if (parameter->learns()) compiled.learned.push_back(parameter);
+    const NodeTraits& traits = compiled.declaration.traits;
+    bool gradient = !traits.forward_only && traits.learns;
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      gradient = gradient ||
+                 (!traits.forward_only && traits.differentiable[i] && gradients[node.inputs[i]]);
+    gradients.resize(graph.values.size(), false);
+    for (size_t o = 0; o < made.size(); ++o) {
+      shapes[node.outputs[o]] = made[o];
+      gradients[node.outputs[o]] =
+          gradient || (options.input_gradients && node.spec.type == "Input");
+    }
+    if (node.spec.type == "Input")
+      for (const int v : node.outputs) inputs.push_back({graph.values[v].name, shapes[v]});
+    if (compiled.declaration.samples > 0) samples = compiled.declaration.samples;
+    if (batch_size == 0 && node.inputs.empty() && !made.empty() && made[0].rank() > 0)
+      batch_size = made[0][0];
+    nodes.push_back(std::move(compiled));
+  }
+  for (size_t v = 0; v < graph.values.size(); ++v)
+    if (graph.values[v].consumers.empty()) outputs.push_back({graph.values[v].name, shapes[v]});
+}
+
+void Net::Engine::plan() {
+  ProgramOptions wanted;
+  wanted.backward = wants_backward();
+  for (const std::string& blob : options.keep) wanted.keep_values.push_back(graph.find(blob));
+  std::vector<NodeTraits> traits;
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    traits.push_back(nodes[n].declaration.traits);
+    const Node& node = graph.nodes[n];
+    for (size_t o = 0; o < node.outputs.size(); ++o) {
+      const bool is_input = node.spec.type == "Input";
+      if (traits[n].loss_weight[o] != 0) wanted.keep_values.push_back(node.outputs[o]);
+      if (is_input && options.input_gradients) wanted.want_gradients.push_back(node.outputs[o]);
+      if (options.seed_outputs && traits[n].loss_weight[o] == 0 && !is_input &&
+          graph.values[node.outputs[o]].consumers.empty())
+        wanted.seed_values.push_back(node.outputs[o]);
+    }
+  }
+  program = make_program(graph, traits, wanted);
+  memory = plan_memory(program.buffers);
+  arena_bytes = memory.peak;
+
+  int64_t persistent_bytes = 0;
+  for (CompiledNode& node : nodes) {
+    const Declaration& declaration = node.declaration;
+    node.prepare_offsets = pack(declaration.prepare_scratch);
+    arena_bytes = std::max(arena_bytes, node.prepare_offsets.back());
+
+    // While a layer finishes, the arena holds the gradients of its factors, then its scratch.
+    std::vector<int64_t> pieces;
+    for (const Slot& slot : declaration.slots) {
+      const bool made = slot.parameter != nullptr && slot.parameter->factor &&
+                        slot.parameter->learns() && wants_backward();
+      pieces.push_back(made ? slot.parameter->value.shape.bytes() : 0);
+      node.finishes = node.finishes || made;
+    }
+    node.factor_offsets = pack(pieces);
+    node.finish_offsets = pack(declaration.finish_scratch);
+    for (int64_t& offset : node.finish_offsets) offset += node.factor_offsets.back();
+    arena_bytes = std::max(arena_bytes, node.finish_offsets.back());
+
+    node.persistent_offsets = pack(declaration.persistent);
+    for (int64_t& offset : node.persistent_offsets) offset += persistent_bytes;
+    persistent_bytes = node.persistent_offsets.back();
+  }
+  persistent = DeviceMemory(device(), persistent_bytes);
+  device().zero(persistent.data(), persistent_bytes);
+}
+
+}  // namespace orepa

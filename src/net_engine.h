@@ -1,0 +1,91 @@
+// The inside of a Net: its layers, their program and where its buffers lie.
+#pragma once
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "graph/program.h"
+#include "node_setup.h"
+#include "orepa/net.h"
+
+namespace orepa {
+
+struct Net::Engine {
+  struct CompiledNode {
+    std::unique_ptr<Layer> layer;
+    Declaration declaration;
+    std::vector<Parameter*> learned;                       // for the update
+    std::vector<int64_t> prepare_offsets, finish_offsets;  // of scratch, in the arena
+    std::vector<int64_t> factor_offsets;  // of gradients by slot, in the arena during finish
+    std::vector<int64_t> persistent_offsets;
+    bool finishes = false;
+    std::array<double, 5> seconds{};
+    std::array<int64_t, 5> calls{};
+  };
+
+  Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options);
+
+  bool wants_backward() const {
+    return options.phase == Phase::kTrain || options.input_gradients || options.seed_outputs;
+  }
+
+  // Building: src/net_build.cpp.
+  Graph compile(const NetSpec& spec) const;
+  void set_up_layers();
+  void plan();
+  void declare_automatic_tops(Node& node, size_t made);
+
+  // Running: src/net.cpp.
+  void run(const Step& step);
+  template <class Call>
+  void timed(int node, Stage stage, Call call);
+
+  float* buffer(int id) const {
+    return id < 0 ? nullptr : reinterpret_cast<float*>(arena.data() + memory.offsets[id]);
+  }
+  Tensor value(int v) const { return {buffer(program.value_buffer[v]), shapes[v]}; }
+  int find(const std::string& blob) const {
+    const int v = graph.find(blob);
+    if (v < 0)
+      fail("there is no blob \"", blob, "\"; did you mean \"", nearest_name(blob, graph.blobs()),
+           "\"?");
+    return v;
+  }
+  std::vector<float> read(const float* data, const Shape& shape) const {
+    std::vector<float> stored(shape.count()), ordered(shape.count());
+    device().copy_to_host(stored.data(), data, shape.bytes());
+    to_caffe_order(shape, stored.data(), ordered.data());
+    return ordered;
+  }
+  void upload(float* data, const std::vector<float>& stored) const {
+    device().copy_to_device(data, stored.data(),
+                            static_cast<int64_t>(stored.size() * sizeof(float)));
+  }
+  Device& device() const { return parameters.device(); }
+  bool folds_into_convolution(const Node& node) const {
+    if (node.spec.type != "BatchNorm") return false;
+    const std::string& producer = graph.nodes[graph.values[node.inputs[0]].producer].spec.type;
+    return producer == "Convolution" || producer == "ORepaConv";
+  }
+
+  Parameters& parameters;
+  Arena& arena;
+  NetOptions options;
+  Graph graph;
+  std::vector<Shape> shapes;  // by value
+  std::vector<CompiledNode> nodes;
+  Program program;
+  MemoryPlan memory;
+  int64_t arena_bytes = 0;
+  DeviceMemory persistent;
+  std::vector<Blob> inputs, outputs;
+  std::map<int, std::vector<float>> staged_inputs, staged_gradients;  // by value, in storage order
+  int64_t samples = 0, batch_size = 0;
+  int64_t pass_index = 0;
+  bool profiling = false;
+};
+
+}  // namespace orepa
