@@ -1,0 +1,129 @@
+#include "orepa/convert.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "orepa.pb.h"
+#include "orepa/net.h"
+#include "orepa/weights.h"
+#include "tests/files.h"
+
+namespace orepa {
+namespace {
+
+// What convert() has to get right at once: groups, dilation, a bias before BatchNorm, an ORepaConv
+// with a bias and no BatchNorm, a BatchNorm without Scale and one behind no convolution, Dropout,
+// pools that round down, fan-out, labels.
+constexpr const char* kNet = R"(
+layer { name: "data" type: "DummyData" top: "data" top: "label"
+  dummy_data_param { shape { dim: 3 dim: 4 dim: 12 dim: 10 } shape { dim: 3 }
+    data_filler { type: "gaussian" } data_filler { value: 1 } } }
+layer { name: "c1" type: "ORepaConv" bottom: "data" top: "c1"
+  convolution_param { num_output: 8 kernel_size: 3 pad: 1 group: 2 }
+  orepa_param { preset: OREPA } }
+layer { name: "b1" type: "BatchNorm" bottom: "c1" top: "b1" }
+layer { name: "s1" type: "Scale" bottom: "b1" top: "s1" scale_param { bias_term: true } }
+layer { name: "r1" type: "ReLU" bottom: "s1" top: "s1" }
+layer { name: "p1" type: "Pooling" bottom: "s1" top: "p1"
+  pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR } }
+layer { name: "c2" type: "Convolution" bottom: "p1" top: "c2"
+  convolution_param { num_output: 8 kernel_h: 3 kernel_w: 5 pad_h: 2 pad_w: 4 dilation: 2
+    weight_filler { type: "gaussian" std: 0.3 } bias_filler { type: "gaussian" } } }
+layer { name: "b2" type: "BatchNorm" bottom: "c2" top: "c2" }
+layer { name: "c3" type: "ORepaConv" bottom: "p1" top: "c3"
+  convolution_param { num_output: 8 kernel_size: 1 bias_filler { type: "gaussian" } }
+  orepa_param { preset: OREPA_1X1 } }
+layer { name: "sum" type: "Eltwise" bottom: "c2" bottom: "c3" top: "sum" }
+layer { name: "b4" type: "BatchNorm" bottom: "sum" top: "b4" }
+layer { name: "drop" type: "Dropout" bottom: "b4" top: "drop" }
+layer { name: "p2" type: "Pooling" bottom: "drop" top: "p2"
+  pooling_param { pool: AVE kernel_size: 2 stride: 2 round_mode: FLOOR } }
+layer { name: "ip" type: "InnerProduct" bottom: "p2" top: "ip"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy"
+  include { phase: TEST } }
+)";
+
+class ConvertTest : public testing::Test {
+ protected:
+  ConvertTest() : device_(make_cpu_device()), spec_(NetSpec::parse(kNet, "net")) {
+    // Weights with statistics and scales that are far from their initial values.
+    Parameters parameters(*device_, 3, false);
+    Arena arena(*device_);
+    const Net net(spec_, parameters, arena, {});
+    for (const auto& parameter : parameters.all()) {
+      if (parameter->kind == Parameter::Kind::kDerived || parameter->name == "factor") continue;
+      std::vector<float> values = parameters.read(*parameter);
+      Filler filler;
+      filler.type = "uniform";
+      filler.min = parameter->name == "variance" ? 0.2 : -0.5;
+      filler.max = parameter->name == "variance" ? 2 : 0.5;
+      std::vector<float> noise(values.size());
+      filler.fill(parameter->value.shape, 5, parameter->path(), noise.data());
+      for (size_t i = 0; i < values.size(); ++i)
+        values[i] = parameter->name == "variance" ? noise[i] : values[i] + noise[i];
+      parameters.write(*parameter, values);
+    }
+    save_weights(weights_, spec_, parameters);
+    options_.output = folder_ + "deploy.prototxt";
+    options_.output_weights = folder_ + "deploy.caffemodel";
+    options_.output_test = folder_ + "test.prototxt";
+  }
+  bool exists(const std::string& path) const { return std::filesystem::exists(path); }
+
+  std::string folder_ = test_folder(), weights_ = folder_ + "trained.caffemodel";
+  std::unique_ptr<Device> device_;
+  NetSpec spec_;
+  ConvertOptions options_;
+};
+
+TEST_F(ConvertTest, KeepsTheNetsNumbers) {
+  const ConvertReport report = convert(spec_, weights_, *device_, options_);
+  ASSERT_EQ(report.rows.size(), 3u);
+  EXPECT_EQ(report.rows[0].parts, "ORepaConv + BatchNorm + Scale");
+  EXPECT_EQ(report.rows[1].parts, "Convolution + BatchNorm");
+  EXPECT_EQ(report.rows[2].parts, "ORepaConv");
+  // Folding is in double; what is left is float32's rounding in another order of operations, some
+  // 1e-7 a layer.
+  for (const ConvertReport::Row& row : report.rows) EXPECT_LE(row.error, 5e-6) << row.layer;
+  EXPECT_LE(report.output_error, 5e-6);
+  EXPECT_LT(report.parameters_after, report.parameters_before);
+}
+
+TEST_F(ConvertTest, WritesWhatStockReadersKnow) {
+  convert(spec_, weights_, *device_, options_);
+  const NetSpec deploy = NetSpec::read(options_.output);
+  EXPECT_EQ(deploy.proto().layer(0).type(), "Input");
+  EXPECT_EQ(deploy.proto().layer(0).top_size(), 1);
+  for (const LayerParameter& layer : deploy.proto().layer()) {
+    for (const char* type : {"ORepaConv", "Dropout", "DummyData", "SoftmaxWithLoss", "Accuracy"})
+      EXPECT_NE(layer.type(), type) << layer.name();
+    EXPECT_FALSE(layer.has_orepa_param()) << layer.name();
+    EXPECT_FALSE(layer.pooling_param().has_round_mode()) << layer.name();
+    EXPECT_EQ(layer.param_size() + layer.include_size(), 0) << layer.name();
+  }
+  const NetSpec test = NetSpec::read(options_.output_test);
+  EXPECT_EQ(test.proto().layer(0).type(), "DummyData");
+}
+
+TEST_F(ConvertTest, LeavesNoFileBehindWhereTheNetsDiffer) {
+  options_.tolerance = -1;  // what no net can keep
+  EXPECT_THROW(convert(spec_, weights_, *device_, options_), Error);
+  for (const std::string& path : {options_.output, options_.output_weights, options_.output_test})
+    EXPECT_FALSE(exists(path)) << path;
+}
+
+TEST_F(ConvertTest, NeedsEveryWeight) {
+  const NetSpec larger = NetSpec::parse(
+      std::string(kNet) +
+          "layer { name: \"more\" type: \"InnerProduct\" bottom: \"ip\" top: \"more\" "
+          "inner_product_param { num_output: 2 } }",
+      "net");
+  EXPECT_THROW(convert(larger, weights_, *device_, options_), Error);
+  EXPECT_FALSE(exists(options_.output));
+}
+
+}  // namespace
+}  // namespace orepa
