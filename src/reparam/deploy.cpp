@@ -58,6 +58,28 @@ bool rounds_alike(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool 
   return up == room / stride + 1;
 }
 
+// Some readers know only the _h and _w forms of a window that is not square.
+void split_windows(ConvolutionParameter& convolution) {
+  const auto differs = [](const auto& values) {
+    return values.size() == 2 && values[0] != values[1];
+  };
+  if (differs(convolution.kernel_size())) {
+    convolution.set_kernel_h(convolution.kernel_size(0));
+    convolution.set_kernel_w(convolution.kernel_size(1));
+    convolution.clear_kernel_size();
+  }
+  if (differs(convolution.stride())) {
+    convolution.set_stride_h(convolution.stride(0));
+    convolution.set_stride_w(convolution.stride(1));
+    convolution.clear_stride();
+  }
+  if (differs(convolution.pad())) {
+    convolution.set_pad_h(convolution.pad(0));
+    convolution.set_pad_w(convolution.pad(1));
+    convolution.clear_pad();
+  }
+}
+
 void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bottom) {
   PoolingParameter& pool = *layer.mutable_pooling_param();
   const bool floor = pool.round_mode() == PoolingParameter::FLOOR;
@@ -155,6 +177,7 @@ NetParameter portable(const NetParameter& net,
     layer.clear_loss_weight();
     layer.clear_propagate_down();
     clear_own_fields(layer);
+    if (layer.type() == "Convolution") split_windows(*layer.mutable_convolution_param());
     if (layer.type() == "Pooling")
       add_portable_pool(made, layer, shape_of(layer.bottom(0)));
     else

@@ -28,7 +28,7 @@ layer { name: "r1" type: "ReLU" bottom: "s1" top: "s1" }
 layer { name: "p1" type: "Pooling" bottom: "s1" top: "p1"
   pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR } }
 layer { name: "c2" type: "Convolution" bottom: "p1" top: "c2"
-  convolution_param { num_output: 8 kernel_h: 3 kernel_w: 5 pad_h: 2 pad_w: 4 dilation: 2
+  convolution_param { num_output: 8 kernel_size: 3 kernel_size: 5 pad: 2 pad: 4 dilation: 2
     weight_filler { type: "gaussian" std: 0.3 } bias_filler { type: "gaussian" } } }
 layer { name: "b2" type: "BatchNorm" bottom: "c2" top: "c2" }
 layer { name: "c3" type: "ORepaConv" bottom: "p1" top: "c3"
@@ -103,6 +103,8 @@ TEST_F(ConvertTest, WritesWhatStockReadersKnow) {
     EXPECT_FALSE(layer.has_orepa_param()) << layer.name();
     EXPECT_FALSE(layer.pooling_param().has_round_mode()) << layer.name();
     EXPECT_EQ(layer.param_size() + layer.include_size(), 0) << layer.name();
+    EXPECT_LE(layer.convolution_param().kernel_size_size(), 1) << layer.name();
+    EXPECT_LE(layer.convolution_param().pad_size(), 1) << layer.name();
   }
   const NetSpec test = NetSpec::read(options_.output_test);
   EXPECT_EQ(test.proto().layer(0).type(), "DummyData");
