@@ -13,6 +13,20 @@ Shape ConvolutionGeometry::output() const {
   return {input[0], kernel[0], extent(0), extent(1)};
 }
 
+std::vector<float> read_tensor(Device& device, const Tensor& tensor) {
+  std::vector<float> stored(static_cast<size_t>(tensor.count())), ordered(stored.size());
+  device.copy_to_host(stored.data(), tensor.data, tensor.bytes());
+  to_caffe_order(tensor.shape, stored.data(), ordered.data());
+  return ordered;
+}
+
+void write_tensor(Device& device, const Tensor& tensor, const std::vector<float>& values) {
+  std::vector<float> stored(values.size());
+  from_caffe_order(tensor.shape, values.data(), stored.data());
+  device.copy_to_device(tensor.data, stored.data(), tensor.bytes());
+  device.synchronize();
+}
+
 DeviceMemory::DeviceMemory(Device& device, int64_t bytes)
     : device_(&device), data_(bytes > 0 ? device.allocate(bytes) : nullptr), bytes_(bytes) {}
 

@@ -97,8 +97,7 @@ void Net::prepare() {
 
 void Net::forward(int64_t index) {
   engine_->pass_index = index;
-  for (const auto& [v, values] : engine_->staged_inputs)
-    engine_->upload(engine_->value(v).data, values);
+  engine_->upload_inputs();
   for (int s = 0; s < engine_->program.forward_steps; ++s) engine_->run(engine_->program.steps[s]);
 }
 
@@ -141,24 +140,21 @@ double Net::loss() const {
     for (size_t o = 0; o < outputs.size(); ++o) {
       const double weight = engine_->nodes[n].declaration.traits.loss_weight[o];
       if (weight == 0) continue;
-      const Tensor top = engine_->value(outputs[o]);
-      for (const float v : engine_->read(top.data, top.shape)) total += weight * v;
+      for (const float v : engine_->read(engine_->value(outputs[o]))) total += weight * v;
     }
   }
   return total;
 }
 
 std::string Net::find_non_finite() {
-  forward(engine_->pass_index);  // a forward pass is a function of its index
+  engine_->upload_inputs();
   for (int s = 0; s < engine_->program.forward_steps; ++s) {
     engine_->run(engine_->program.steps[s]);
     const Node& node = engine_->graph.nodes[engine_->program.steps[s].node];
-    for (const int v : node.outputs) {
-      const Tensor output = engine_->value(v);
-      if (!all_finite(engine_->read(output.data, output.shape)))
+    for (const int v : node.outputs)
+      if (!all_finite(engine_->read(engine_->value(v))))
         return text("layer \"", node.spec.name, "\" (", node.spec.type, "), output \"",
                     engine_->graph.values[v].name, "\"");
-    }
   }
   return "";
 }
@@ -194,8 +190,7 @@ void Net::seed_gradient(const std::string& blob, const std::vector<float>& value
 }
 
 std::vector<float> Net::read(const std::string& blob) const {
-  const Tensor tensor = engine_->value(engine_->find(blob));
-  return engine_->read(tensor.data, tensor.shape);
+  return engine_->read(engine_->value(engine_->find(blob)));
 }
 
 Shape Net::shape(const std::string& blob) const { return engine_->shapes[engine_->find(blob)]; }
@@ -209,7 +204,7 @@ std::vector<float> Net::read_gradient(const std::string& blob) const {
   require(v >= 0, "there is no blob \"", blob, "\"");
   const int buffer = engine_->program.value_gradient[v];
   if (buffer < 0) return std::vector<float>(engine_->shapes[v].count(), 0.0f);
-  return engine_->read(engine_->buffer(buffer), engine_->shapes[v]);
+  return engine_->read({engine_->buffer(buffer), engine_->shapes[v]});
 }
 
 double Net::loss_weight(const std::string& blob) const {

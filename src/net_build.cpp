@@ -9,9 +9,7 @@ namespace {
 // Offsets of consecutive pieces; the last entry is the total.
 std::vector<int64_t> pack(const std::vector<int64_t>& sizes) {
   std::vector<int64_t> offsets{0};
-  for (const int64_t size : sizes)
-    offsets.push_back((offsets.back() + size + MemoryPlan::kAlignment - 1) /
-                      MemoryPlan::kAlignment * MemoryPlan::kAlignment);
+  for (const int64_t size : sizes) offsets.push_back(aligned(offsets.back() + size));
   return offsets;
 }
 

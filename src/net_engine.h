@@ -46,6 +46,7 @@ struct Net::Engine {
   float* buffer(int id) const {
     return id < 0 ? nullptr : reinterpret_cast<float*>(arena.data() + memory.offsets[id]);
   }
+  std::vector<float> read(const Tensor& tensor) const { return read_tensor(device(), tensor); }
   Tensor value(int v) const { return {buffer(program.value_buffer[v]), shapes[v]}; }
   int find(const std::string& blob) const {
     const int v = graph.find(blob);
@@ -54,15 +55,12 @@ struct Net::Engine {
            "\"?");
     return v;
   }
-  std::vector<float> read(const float* data, const Shape& shape) const {
-    std::vector<float> stored(shape.count()), ordered(shape.count());
-    device().copy_to_host(stored.data(), data, shape.bytes());
-    to_caffe_order(shape, stored.data(), ordered.data());
-    return ordered;
-  }
   void upload(float* data, const std::vector<float>& stored) const {
     device().copy_to_device(data, stored.data(),
                             static_cast<int64_t>(stored.size() * sizeof(float)));
+  }
+  void upload_inputs() const {
+    for (const auto& [v, values] : staged_inputs) upload(value(v).data, values);
   }
   Device& device() const { return parameters.device(); }
   bool folds_into_convolution(const Node& node) const {

@@ -6,16 +6,8 @@
 namespace orepa {
 namespace {
 
-// Extents are positive and their product fits, so that later arithmetic on bytes cannot overflow.
-bool is_sound(const Shape& shape) {
-  constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 64;
-  int64_t count = 1;
-  for (const int64_t extent : shape.extents()) {
-    if (extent <= 0 || extent > kMost / count) return false;
-    count *= extent;
-  }
-  return true;
-}
+// So many numbers that later arithmetic on bytes cannot overflow.
+constexpr int64_t kMostNumbers = std::numeric_limits<int64_t>::max() / 64;
 
 }  // namespace
 
@@ -51,7 +43,7 @@ Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
           named == 1 ? " is named" : " are named");
   NodeTraits& traits = declaration_.traits;
   for (const Shape& shape : outputs) {
-    require(is_sound(shape), "an output would be ", shape.str(),
+    require(shape.fits(kMostNumbers), "an output would be ", shape.str(),
             "; every extent must be positive and the whole must fit into memory");
     traits.output_bytes.push_back(shape.bytes());
   }
@@ -102,7 +94,7 @@ Handle NodeSetup::derived(const std::string& name, const Shape& shape) {
 
 Handle NodeSetup::declare(const LayerSpec& owner, const std::string& name, const Shape& shape,
                           const Filler& filler, Parameter::Kind kind, bool factor) {
-  require(is_sound(shape), "parameter \"", name, "\" would be ", shape.str(),
+  require(shape.fits(kMostNumbers), "parameter \"", name, "\" would be ", shape.str(),
           "; every extent must be positive and the whole must fit into memory");
   Parameter wanted;
   wanted.layer = owner.name;

@@ -2,7 +2,6 @@
 
 #include <regex>
 
-#include "graph/memory_plan.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -14,10 +13,6 @@ std::regex compiled(const std::string& pattern) {
   } catch (const std::regex_error& error) {
     fail("param_rule \"", pattern, "\" is no regular expression: ", error.what());
   }
-}
-
-int64_t aligned(int64_t bytes) {
-  return (bytes + MemoryPlan::kAlignment - 1) / MemoryPlan::kAlignment * MemoryPlan::kAlignment;
 }
 
 }  // namespace
@@ -90,21 +85,14 @@ void Parameters::begin_step() {
 }
 
 std::vector<float> Parameters::read(const Parameter& parameter) const {
-  const Shape& shape = parameter.value.shape;
-  std::vector<float> stored(static_cast<size_t>(shape.count())), ordered(stored.size());
-  device_.copy_to_host(stored.data(), parameter.value.data, shape.bytes());
-  to_caffe_order(shape, stored.data(), ordered.data());
-  return ordered;
+  return read_tensor(device_, parameter.value);
 }
 
 void Parameters::write(Parameter& parameter, const std::vector<float>& values) {
   const Shape& shape = parameter.value.shape;
   require(static_cast<int64_t>(values.size()) == shape.count(), parameter.path(), " is ",
           shape.str(), ", but ", values.size(), " numbers were given");
-  std::vector<float> stored(values.size());
-  from_caffe_order(shape, values.data(), stored.data());
-  device_.copy_to_device(parameter.value.data, stored.data(), shape.bytes());
-  device_.synchronize();
+  write_tensor(device_, parameter.value, values);
 }
 
 int64_t Parameters::bytes() const {

@@ -4,37 +4,16 @@
 #include <cmath>
 #include <deque>
 #include <filesystem>
-#include <limits>
 #include <map>
 
+#include "gradient_sums.h"
 #include "io/snapshot.h"
 #include "learning_rate.h"
+#include "momentum.h"
 #include "solvers/update_rule.h"
 
 namespace orepa {
 namespace {
-
-// Sums over a long vector in rows, so that many threads share it.
-constexpr int64_t kRow = 4096;
-
-struct Square {
-  const float* x;
-  int64_t count;
-  OREPA_HD float operator()(int64_t r, int64_t j) const {
-    const int64_t i = r * kRow + j;
-    return i < count ? x[i] * x[i] : 0.0f;
-  }
-};
-
-// 0 where x is finite, NaN where it is not.
-struct TimesZero {
-  const float* x;
-  int64_t count;
-  OREPA_HD float operator()(int64_t r, int64_t j) const {
-    const int64_t i = r * kRow + j;
-    return i < count ? x[i] * 0.0f : 0.0f;
-  }
-};
 
 std::vector<ParameterRule> read_rules(const Options& solver) {
   std::vector<ParameterRule> rules;
@@ -61,12 +40,13 @@ std::string resume_from(const SolverSpec& spec, const SolverOptions& options) {
   return options.snapshot == "auto" ? newest_snapshot(prefix_of(spec)) : options.snapshot;
 }
 
-uint64_t seed_of(const SolverSpec& spec, const std::string& resumed) {
-  if (!resumed.empty()) {
-    const SnapshotState state = read_snapshot_state(resumed);
-    if (state.has_seed) return state.seed;
-  }
-  return static_cast<uint64_t>(std::max<int64_t>(0, spec.options().integer("random_seed")));
+SnapshotState read_state(const std::string& resumed) {
+  return resumed.empty() ? SnapshotState{} : read_snapshot_state(resumed);
+}
+
+uint64_t seed_of(const Options& solver, const SnapshotState& state) {
+  if (state.has_seed) return state.seed;
+  return static_cast<uint64_t>(std::max<int64_t>(0, solver.integer("random_seed")));
 }
 
 }  // namespace
@@ -79,8 +59,9 @@ struct Solver::State {
         options(std::move(given)),
         observer(observer),
         resumed(resume_from(spec, options)),
+        state(read_state(resumed)),
         net_spec(spec.net()),
-        parameters(device, seed_of(spec, resumed), true, read_rules(solver)),
+        parameters(device, seed_of(solver, state), true, read_rules(solver)),
         arena(device) {
     iter_size = solver.integer("iter_size");
     require(iter_size >= 1, solver.where("iter_size"), ": iter_size must be positive, got ",
@@ -120,7 +101,8 @@ struct Solver::State {
     require(average_loss >= 1, solver.where("average_loss"),
             ": average_loss must be positive, got ", average_loss);
     rule = make_update_rule(type(), solver.where(solver.has("type") ? "type" : "solver_type"));
-    allocate_history();
+    history = std::make_unique<Momentum>(parameters);
+    sums = std::make_unique<GradientSums>(parameters);
     prefix = prefix_of(spec);
     prepare_folder();
     if (!resumed.empty()) restore();
@@ -151,23 +133,6 @@ struct Solver::State {
         1, std::llround(solver.number(epochs) * static_cast<double>(iterations_per_epoch)));
   }
 
-  void allocate_history() {
-    int64_t bytes = 0, longest = 0;
-    for (const auto& parameter : parameters.all()) {
-      longest = std::max(longest, parameter->value.count());
-      if (parameter->learns()) bytes += parameter->value.bytes();
-    }
-    history_memory = DeviceMemory(device, bytes);
-    device.zero(history_memory.data(), bytes);
-    float* next = static_cast<float*>(history_memory.data());
-    for (const auto& parameter : parameters.all()) {
-      if (!parameter->learns()) continue;
-      history[parameter.get()] = next;
-      next += parameter->value.count();
-    }
-    partial_sums = DeviceMemory(device, ((longest + kRow - 1) / kRow) * int64_t{sizeof(float)});
-  }
-
   void prepare_folder() const {
     const std::filesystem::path folder = std::filesystem::path(prefix).parent_path();
     std::error_code failure;
@@ -177,16 +142,7 @@ struct Solver::State {
   }
 
   void restore() {
-    const SnapshotState state = read_snapshot_state(resumed);
-    restore_snapshot(resumed, parameters,
-                     [&](const Parameter& parameter, const std::vector<float>& values) {
-                       const auto found = history.find(&parameter);
-                       if (found == history.end()) return;
-                       std::vector<float> stored(values.size());
-                       from_caffe_order(parameter.value.shape, values.data(), stored.data());
-                       device.copy_to_device(found->second, stored.data(), parameter.value.bytes());
-                       device.synchronize();
-                     });
+    restore_snapshot(resumed, parameters, *history);
     iteration = first_iteration = state.iteration;
     observer.note(text("resumed from ", resumed, " at iteration ", iteration));
     if (!state.device.empty() && state.device != device.description())
@@ -197,19 +153,6 @@ struct Solver::State {
 
   // The strongest request that has not been answered yet.
   Request poll() { return pending = std::max(pending, observer.request()); }
-
-  // f over all numbers of `tensor`, summed in double.
-  template <class F>
-  double sum(const Tensor& tensor) {
-    const int64_t rows = (tensor.count() + kRow - 1) / kRow;
-    float* out = static_cast<float*>(partial_sums.data());
-    reduce_rows(device, rows, kRow, F{tensor.data, tensor.count()}, out);
-    std::vector<float> host(static_cast<size_t>(rows));
-    device.copy_to_host(host.data(), out, rows * int64_t{sizeof(float)});
-    double total = 0;
-    for (const float value : host) total += value;
-    return total;
-  }
 
   std::string untouched() const {
     return last_snapshot.empty() ? "" : "; the last snapshot, " + last_snapshot + ", is untouched";
@@ -238,7 +181,7 @@ struct Solver::State {
   void check_gradients() {
     for (const auto& parameter : parameters.all())
       if (parameter->gradient && parameter->gradient_written &&
-          !std::isfinite(sum<TimesZero>(parameter->gradient)))
+          !sums->all_finite(parameter->gradient))
         fail("iteration ", iteration, ": the gradient of ", parameter->path(),
              " is not finite; lower base_lr or set clip_gradients", untouched());
   }
@@ -251,7 +194,7 @@ struct Solver::State {
       double squares = 0;
       net->finish([&](const std::vector<Parameter*>& learned) {
         for (const Parameter* parameter : learned)
-          if (parameter->gradient) squares += sum<Square>(parameter->gradient);
+          if (parameter->gradient) squares += sums->squares(parameter->gradient);
       });
       const double norm = std::sqrt(squares);
       if (norm > clip) scale = clip / norm;
@@ -268,7 +211,7 @@ struct Solver::State {
         Update update;
         update.weight = parameter->value.data;
         update.gradient = parameter->gradient.data;
-        update.history = history.at(parameter);
+        update.history = history->of(*parameter);
         update.count = parameter->value.count();
         update.gradient_scale = scale;
         update.rate = static_cast<float>(rate * parameter->lr_mult);
@@ -286,6 +229,7 @@ struct Solver::State {
   SolverOptions options;
   Observer& observer;
   std::string resumed;
+  SnapshotState state;  // of what is resumed
   NetSpec net_spec;
   Parameters parameters;
   Arena arena;
@@ -293,8 +237,8 @@ struct Solver::State {
   std::unique_ptr<Evaluator> evaluator;
   std::unique_ptr<LearningRate> learning_rate;
   std::unique_ptr<UpdateRule> rule;
-  DeviceMemory history_memory, partial_sums;
-  std::map<const Parameter*, float*> history;
+  std::unique_ptr<Momentum> history;
+  std::unique_ptr<GradientSums> sums;
   int64_t iteration = 0, first_iteration = 0, last_iteration = 0, iter_size = 1;
   int64_t iterations_per_epoch = 0, test_interval = 0, snapshot_interval = 0, average_loss = 1;
   float momentum = 0, weight_decay = 0;
@@ -370,20 +314,13 @@ std::string Solver::snapshot() {
   state.iteration = s.iteration;
   state.seed = s.parameters.seed();
   state.device = s.device.description();
-  s.last_snapshot = write_snapshot(s.prefix, state, s.net_spec, s.parameters,
-                                   [&](const Parameter& parameter) { return history(parameter); });
+  s.last_snapshot = write_snapshot(s.prefix, state, s.net_spec, s.parameters, *s.history);
   s.observer.snapshotted(s.last_snapshot);
   return s.last_snapshot;
 }
 
 std::vector<float> Solver::history(const Parameter& parameter) const {
-  const auto found = state_->history.find(&parameter);
-  std::vector<float> ordered(static_cast<size_t>(parameter.value.count()), 0.0f);
-  if (found == state_->history.end()) return ordered;
-  std::vector<float> stored(ordered.size());
-  state_->device.copy_to_host(stored.data(), found->second, parameter.value.bytes());
-  to_caffe_order(parameter.value.shape, stored.data(), ordered.data());
-  return ordered;
+  return state_->history->read(parameter);
 }
 
 Net& Solver::net() { return *state_->net; }
@@ -391,7 +328,7 @@ Parameters& Solver::parameters() { return state_->parameters; }
 int64_t Solver::planned_bytes() const {
   const State& s = *state_;
   const int64_t test = s.evaluator ? s.evaluator->persistent_bytes() : 0;
-  return s.parameters.bytes() + s.history_memory.bytes() + s.net->persistent_bytes() + test +
+  return s.parameters.bytes() + s.history->bytes() + s.net->persistent_bytes() + test +
          s.arena.bytes();
 }
 bool Solver::has_test() const { return state_->evaluator != nullptr; }

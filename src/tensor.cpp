@@ -24,6 +24,21 @@ int64_t Shape::count(int begin, int end) const {
   return product;
 }
 
+bool Shape::fits(int64_t most) const {
+  int64_t product = 1;
+  for (const int64_t extent : extents_) {
+    if (extent <= 0 || extent > most / product) return false;
+    product *= extent;
+  }
+  return true;
+}
+
+Shape Shape::squeezed() const {
+  std::vector<int64_t> extents = extents_;
+  std::erase(extents, 1);
+  return Shape(std::move(extents));
+}
+
 std::string Shape::str() const {
   if (extents_.empty()) return "scalar";
   std::string out;

@@ -71,13 +71,8 @@ class NetTest : public testing::Test {
     }
     gradients["x"] = net.read_gradient("x");
     net.finish([&](const std::vector<Parameter*>& learned) {
-      for (const Parameter* parameter : learned) {
-        std::vector<float> stored(static_cast<size_t>(parameter->gradient.count()));
-        device_->copy_to_host(stored.data(), parameter->gradient.data, parameter->gradient.bytes());
-        std::vector<float> ordered(stored.size());
-        to_caffe_order(parameter->gradient.shape, stored.data(), ordered.data());
-        gradients[parameter->path()] = ordered;
-      }
+      for (const Parameter* parameter : learned)
+        gradients[parameter->path()] = read_tensor(*device_, parameter->gradient);
     });
     return gradients;
   }
@@ -220,7 +215,7 @@ TEST_F(NetTest, ThePlannedPeakIsTheMeasuredOne) {
     int64_t measured = planned + spare;
     while (measured > 0 && now[measured - 1] == '\x5a') --measured;
     EXPECT_LE(measured, planned);
-    EXPECT_GT(measured, planned - MemoryPlan::kAlignment);
+    EXPECT_GT(measured, planned - kAlignment);
   }
 }
 

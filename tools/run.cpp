@@ -15,13 +15,8 @@ namespace {
 // The array `name` in the shape that the net wants; axes of length 1 do not count.
 std::vector<float> read(const TensorFileReader& file, const std::string& name,
                         const Shape& wanted) {
-  const auto long_axes = [](const Shape& shape) {
-    std::vector<int64_t> extents = shape.extents();
-    std::erase(extents, 1);
-    return extents;
-  };
   const Shape found = file.shape(name);
-  require(long_axes(found) == long_axes(wanted), file.path(), ": ", name, " is ", found.str(),
+  require(found.squeezed() == wanted.squeezed(), file.path(), ": ", name, " is ", found.str(),
           ", but the net wants ", wanted.str());
   return file.read(name);
 }
@@ -33,21 +28,13 @@ void write_parameter(TensorFileWriter& file, const std::string& group, const Par
   file.set_attribute(name, "index", parameter.index);
 }
 
-std::vector<float> read_gradient(const Parameter& parameter, Device& device) {
-  const Tensor& gradient = parameter.gradient;
-  std::vector<float> stored(gradient.count()), values(gradient.count());
-  device.copy_to_host(stored.data(), gradient.data, gradient.bytes());
-  to_caffe_order(gradient.shape, stored.data(), values.data());
-  return values;
-}
-
 void write_gradients(TensorFileWriter& file, Net& net, const Parameters& parameters) {
   for (const Net::Blob& blob : net.inputs())
     file.write("/grad_in/" + blob.name, blob.shape, net.read_gradient(blob.name));
   net.finish([&](const std::vector<Parameter*>& learned) {
     for (const Parameter* parameter : learned)
       write_parameter(file, "/grad_param/", *parameter,
-                      read_gradient(*parameter, parameters.device()));
+                      read_tensor(parameters.device(), parameter->gradient));
   });
   for (const auto& parameter : parameters.all())
     if (parameter->kind == Parameter::Kind::kLearned && !parameter->learns())

@@ -16,10 +16,17 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "orepa/tensor.h"
 
 namespace orepa {
+
+// What every buffer is aligned to, in bytes, and a size rounded up to it.
+constexpr int64_t kAlignment = 64;
+constexpr int64_t aligned(int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 // AUTO lets a plan choose Winograd's minimal filtering (Lavin and Gray, CVPR 2016) where it is
 // faster; DIRECT keeps it out, for the smaller rounding error.
@@ -142,7 +149,7 @@ class Device {
   // snapshots.
   virtual std::string description() const = 0;
 
-  // Aligned to 64 bytes at least. Throws Error with the bytes asked for where there is no room.
+  // Aligned to kAlignment at least. Throws Error with the bytes asked for where there is no room.
   virtual void* allocate(int64_t bytes) = 0;
   virtual void release(void* memory) noexcept = 0;
   virtual void zero(void* memory, int64_t bytes) = 0;
@@ -159,6 +166,12 @@ class Device {
 
 // The CPU through oneDNN, using OpenMP's threads.
 std::unique_ptr<Device> make_cpu_device();
+
+// A tensor's numbers on the host, in Caffe's order (row-major at every rank), and back. Both wait
+// for the device.
+std::vector<float> read_tensor(Device& device, const Tensor& tensor);
+// REQUIRES: `values` holds tensor.count() numbers.
+void write_tensor(Device& device, const Tensor& tensor, const std::vector<float>& values);
 
 // Device memory with one owner; movable. Grows only by assignment of a new one.
 class DeviceMemory {

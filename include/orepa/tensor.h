@@ -25,8 +25,13 @@ class Shape {
   // The product of all extents; the two-argument form takes axes [begin, end) only.
   int64_t count() const { return count(0, rank()); }
   int64_t count(int begin, int end) const;
+  // Whether every extent is positive and the count is at most `most`; nothing overflows on the way.
+  bool fits(int64_t most) const;
   int64_t bytes() const { return count() * static_cast<int64_t>(sizeof(float)); }
   std::string str() const;  // "16 x 3 x 224 x 224", "scalar" for rank 0
+
+  // Without its axes of length 1: files and nets may differ in those.
+  Shape squeezed() const;
 
   friend bool operator==(const Shape&, const Shape&) = default;
 

@@ -36,8 +36,8 @@ struct LayerFilter {
   std::vector<std::string> stages;
 };
 
-// Whether Caffe's include and exclude rules keep this layer under that filter. Throws Error where both
-// are given.
+// Whether Caffe's include and exclude rules keep this layer under that filter. Throws Error where
+// both are given.
 bool included(const LayerSpec& spec, const LayerFilter& filter);
 
 // Throws Error with file, line and column: a bottom that no earlier layer makes (with the nearest

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "orepa/device.h"
+
 namespace orepa {
 namespace {
 
@@ -13,10 +15,6 @@ struct Tenancy {
   int tenant = 0;  // the latest request
   int64_t offset = 0;
 };
-
-int64_t aligned(int64_t bytes) {
-  return (bytes + MemoryPlan::kAlignment - 1) / MemoryPlan::kAlignment * MemoryPlan::kAlignment;
-}
 
 }  // namespace
 
@@ -32,9 +30,8 @@ MemoryPlan plan_memory(const std::vector<MemoryRequest>& requests) {
     const MemoryRequest& request = requests[r];
     for (const int previous : request.may_take_over) {
       const int t = tenancy_of[previous];
-      if (t < 0 || tenancies[t].tenant != previous ||
-          requests[previous].last != request.first || requests[previous].first == request.first ||
-          tenancies[t].bytes < aligned(request.bytes))
+      if (t < 0 || tenancies[t].tenant != previous || requests[previous].last != request.first ||
+          requests[previous].first == request.first || tenancies[t].bytes < aligned(request.bytes))
         continue;
       tenancies[t].last = request.last;
       tenancies[t].tenant = r;

@@ -13,10 +13,8 @@ struct MemoryRequest {
 };
 
 struct MemoryPlan {
-  std::vector<int64_t> offsets;  // one a request, multiples of kAlignment
+  std::vector<int64_t> offsets;  // one a request, aligned
   int64_t peak = 0;              // bytes of the arena
-
-  static constexpr int64_t kAlignment = 64;
 };
 
 // No two requests that live in a common step overlap, except where one took over the other's place.

@@ -37,16 +37,6 @@ Shape shape_of(const BlobProto& blob) {
   return Shape(std::vector<int64_t>(blob.shape().dim().begin(), blob.shape().dim().end()));
 }
 
-// Whether a shape has that many numbers, whatever its extents claim.
-bool holds(const Shape& shape, int64_t numbers) {
-  int64_t count = 1;
-  for (const int64_t extent : shape.extents()) {
-    if (extent <= 0 || extent > numbers / count) return false;
-    count *= extent;
-  }
-  return count == numbers;
-}
-
 StoredBlob stored(BlobProto& blob, const std::string& path, const std::string& layer, int index) {
   StoredBlob result{layer, std::to_string(index), shape_of(blob), {}};
   if (blob.double_data_size() > 0)
@@ -57,8 +47,9 @@ StoredBlob stored(BlobProto& blob, const std::string& path, const std::string& l
   require(!result.values.empty(), where,
           ": holds neither data nor double_data (a file of NVCaffe is written in Caffe's format "
           "with store_blobs_in_old_format: true)");
-  require(holds(result.shape, static_cast<int64_t>(result.values.size())), where,
-          ": is said to be ", result.shape.str(), ", but holds ", result.values.size(), " numbers");
+  const auto numbers = static_cast<int64_t>(result.values.size());
+  require(result.shape.fits(numbers) && result.shape.count() == numbers, where, ": is said to be ",
+          result.shape.str(), ", but holds ", numbers, " numbers");
   blob.Clear();  // a large file need not be in memory twice
   return result;
 }

@@ -3,7 +3,6 @@
 #include <zlib.h>
 
 #include <filesystem>
-#include <limits>
 
 #include "io/atomic_file.h"
 #include "io/positions.h"
@@ -78,7 +77,7 @@ void check_weights(const std::string& path, const SolverState& state) {
 
 std::string write_snapshot(const std::string& prefix, const SnapshotState& given,
                            const NetSpec& net, const Parameters& parameters,
-                           const GetHistory& history) {
+                           const Momentum& momentum) {
   const std::string stem = text(prefix, "_iter_", given.iteration);
   const std::string weights = stem + ".caffemodel", path = stem + ".solverstate";
   save_weights(weights, net, parameters);
@@ -90,7 +89,7 @@ std::string write_snapshot(const std::string& prefix, const SnapshotState& given
   state.set_device(given.device);
   for (const auto& parameter : parameters.all()) {
     if (parameter->kind == Parameter::Kind::kDerived) continue;
-    fill(history(*parameter), parameter->value.shape, *state.add_history());
+    fill(momentum.read(*parameter), parameter->value.shape, *state.add_history());
     if (parameter->kind != Parameter::Kind::kBuffer) continue;
     BufferState* buffer = state.add_buffer();
     buffer->set_name(parameter->path());
@@ -110,11 +109,10 @@ SnapshotState read_snapshot_state(const std::string& path) {
   read.has_seed = state.has_seed();
   read.seed = state.seed();
   read.device = state.device();
-  read.weights = weights_of(path, state);
   return read;
 }
 
-void restore_snapshot(const std::string& path, Parameters& parameters, const SetHistory& history) {
+void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum) {
   const SolverState state = parse(path);
   check_weights(path, state);
   std::vector<Parameter*> wanted;
@@ -131,7 +129,7 @@ void restore_snapshot(const std::string& path, Parameters& parameters, const Set
   load_weights(weights_of(path, state), parameters, true);
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto& data = state.history(static_cast<int>(i)).data();
-    history(*wanted[i], {data.begin(), data.end()});
+    momentum.write(*wanted[i], {data.begin(), data.end()});
   }
   for (const BufferState& buffer : state.buffer())
     for (Parameter* parameter : wanted)

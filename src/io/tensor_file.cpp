@@ -2,6 +2,7 @@
 
 #include <hdf5.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <mutex>
@@ -77,14 +78,8 @@ bool is_sound(const Shape& shape, int64_t file_bytes) {
   const int64_t most = file_bytes > std::numeric_limits<int64_t>::max() / kMostPerByte
                            ? std::numeric_limits<int64_t>::max()
                            : file_bytes * kMostPerByte;
-  int64_t count = 1;
-  for (const int64_t extent : shape.extents()) {
-    if (extent < 0) return false;
-    if (extent == 0) return true;
-    if (extent > most / count) return false;
-    count *= extent;
-  }
-  return true;
+  const std::vector<int64_t>& extents = shape.extents();
+  return std::find(extents.begin(), extents.end(), 0) != extents.end() || shape.fits(most);
 }
 
 void collect(hid_t file, const std::string& group, std::vector<std::string>& names) {

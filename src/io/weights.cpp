@@ -15,14 +15,9 @@ namespace {
 using Status = WeightsReport::Status;
 using Values = std::map<const Parameter*, std::vector<float>>;
 
-bool ends_with(const std::string& path, const std::string& ending) {
-  return path.size() > ending.size() &&
-         path.compare(path.size() - ending.size(), ending.size(), ending) == 0;
-}
-
 bool is_hdf5(const std::string& path) {
-  if (ends_with(path, ".h5")) return true;
-  require(ends_with(path, ".caffemodel"), path, ": is no weight file by its name: expected ",
+  if (path.ends_with(".h5")) return true;
+  require(path.ends_with(".caffemodel"), path, ": is no weight file by its name: expected ",
           "NAME.caffemodel or NAME.h5",
           path.find(".solverstate") == std::string::npos
               ? ""
@@ -55,15 +50,6 @@ std::map<std::string, Parameter*> by_key(const Parameters& parameters) {
     keys[text(parameter->layer, "/", parameter->index)] = parameter.get();
   }
   return keys;
-}
-
-bool same_but_for_ones(const Shape& a, const Shape& b) {
-  const auto without_ones = [](const Shape& shape) {
-    std::vector<int64_t> extents = shape.extents();
-    extents.erase(std::remove(extents.begin(), extents.end(), 1), extents.end());
-    return extents;
-  };
-  return without_ones(a) == without_ones(b);
 }
 
 void require_finite(const StoredBlob& blob, const std::string& file) {
@@ -153,7 +139,7 @@ WeightsReport load_weights(const std::string& paths, Parameters& parameters, boo
       }
       const Parameter& parameter = *found->second;
       seen.insert(&parameter);
-      if (!same_but_for_ones(parameter.value.shape, blob.shape)) {
+      if (parameter.value.shape.squeezed() != blob.shape.squeezed()) {
         report.rows.push_back(
             {Status::kMisshapen, parameter.path(), parameter.value.shape, blob.shape, file});
         continue;

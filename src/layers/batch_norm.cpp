@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "layers/arithmetic.h"
 #include "layers/axis.h"
 
 namespace orepa {
@@ -24,12 +25,6 @@ struct NextFactor {
   float fraction;
   float* factor;
   OREPA_HD void operator()(int64_t) const { factor[0] = 1 + fraction * factor[0]; }
-};
-
-struct AddTo {
-  const float* from;
-  float* to;
-  OREPA_HD void operator()(int64_t c) const { to[c] += from[c]; }
 };
 
 // Gradients where the statistics are given numbers: y = (x - mean) / sqrt(variance + eps) * scale +

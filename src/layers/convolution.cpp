@@ -2,21 +2,14 @@
 
 #include <algorithm>
 
+#include "layers/arithmetic.h"
 #include "layers/window.h"
-#include "orepa/parallel.h"
 
 namespace orepa {
 namespace {
 
-struct BiasGradient {
-  const float* dy;  // (N H W, O)
-  int64_t channels;
-  OREPA_HD float operator()(int64_t r, int64_t o) const { return dy[r * channels + o]; }
-};
-
 ConvolutionGeometry read_geometry(const Setup& setup) {
   const Options options = setup.options().message("convolution_param");
-  const std::string where = setup.spec().where();
   const Shape& x = setup.input(0);
   setup.require(setup.inputs() == 1 && setup.outputs() == 1,
                 "takes one bottom and makes one top, got ", setup.inputs(), " and ",
@@ -116,8 +109,8 @@ void Convolution::backward(Pass& pass) {
   if (bias_ >= 0)
     if (const Tensor dbias = pass.gradient(bias_)) {
       const int64_t channels = dbias.count();
-      reduce_columns(pass.device(), dy.count() / channels, channels,
-                     BiasGradient{dy.data, channels}, dbias.data, pass.accumulates(bias_));
+      reduce_columns(pass.device(), dy.count() / channels, channels, Element{dy.data, channels},
+                     dbias.data, pass.accumulates(bias_));
     }
   if (const Tensor dx = pass.input_gradient(0))
     plan_->backward_data(dy.data, packed(pass, ConvolutionPlan::kBackwardData), dx.data, workspace);

@@ -1,3 +1,4 @@
+#include "layers/arithmetic.h"
 #include "layers/axis.h"
 
 namespace orepa {
@@ -8,12 +9,6 @@ struct AddBias {
   float* y;
   int64_t columns;
   OREPA_HD void operator()(int64_t r, int64_t j) const { y[r * columns + j] += bias[j]; }
-};
-
-struct BiasGradient {
-  const float* dy;
-  int64_t columns;
-  OREPA_HD float operator()(int64_t r, int64_t j) const { return dy[r * columns + j]; }
 };
 
 // y (M, N) = x (M, K) W^T (N, K) + bias (N); W is (K, N) where `transpose`.
@@ -73,7 +68,7 @@ class InnerProduct : public Layer {
     }
     if (bias_ >= 0)
       if (const Tensor dbias = pass.gradient(bias_))
-        reduce_columns(device, m_, n_, BiasGradient{dy, n_}, dbias.data, pass.accumulates(bias_));
+        reduce_columns(device, m_, n_, Element{dy, n_}, dbias.data, pass.accumulates(bias_));
     if (const Tensor dx = pass.input_gradient(0)) {
       Gemm gemm{false, transposed_, m_, k_, n_};
       gemm.a = dy, gemm.lda = n_;

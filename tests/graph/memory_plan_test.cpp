@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "orepa/device.h"
 #include "orepa/random.h"
 
 namespace orepa {
@@ -11,9 +12,7 @@ namespace {
 
 int64_t sum_of_bytes(const std::vector<MemoryRequest>& requests) {
   int64_t sum = 0;
-  for (const MemoryRequest& request : requests)
-    sum += (request.bytes + MemoryPlan::kAlignment - 1) / MemoryPlan::kAlignment *
-           MemoryPlan::kAlignment;
+  for (const MemoryRequest& request : requests) sum += aligned(request.bytes);
   return sum;
 }
 
@@ -78,7 +77,7 @@ TEST(MemoryPlan, PeakLiesBetweenTheMostAliveAndTheSum) {
     EXPECT_LE(plan.peak, sum_of_bytes(requests)) << "seed " << seed;
     EXPECT_GE(plan.peak, most_alive(requests)) << "seed " << seed;
     for (size_t i = 0; i < requests.size(); ++i) {
-      EXPECT_EQ(plan.offsets[i] % MemoryPlan::kAlignment, 0);
+      EXPECT_EQ(plan.offsets[i] % kAlignment, 0);
       EXPECT_LE(plan.offsets[i] + requests[i].bytes, plan.peak) << "seed " << seed;
     }
   }

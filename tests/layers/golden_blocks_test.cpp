@@ -212,10 +212,8 @@ TEST_P(GoldenBlock, TrainsAsPublished) {
   int compared = 0;
   net.finish([&](const std::vector<Parameter*>& learned) {
     for (const Parameter* parameter : learned) {
-      std::vector<float> stored(static_cast<size_t>(parameter->value.count())), got(stored.size());
-      device_->copy_to_host(stored.data(), parameter->gradient.data, parameter->gradient.bytes());
-      to_caffe_order(parameter->value.shape, stored.data(), got.data());
-      expect_close(got, wanted("/train/grad/", *parameter), "gradient of " + parameter->path());
+      expect_close(read_tensor(*device_, parameter->gradient), wanted("/train/grad/", *parameter),
+                   "gradient of " + parameter->path());
       ++compared;
     }
   });

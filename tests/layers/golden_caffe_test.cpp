@@ -125,13 +125,9 @@ TEST_P(GoldenCaffe, InTraining) {
   for (const std::string& name : file_.names("/grad_in"))
     expect_equal(net.read_gradient(name.substr(std::string("/grad_in/").size())), name);
   net.finish([&](const std::vector<Parameter*>& learned) {
-    for (const Parameter* parameter : learned) {
-      std::vector<float> stored(static_cast<size_t>(parameter->gradient.count()));
-      std::vector<float> gradient(stored.size());
-      device_->copy_to_host(stored.data(), parameter->gradient.data, parameter->gradient.bytes());
-      to_caffe_order(parameter->gradient.shape, stored.data(), gradient.data());
-      expect_equal(gradient, text("/grad_param/", parameter->layer, "/", parameter->index));
-    }
+    for (const Parameter* parameter : learned)
+      expect_equal(read_tensor(*device_, parameter->gradient),
+                   text("/grad_param/", parameter->layer, "/", parameter->index));
   });
   size_t all = file_.has("/loss");
   for (const char* group : {"/out_train", "/data_after", "/grad_in", "/grad_param"})

@@ -43,7 +43,7 @@ class Pieces {
   explicit Pieces(void* workspace) : base_(static_cast<char*>(workspace)) {}
   void* take(int64_t bytes) {
     void* piece = base_ == nullptr ? nullptr : base_ + used_;
-    used_ += (bytes + 63) / 64 * 64;
+    used_ += aligned(bytes);
     return piece;
   }
   int64_t used() const { return used_; }

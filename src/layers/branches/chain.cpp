@@ -1,14 +1,8 @@
+#include "layers/arithmetic.h"
 #include "layers/branches/sum.h"
-#include "orepa/parallel.h"
 
 namespace orepa {
 namespace {
-
-struct AddTo {
-  const float* from;
-  float* to;
-  OREPA_HD void operator()(int64_t i) const { to[i] += from[i]; }
-};
 
 // One kernel of a chain: the sum of its branches, or a plain weight where there are none.
 class ChainLink {

@@ -62,14 +62,7 @@ BranchSpec read_branch(const Setup& setup, const Options& options) {
   return spec;
 }
 
-}  // namespace
-
-const std::vector<std::string>& preset_names() {
-  static const std::vector<std::string> names = {"OREPA", "OREPA_1X1", "OREPA_VGG", "OREPA_LARGE",
-                                                 "LARGE_BASE"};
-  return names;
-}
-
+// Throws Error for a kernel that the preset is not made for.
 std::vector<BranchSpec> preset(const std::string& name, const KernelGeometry& geometry) {
   const auto needs = [&](bool fits, const char* what) {
     require(fits, "preset ", name, " needs ", what, ", got kernel_size ", geometry.size,
@@ -89,11 +82,10 @@ std::vector<BranchSpec> preset(const std::string& name, const KernelGeometry& ge
     return name == "OREPA_LARGE" ? chain_of(geometry, block(0), 0)
                                  : chain_of(geometry, {}, std::sqrt(5.0));
   }
-  const std::string nearest = nearest_name(name, preset_names());
-  fail("unknown preset \"", name, "\"",
-       nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?",
-       " There are OREPA, OREPA_1X1, OREPA_VGG, OREPA_LARGE and LARGE_BASE.");
+  fail("preset ", name, " has no list of branches");
 }
+
+}  // namespace
 
 std::vector<BranchSpec> read_branches(const Setup& setup, const Options& options,
                                       const KernelGeometry& geometry) {

@@ -8,12 +8,6 @@
 
 namespace orepa {
 
-const std::vector<std::string>& preset_names();
-
-// The branches of a preset for that kernel. Throws Error for an unknown name, with the nearest one,
-// and for a kernel that the preset is not made for.
-std::vector<BranchSpec> preset(const std::string& name, const KernelGeometry& geometry);
-
 // What an orepa_param says: its preset or its list of branches.
 std::vector<BranchSpec> read_branches(const Setup& setup, const Options& orepa_param,
                                       const KernelGeometry& geometry);
