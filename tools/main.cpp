@@ -1,6 +1,9 @@
 // orepa_tool: trains, tests, times, converts and shows networks. Exit code 0: done; 1: it failed;
 // 2: it was called wrongly.
+#include <glog/logging.h>
+
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <new>
 
@@ -40,6 +43,9 @@ void finish_output() {
 }  // namespace orepa::tool
 
 int main(int argc, char** argv) {
+  // A crash is a bug of ours: show where. SIGTERM is none, and stays what it was.
+  google::InstallFailureSignalHandler();
+  std::signal(SIGTERM, SIG_DFL);
   try {
     orepa::tool::run({argv + 1, argv + argc});
     orepa::tool::finish_output();

@@ -30,8 +30,8 @@ struct ConvertReport {
 };
 
 // Loads `weights` (all have to be there), merges, writes, reads back what was written and compares
-// both nets on random inputs. Throws Error, and leaves no file behind, where they differ by more
-// than the tolerance.
+// both nets on random inputs. Throws Error, and leaves the files as they were, where they differ by
+// more than the tolerance.
 ConvertReport convert(const NetSpec& net, const std::string& weights, Device& device,
                       const ConvertOptions& options);
 

@@ -3,7 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
 
 #include "orepa/net.h"
 #include "orepa/weights.h"
@@ -81,22 +85,29 @@ int64_t learned_numbers(const Parameters& parameters) {
   return count;
 }
 
-// Files that go unless they are kept.
-class Files {
+// Files under other names until they are known to be right; then they get their own, all of them.
+class Drafts {
  public:
-  explicit Files(const ConvertOptions& options) {
-    for (const std::string& path : {options.output, options.output_weights, options.output_test})
-      if (!path.empty()) paths_.push_back(path);
+  // Where to write what shall become `path`: beside it, with the same ending.
+  std::string draft_of(const std::string& path) {
+    const std::filesystem::path wanted = path;
+    const std::string draft =
+        (wanted.parent_path() / text("unchecked.", ::getpid(), ".", wanted.filename().string()))
+            .string();
+    drafts_.emplace_back(draft, path);
+    return draft;
   }
-  ~Files() {
-    if (!kept_)
-      for (const std::string& path : paths_) ::unlink(path.c_str());
+  void accept() {
+    for (const auto& [draft, path] : drafts_)
+      require(std::rename(draft.c_str(), path.c_str()) == 0, path,
+              ": cannot be written: ", std::strerror(errno));
   }
-  void keep() { kept_ = true; }
+  ~Drafts() {
+    for (const auto& [draft, path] : drafts_) ::unlink(draft.c_str());
+  }
 
  private:
-  std::vector<std::string> paths_;
-  bool kept_ = false;
+  std::vector<std::pair<std::string, std::string>> drafts_;  // and the names they shall have
 };
 
 }  // namespace
@@ -121,18 +132,20 @@ ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& d
   for (const std::string& blob : blobs)
     if (std::find(known.begin(), known.end(), blob) != known.end()) common.push_back(blob);
 
-  Files files(options);
-  deploy.write(options.output);
+  Drafts drafts;
+  const std::string net_draft = drafts.draft_of(options.output);
+  const std::string weights_draft = drafts.draft_of(options.output_weights);
+  deploy.write(net_draft);
   {
     Instance plain(deploy, device, test_options(options.algorithm));
     set_values(plain.parameters, merged);
-    save_weights(options.output_weights, deploy, plain.parameters);
+    save_weights(weights_draft, deploy, plain.parameters);
   }
-  if (!options.output_test.empty()) NetSpec(merged.net).write(options.output_test);
+  if (!options.output_test.empty()) NetSpec(merged.net).write(drafts.draft_of(options.output_test));
 
-  const NetSpec written = NetSpec::read(options.output);
+  const NetSpec written = NetSpec::read(net_draft);
   Instance plain(written, device, test_options(options.algorithm, common));
-  load_weights(options.output_weights, plain.parameters, true);
+  load_weights(weights_draft, plain.parameters, true);
   Instance original(reference, device, test_options(options.algorithm, common));
   for (const auto& parameter : original.parameters.all()) {
     const Parameter* from = source.parameters.find(parameter->layer, parameter->name);
@@ -158,8 +171,8 @@ ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& d
   }
   require(report.output_error <= options.tolerance, "the merged net differs by ",
           report.output_error, " relative to its largest output, more than the tolerance ",
-          options.tolerance, "; no file was left behind");
-  files.keep();
+          options.tolerance, "; no file was written");
+  drafts.accept();
   return report;
 }
 

@@ -117,6 +117,20 @@ TEST_F(ConvertTest, LeavesNoFileBehindWhereTheNetsDiffer) {
     EXPECT_FALSE(exists(path)) << path;
 }
 
+TEST_F(ConvertTest, LeavesEarlierFilesAloneWhereItFails) {
+  write_file(options_.output, "an earlier net");
+  options_.tolerance = -1;
+  EXPECT_THROW(convert(spec_, weights_, *device_, options_), Error);
+  EXPECT_EQ(std::filesystem::file_size(options_.output), std::string("an earlier net").size());
+  options_.tolerance = 1e-4;
+  options_.output_weights = folder_ + "nowhere/deploy.caffemodel";
+  EXPECT_THROW(convert(spec_, weights_, *device_, options_), Error);
+  EXPECT_EQ(std::filesystem::file_size(options_.output), std::string("an earlier net").size());
+  // Nor any draft: only the weights and the earlier net are there.
+  const std::filesystem::directory_iterator files(folder_);
+  EXPECT_EQ(std::distance(begin(files), end(files)), 2);
+}
+
 TEST_F(ConvertTest, NeedsEveryWeight) {
   const NetSpec larger = NetSpec::parse(
       std::string(kNet) +
