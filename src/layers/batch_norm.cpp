@@ -1,7 +1,8 @@
+#include "layers/batch_norm.h"
+
 #include <cmath>
 
 #include "layers/arithmetic.h"
-#include "layers/axis.h"
 
 namespace orepa {
 namespace {
@@ -55,133 +56,119 @@ struct GivenScaleGradient {
   }
 };
 
-// With Scale and ReLU behind it absorbed, see graph/fuse.h.
-class BatchNorm : public Layer {
- public:
-  std::vector<Shape> setup(Setup& setup) override {
-    const Options options = setup.options().message("batch_norm_param");
-    const Shape& x = setup.input(0);
-    setup.require(x.rank() >= 2, "bottom must have channels on axis 1, got ", x.str());
-    view_ = AxisView::of(x, 1);
-    fraction_ = static_cast<float>(options.number("moving_average_fraction"));
-    setup.require(fraction_ >= 0 && fraction_ < 1,
-                  "moving_average_fraction must lie in [0, 1), got ", fraction_);
-    eps_ = static_cast<float>(options.number("eps"));
-    setup.require(eps_ > 0, "eps must be positive, got ", eps_);
-    given_ = options.has("use_global_stats") ? options.flag("use_global_stats")
-                                             : setup.phase() == Phase::kTest;
-    const Shape channels{x[1]};
-    const bool caffe = options.flag("caffe_averaging");
-    mean_ = setup.buffer("mean", channels, Filler::constant(0));
-    variance_ = setup.buffer("variance", channels, Filler::constant(1));
-    factor_ =
-        setup.buffer("factor", {1}, Filler::constant(caffe ? 0 : 1 / (1 - double{fraction_})));
-    if (const LayerSpec* scale = setup.absorbed("Scale")) {
-      const Options scale_options = scale->options.message("scale_param");
-      scale_ = setup.parameter("scale", channels,
-                               Filler::from(scale_options, "filler", Filler::constant(1)), scale);
-      if (scale_options.flag("bias_term"))
-        shift_ =
-            setup.parameter("bias", channels,
-                            Filler::from(scale_options, "bias_filler", Filler::constant(0)), scale);
+float* data(Pass& pass, Handle handle) {
+  return handle < 0 ? nullptr : pass.parameter(handle).data;
+}
+
+void deliver(Pass& pass, Handle handle, const float* gradient) {
+  if (handle < 0) return;
+  const Tensor to = pass.gradient(handle);
+  if (!to) return;
+  if (pass.accumulates(handle))
+    parallel_for(pass.device(), to.count(), AddTo{gradient, to.data});
+  else
+    pass.device().copy(to.data, gradient, to.bytes());
+}
+
+}  // namespace
+
+void BatchNorm::declare(Setup& setup) {
+  const Options options = setup.options().message("batch_norm_param");
+  const Shape& x = setup.input(0);
+  setup.require(x.rank() >= 2, "bottom must have channels on axis 1, got ", x.str());
+  view_ = AxisView::of(x, 1);
+  fraction_ = static_cast<float>(options.number("moving_average_fraction"));
+  setup.require(fraction_ >= 0 && fraction_ < 1, "moving_average_fraction must lie in [0, 1), got ",
+                fraction_);
+  eps_ = static_cast<float>(options.number("eps"));
+  setup.require(eps_ > 0, "eps must be positive, got ", eps_);
+  given_ = options.has("use_global_stats") ? options.flag("use_global_stats")
+                                           : setup.phase() == Phase::kTest;
+  const Shape channels{x[1]};
+  const bool caffe = options.flag("caffe_averaging");
+  mean_ = setup.buffer("mean", channels, Filler::constant(0));
+  variance_ = setup.buffer("variance", channels, Filler::constant(1));
+  factor_ = setup.buffer("factor", {1}, Filler::constant(caffe ? 0 : 1 / (1 - double{fraction_})));
+  declare_affine(setup, channels);
+  // With Scale and ReLU behind it absorbed, see graph/fuse.h.
+  BatchNormGeometry geometry{x, eps_, setup.absorbed("ReLU") != nullptr, !given_};
+  relu_ = geometry.relu;
+  plan_ = setup.device().batch_norm(geometry);
+  if (!given_) {
+    batch_mean_ = setup.saved(channels.bytes());
+    batch_variance_ = setup.saved(channels.bytes());
+    saved_ = setup.saved(plan_->saved_bytes());
+    if (setup.backward()) {
+      workspace_ = setup.scratch(Stage::kBackward, plan_->backward_workspace());
+      scale_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
+      shift_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
+      if (!setup.input_gradient(0)) unwanted_ = setup.scratch(Stage::kBackward, x.bytes());
     }
-    BatchNormGeometry geometry{x, eps_, setup.absorbed("ReLU") != nullptr, !given_};
-    relu_ = geometry.relu;
-    plan_ = setup.device().batch_norm(geometry);
-    if (!given_) {
-      batch_mean_ = setup.saved(channels.bytes());
-      batch_variance_ = setup.saved(channels.bytes());
-      saved_ = setup.saved(plan_->saved_bytes());
-      if (setup.backward()) {
-        workspace_ = setup.scratch(Stage::kBackward, plan_->backward_workspace());
-        scale_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
-        shift_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
-        if (!setup.input_gradient(0)) unwanted_ = setup.scratch(Stage::kBackward, x.bytes());
-      }
-    } else if (relu_) {
-      setup.backward_reads_output(0);
-    }
-    if (!given_ || scale_ >= 0) setup.backward_reads_input(0);
-    setup.input_gradient_may_overwrite(0);
-    return {x};
+  } else if (relu_) {
+    setup.backward_reads_output(0);
   }
+  if (!given_ || scale_ >= 0) setup.backward_reads_input(0);
+}
 
-  void forward(Pass& pass) override {
-    const float* x = pass.input(0).data;
-    float* y = pass.output(0).data;
-    const Tensor mean = pass.parameter(mean_), variance = pass.parameter(variance_);
-    if (given_)
-      return plan_->normalize(x, data(pass, scale_), data(pass, shift_), mean.data, variance.data,
-                              y);
-    float *batch_mean = pass.floats(batch_mean_), *batch_variance = pass.floats(batch_variance_);
-    plan_->forward(x, data(pass, scale_), data(pass, shift_), y, batch_mean, batch_variance,
-                   pass.memory(saved_));
-    const int64_t values = view_.positions();  // a channel
-    const float unbiased = values > 1 ? static_cast<float>(values) / (values - 1) : 1.0f;
-    float* factor = pass.parameter(factor_).data;
-    parallel_for(
-        pass.device(), view_.extent,
-        Average{batch_mean, batch_variance, factor, fraction_, unbiased, mean.data, variance.data});
-    parallel_for(pass.device(), 1, NextFactor{fraction_, factor});
-  }
+void BatchNorm::declare_affine(Setup& setup, const Shape& channels) {
+  const LayerSpec* scale = setup.absorbed("Scale");
+  if (scale == nullptr) return;
+  const Options options = scale->options.message("scale_param");
+  scale_ = setup.parameter("scale", channels, Filler::from(options, "filler", Filler::constant(1)),
+                           scale);
+  if (options.flag("bias_term"))
+    shift_ = setup.parameter("bias", channels,
+                             Filler::from(options, "bias_filler", Filler::constant(0)), scale);
+}
 
-  void backward(Pass& pass) override {
-    if (given_) return backward_given(pass);
-    const Tensor dx = pass.input_gradient(0);
-    float *dscale = pass.floats(scale_gradient_), *dshift = pass.floats(shift_gradient_);
-    const float* dy = pass.output_gradient(0).data;
-    plan_->backward(pass.input(0).data, dy, data(pass, scale_), pass.floats(batch_mean_),
-                    pass.floats(batch_variance_), pass.memory(saved_),
-                    dx ? dx.data : pass.floats(unwanted_), dscale, dshift, pass.memory(workspace_));
-    deliver(pass, scale_, dscale);
-    deliver(pass, shift_, dshift);
-  }
+void BatchNorm::normalize(Pass& pass, float* y) {
+  const float* x = pass.input(0).data;
+  const Tensor mean = pass.parameter(mean_), variance = pass.parameter(variance_);
+  if (given_)
+    return plan_->normalize(x, data(pass, scale_), data(pass, shift_), mean.data, variance.data, y);
+  float *batch_mean = pass.floats(batch_mean_), *batch_variance = pass.floats(batch_variance_);
+  plan_->forward(x, data(pass, scale_), data(pass, shift_), y, batch_mean, batch_variance,
+                 pass.memory(saved_));
+  const int64_t values = view_.positions();  // a channel
+  const float unbiased = values > 1 ? static_cast<float>(values) / (values - 1) : 1.0f;
+  float* factor = pass.parameter(factor_).data;
+  parallel_for(
+      pass.device(), view_.extent,
+      Average{batch_mean, batch_variance, factor, fraction_, unbiased, mean.data, variance.data});
+  parallel_for(pass.device(), 1, NextFactor{fraction_, factor});
+}
 
- private:
-  float* data(Pass& pass, Handle handle) const {
-    return handle < 0 ? nullptr : pass.parameter(handle).data;
-  }
+void BatchNorm::propagate(Pass& pass, const float* dy) {
+  if (given_) return propagate_given(pass, dy);
+  const Tensor dx = pass.input_gradient(0);
+  float *dscale = pass.floats(scale_gradient_), *dshift = pass.floats(shift_gradient_);
+  plan_->backward(pass.input(0).data, dy, data(pass, scale_), pass.floats(batch_mean_),
+                  pass.floats(batch_variance_), pass.memory(saved_),
+                  dx ? dx.data : pass.floats(unwanted_), dscale, dshift, pass.memory(workspace_));
+  deliver(pass, scale_, dscale);
+  deliver(pass, shift_, dshift);
+}
 
-  void deliver(Pass& pass, Handle handle, const float* gradient) {
-    if (handle < 0) return;
-    const Tensor to = pass.gradient(handle);
-    if (!to) return;
-    if (pass.accumulates(handle))
-      parallel_for(pass.device(), to.count(), AddTo{gradient, to.data});
-    else
-      pass.device().copy(to.data, gradient, to.bytes());
-  }
-
-  void backward_given(Pass& pass) {
-    const Given given{view_,
-                      pass.input(0).data,
-                      pass.output(0).data,
-                      pass.output_gradient(0).data,
-                      data(pass, mean_),
-                      data(pass, variance_),
-                      data(pass, scale_),
-                      eps_,
-                      relu_};
-    for (const Handle handle : {scale_, shift_})
-      if (handle >= 0)
-        if (const Tensor gradient = pass.gradient(handle))
-          reduce_rows(pass.device(), view_.extent, view_.positions(),
-                      GivenScaleGradient{given, handle == shift_}, gradient.data,
-                      pass.accumulates(handle));
-    if (const Tensor dx = pass.input_gradient(0))
-      parallel_for(pass.device(), dx.count(), GivenInputGradient{given, dx.data});
-  }
-
-  AxisView view_;
-  float fraction_ = 0, eps_ = 0;
-  bool given_ = false, relu_ = false;
-  std::unique_ptr<BatchNormPlan> plan_;
-  Handle mean_ = -1, variance_ = -1, factor_ = -1, scale_ = -1, shift_ = -1;
-  Handle batch_mean_ = -1, batch_variance_ = -1, saved_ = -1, workspace_ = -1;
-  Handle scale_gradient_ = -1, shift_gradient_ = -1, unwanted_ = -1;
-};
+void BatchNorm::propagate_given(Pass& pass, const float* dy) {
+  const Given given{view_,
+                    pass.input(0).data,
+                    pass.output(0).data,
+                    dy,
+                    data(pass, mean_),
+                    data(pass, variance_),
+                    data(pass, scale_),
+                    eps_,
+                    relu_};
+  for (const Handle handle : {scale_, shift_})
+    if (handle >= 0)
+      if (const Tensor gradient = pass.gradient(handle))
+        reduce_rows(pass.device(), view_.extent, view_.positions(),
+                    GivenScaleGradient{given, handle == shift_}, gradient.data,
+                    pass.accumulates(handle));
+  if (const Tensor dx = pass.input_gradient(0))
+    parallel_for(pass.device(), dx.count(), GivenInputGradient{given, dx.data});
+}
 
 OREPA_LAYER(BatchNorm, "normalises channels by the batch's statistics, in TEST by running ones");
 
-}  // namespace
 }  // namespace orepa

@@ -44,13 +44,16 @@ class GoldenBlock : public testing::TestWithParam<Block> {
                                           : fallback;
   }
   bool is_vgg() const { return block_.starts_with("RepVGG"); }
+  bool is_dbb() const { return block_ == "DBB"; }
   bool has_identity() const { return file_.has("/param/rbr_identity.weight"); }
 
   std::string convolution(const std::string& name, const std::string& type, int64_t size,
-                          int64_t pad, const std::string& more) const {
-    return text("layer { name: '", name, "' type: '", type, "' bottom: 'x' top: '", name,
+                          int64_t pad, const std::string& more, const std::string& bottom = "x",
+                          bool strides = true) const {
+    return text("layer { name: '", name, "' type: '", type, "' bottom: '", bottom, "' top: '", name,
                 "' convolution_param { num_output: ", attribute("out_channels", 0),
-                " kernel_size: ", size, " pad: ", pad, " stride: ", attribute("stride", 1),
+                " kernel_size: ", size, " pad: ", pad,
+                " stride: ", strides ? attribute("stride", 1) : 1,
                 " group: ", attribute("groups", 1), " dilation: ", attribute("dilation", 1),
                 " bias_term: false } ", more, " }\n");
   }
@@ -59,6 +62,33 @@ class GoldenBlock : public testing::TestWithParam<Block> {
                 "' batch_norm_param { moving_average_fraction: 0.9 } }\nlayer { name: '", name,
                 ".scale' type: 'Scale' bottom: '", name, "' top: '", name,
                 "' scale_param { bias_term: true } }\n");
+  }
+
+  // A BatchNorm with a border of `pad`; its scale and shift are its own.
+  static std::string norm_pad(const std::string& name, const std::string& bottom, int64_t pad) {
+    return text("layer { name: '", name, "' type: 'BatchNormPad' bottom: '", bottom, "' top: '",
+                name, "' batch_norm_param { moving_average_fraction: 0.9 pad: ", pad, " } }\n");
+  }
+  std::string dbb() const {
+    const int64_t size = attribute("kernel_size", 3), pad = attribute("padding", 1);
+    return convolution("dbb_origin", "Convolution", size, pad, "") +
+           norm("dbb_origin.bn", "dbb_origin") + convolution("dbb_1x1", "Convolution", 1, 0, "") +
+           norm("dbb_1x1.bn", "dbb_1x1") +
+           convolution("dbb_avg", "Convolution", 1, 0, "", "x", false) +
+           norm_pad("dbb_avg.bn", "dbb_avg", pad) +
+           text("layer { name: 'dbb_avg.avg' type: 'Pooling' bottom: 'dbb_avg.bn' top: ",
+                "'dbb_avg.avg' pooling_param { pool: AVE kernel_size: ", size,
+                " stride: ", attribute("stride", 1), " round_mode: FLOOR } }\n") +
+           norm("dbb_avg.avgbn", "dbb_avg.avg") +
+           text("layer { name: 'dbb_1x1_kxk.idconv1' type: 'ORepaConv' bottom: 'x' ",
+                "top: 'dbb_1x1_kxk.idconv1' convolution_param { num_output: ",
+                attribute("in_channels", 0),
+                " kernel_size: 1 bias_term: false } orepa_param { preset: IDENTITY } }\n") +
+           norm_pad("dbb_1x1_kxk.bn1", "dbb_1x1_kxk.idconv1", pad) +
+           convolution("dbb_1x1_kxk.conv2", "Convolution", size, 0, "", "dbb_1x1_kxk.bn1") +
+           norm("dbb_1x1_kxk.bn2", "dbb_1x1_kxk.conv2") +
+           "layer { name: 'sum' type: 'Eltwise' bottom: 'dbb_origin.bn' bottom: 'dbb_1x1.bn' "
+           "bottom: 'dbb_avg.avgbn' bottom: 'dbb_1x1_kxk.bn2' top: 'sum' }\n";
   }
 
   std::string prototxt() const {
@@ -74,6 +104,7 @@ class GoldenBlock : public testing::TestWithParam<Block> {
     std::string net =
         text("layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: ", x[0],
              " dim: ", x[1], " dim: ", x[2], " dim: ", x[3], " } } }\n");
+    if (is_dbb()) return net + dbb();
     net += convolution("conv", plain ? "Convolution" : "ORepaConv", attribute("kernel_size", 1),
                        attribute("padding", 0),
                        plain ? "" : "orepa_param { preset: " + preset->second + " }");
@@ -88,7 +119,7 @@ class GoldenBlock : public testing::TestWithParam<Block> {
     return net + "layer { name: 'sum' type: 'Eltwise' " + bottoms + " top: 'sum' }\n" +
            "layer { name: 'relu' type: 'ReLU' bottom: 'sum' top: 'sum' }\n";
   }
-  std::string top() const { return is_vgg() ? "sum" : "bn"; }
+  std::string top() const { return is_vgg() || is_dbb() ? "sum" : "bn"; }
 
   // The file's name of our parameter, and the row of a scaling vector (-1: the whole array).
   struct Source {
@@ -101,6 +132,14 @@ class GoldenBlock : public testing::TestWithParam<Block> {
                                                              {"mean", "running_mean"},
                                                              {"variance", "running_var"}};
     const std::string layer = parameter.layer;
+    if (is_dbb()) {
+      const std::string module =
+          layer.ends_with(".scale") ? layer.substr(0, layer.size() - 6) : layer;
+      const bool padded = module == "dbb_avg.bn" || module == "dbb_1x1_kxk.bn1";
+      if (module.find("bn") != std::string::npos)
+        return {module + (padded ? ".bn." : ".") + norms.at(parameter.name)};
+      return {module + (module.find('.') == std::string::npos ? ".conv.weight" : ".weight")};
+    }
     if (layer.starts_with("bn")) {
       const std::string part = layer.substr(0, layer.find('.'));
       const std::string in_vgg = part == "bn"      ? "rbr_dense.bn."
@@ -233,18 +272,19 @@ TEST_P(GoldenBlock, InfersAndMergesAsPublished) {
   net.prepare();
   net.forward(0);
   expect_close(net.read(top()), file_.read("/eval/y"), "y");
-  if (is_vgg()) return;  // merging parallel branches is not offered yet
   const MergedNet merged = merge(test_layers(spec_), parameters);
-  expect_close(merged.values.at("conv/weight"), file_.read("/deploy/weight"), "merged kernel");
-  expect_close(merged.values.at("conv/bias"), file_.read("/deploy/bias"), "merged bias");
+  if (is_vgg() || is_dbb()) return;  // merging parallel branches is not offered yet
+  const std::string layer = is_vgg() || is_dbb() ? "sum" : "conv";
+  expect_close(merged.values.at(layer + "/weight"), file_.read("/deploy/weight"), "merged kernel");
+  expect_close(merged.values.at(layer + "/bias"), file_.read("/deploy/bias"), "merged bias");
 }
 
 std::vector<Block> blocks() {
   std::vector<Block> all;
-  for (const char* file :
-       {"convbn_k3", "orepa_1x1_narrow", "orepa_1x1_wide", "orepa_k3", "orepa_k3_c32",
-        "orepa_k3_d2", "orepa_k3_g4", "orepa_k3_g8", "orepa_k3_s2", "orepa_k5", "orepa_large_k7",
-        "orepa_largebase_k7", "orepa_vgg_id", "orepa_vgg_s2", "repvgg_id", "repvgg_s2"})
+  for (const char* file : {"convbn_k3", "dbb_k3", "dbb_k3_s2", "orepa_1x1_narrow", "orepa_1x1_wide",
+                           "orepa_k3", "orepa_k3_c32", "orepa_k3_d2", "orepa_k3_g4", "orepa_k3_g8",
+                           "orepa_k3_s2", "orepa_k5", "orepa_large_k7", "orepa_largebase_k7",
+                           "orepa_vgg_id", "orepa_vgg_s2", "repvgg_id", "repvgg_s2"})
     for (const Algorithm algorithm : {Algorithm::kDirect, Algorithm::kAuto})
       all.push_back({file, algorithm});
   return all;

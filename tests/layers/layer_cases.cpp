@@ -251,6 +251,30 @@ LayerCase batch_norm(const std::string& name, const Shape& x, Phase phase, bool 
   return row;
 }
 
+// Without its border a BatchNormPad is a BatchNorm with a Scale; the border takes no gradient,
+// which the golden DBB blocks pin down.
+LayerCase batch_norm_pad(const std::string& name, const Shape& x, Phase phase, int64_t pad) {
+  LayerCase row = batch_norm(name, x, phase, true, true, false);
+  row.layers = layer("BatchNormPad", text("batch_norm_param { eps: 0.01 pad: ", pad, " }"));
+  row.derivative = pad == 0;
+  if (pad > 0 && phase == Phase::kTrain) row.expected = nullptr;
+  if (pad == 0 || row.expected == nullptr) return row;
+  row.expected = [=, inner = row.expected](const Arrays& in, const Arrays& p) {
+    const Array plain = inner(in, p)[0];
+    const int64_t height = x[2] + 2 * pad, width = x[3] + 2 * pad;
+    Array y;
+    for (int64_t n = 0; n < x[0]; ++n)
+      for (int64_t c = 0; c < x[1]; ++c)
+        for (int64_t h = -pad; h < height - pad; ++h)
+          for (int64_t w = -pad; w < width - pad; ++w)
+            y.push_back(h >= 0 && h < x[2] && w >= 0 && w < x[3]
+                            ? plain[((n * x[1] + c) * x[2] + h) * x[3] + w]
+                            : p[4][c] - p[0][c] * p[3][c] / std::sqrt(p[1][c] + 0.01));
+    return Arrays{y};
+  };
+  return row;
+}
+
 // --- softmax, its loss, accuracy ----------------------------------------------------------------
 
 Array softmax_of(const Array& x, const Rows& rows) {
@@ -441,6 +465,10 @@ std::vector<LayerCase> layer_cases() {
       batch_norm("batch_norm_rank3", {2, 3, 4}, train, true, true, false),
       batch_norm("batch_norm_test", {3, 5, 2, 3}, test, false, false, false),
       batch_norm("batch_norm_test_scale_bias_relu", {3, 5, 2, 3}, test, true, true, true),
+      batch_norm_pad("batch_norm_pad_0", {3, 5, 2, 3}, train, 0),
+      batch_norm_pad("batch_norm_pad_0_test", {3, 5, 2, 3}, test, 0),
+      batch_norm_pad("batch_norm_pad_1", {3, 5, 2, 3}, train, 1),
+      batch_norm_pad("batch_norm_pad_2_test", {3, 5, 2, 3}, test, 2),
       batch_norm("batch_norm_test_rank3", {2, 3, 4}, test, true, true, false),
       batch_norm("batch_norm_global_in_train", {3, 5, 2, 3}, train, true, true, true,
                  "use_global_stats: true"),

@@ -47,6 +47,7 @@ BranchSpec read_branch(const Setup& setup, const Options& options) {
            "): a branch of type \"", spec.type, "\" has no ", field, "; ", whose);
   };
   belongs_to("scale", spec.type != "chain", "scale the branches of its kernels");
+  belongs_to("scale", spec.type != "identity", "it has no scaling vector");
   belongs_to("middle_channels", spec.type == "1x1_kxk", "it belongs to 1x1_kxk");
   belongs_to("expansion", spec.type == "dw_pw", "it belongs to dw_pw");
   belongs_to("kernel", spec.type == "chain", "it belongs to chain");
@@ -73,6 +74,7 @@ std::vector<BranchSpec> preset(const std::string& name, const KernelGeometry& ge
     needs(geometry.size == 1 && geometry.groups == 1, "kernel_size 1 and group 1");
     return {branch("kxk", 1, 1), branch("1x1_1x1", 0.5f, 1)};
   }
+  if (name == "IDENTITY") return {branch("identity", 1, 0)};
   if (name == "OREPA_VGG") {
     needs(geometry.size == 3, "kernel_size 3");
     return vgg(geometry);

@@ -1,16 +1,9 @@
 #include "layers/branches/product.h"
 
+#include "layers/branches/plus_identity.h"
+
 namespace orepa {
 namespace {
-
-struct PlusIdentity {
-  const float* m;
-  int64_t columns;
-  float* to;
-  OREPA_HD void operator()(int64_t t, int64_t i) const {
-    to[t * columns + i] = m[t * columns + i] + (i == t % columns ? 1.0f : 0.0f);
-  }
-};
 
 // to[o, j] = s[o] N[o, j]
 struct ScaleSecond {
@@ -62,7 +55,8 @@ const float* ProductBranch::first(Pass& pass, Handle scratch) {
   const Tensor m = pass.parameter(first_);
   if (!plus_identity_) return m.data;
   float* sum = pass.floats(scratch);
-  parallel_rows(pass.device(), m.shape[0], m.shape[1], PlusIdentity{m.data, m.shape[1], sum});
+  parallel_rows(pass.device(), m.shape[0], m.shape[1],
+                PlusIdentity{m.data, m.shape[1], false, sum});
   return sum;
 }
 

@@ -1,0 +1,44 @@
+// BatchNorm: y = (x - mean) / sqrt(variance + eps) * scale + shift, channel by channel. What
+// happens to y is left open, so that BatchNormPad only adds its border.
+#pragma once
+#include <memory>
+
+#include "layers/axis.h"
+
+namespace orepa {
+
+class BatchNorm : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    declare(setup);
+    setup.input_gradient_may_overwrite(0);
+    return {setup.input(0)};
+  }
+  void forward(Pass& pass) override { normalize(pass, pass.output(0).data); }
+  void backward(Pass& pass) override { propagate(pass, pass.output_gradient(0).data); }
+
+ protected:
+  void declare(Setup& setup);
+  // Declares scale and shift, after the statistics. Here: those of a Scale that was absorbed.
+  virtual void declare_affine(Setup& setup, const Shape& channels);
+
+  // y has the shape of the input. Moves the running statistics first, where they move.
+  void normalize(Pass& pass, float* y);
+  // From dy, of the same shape.
+  void propagate(Pass& pass, const float* dy);
+
+  float eps_ = 0;
+  Handle mean_ = -1, variance_ = -1, factor_ = -1, scale_ = -1, shift_ = -1;
+
+ private:
+  void propagate_given(Pass& pass, const float* dy);
+
+  AxisView view_;
+  float fraction_ = 0;
+  bool given_ = false, relu_ = false;
+  std::unique_ptr<BatchNormPlan> plan_;
+  Handle batch_mean_ = -1, batch_variance_ = -1, saved_ = -1, workspace_ = -1;
+  Handle scale_gradient_ = -1, shift_gradient_ = -1, unwanted_ = -1;
+};
+
+}  // namespace orepa

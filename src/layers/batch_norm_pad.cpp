@@ -1,0 +1,96 @@
+#include <cmath>
+
+#include "layers/batch_norm.h"
+
+namespace orepa {
+namespace {
+
+// The planes of a tensor stored N, H, W, C and of the same one with a border.
+struct Border {
+  int64_t height, width, channels, pad;  // without the border
+  OREPA_HD int64_t padded_height() const { return height + 2 * pad; }
+  OREPA_HD int64_t padded_width() const { return width + 2 * pad; }
+};
+
+// y[n, c, h, w] = inner[n, c, h - pad, w - pad]; outside, what x = 0 gives with the running
+// statistics: shift - mean scale / sqrt(variance + eps).
+struct AddBorder {
+  Border border;
+  const float *inner, *mean, *variance, *scale, *shift;
+  float eps;
+  float* y;
+  OREPA_HD void operator()(int64_t i) const {
+    const int64_t c = i % border.channels, column = i / border.channels;
+    const int64_t w = column % border.padded_width() - border.pad;
+    const int64_t row = column / border.padded_width();
+    const int64_t h = row % border.padded_height() - border.pad;
+    const int64_t n = row / border.padded_height();
+    if (h >= 0 && h < border.height && w >= 0 && w < border.width)
+      y[i] = inner[((n * border.height + h) * border.width + w) * border.channels + c];
+    else
+      y[i] = shift[c] - mean[c] * scale[c] / sqrtf(variance[c] + eps);
+  }
+};
+
+struct DropBorder {
+  Border border;
+  const float* dy;
+  float* inner;
+  OREPA_HD void operator()(int64_t i) const {
+    const int64_t c = i % border.channels, column = i / border.channels;
+    const int64_t w = column % border.width, row = column / border.width;
+    const int64_t h = row % border.height, n = row / border.height;
+    const int64_t padded_row = n * border.padded_height() + h + border.pad;
+    inner[i] = dy[(padded_row * border.padded_width() + w + border.pad) * border.channels + c];
+  }
+};
+
+// Of the Diverse Branch Block (Ding et al., CVPR 2021): a zero border of x, normalised. With the
+// running statistics, as this very batch has moved them, so that a 1 x 1 convolution in front and a
+// K x K behind merge into one exactly. The border is taken as given: nothing flows back from it,
+// to scale and shift neither, which is why they are parameters of this layer.
+class BatchNormPad : public BatchNorm {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Shape& x = setup.input(0);
+    setup.require(x.rank() == 4, "bottom must be N x C x H x W, got ", x.str());
+    declare(setup);
+    const int64_t pad = setup.options().message("batch_norm_param").integer("pad");
+    border_ = {x[2], x[3], x[1], pad};
+    inner_ = setup.scratch(Stage::kForward, x.bytes());
+    if (setup.backward()) inner_gradient_ = setup.scratch(Stage::kBackward, x.bytes());
+    return {Shape{x[0], x[1], border_.padded_height(), border_.padded_width()}};
+  }
+
+  void forward(Pass& pass) override {
+    float* inner = pass.floats(inner_);
+    normalize(pass, inner);
+    const Tensor y = pass.output(0);
+    parallel_for(
+        pass.device(), y.count(),
+        AddBorder{border_, inner, pass.parameter(mean_).data, pass.parameter(variance_).data,
+                  pass.parameter(scale_).data, pass.parameter(shift_).data, eps_, y.data});
+  }
+
+  void backward(Pass& pass) override {
+    float* inner = pass.floats(inner_gradient_);
+    parallel_for(pass.device(), pass.input(0).count(),
+                 DropBorder{border_, pass.output_gradient(0).data, inner});
+    propagate(pass, inner);
+  }
+
+ protected:
+  void declare_affine(Setup& setup, const Shape& channels) override {
+    scale_ = setup.parameter("scale", channels, Filler::constant(1));
+    shift_ = setup.parameter("bias", channels, Filler::constant(0));
+  }
+
+ private:
+  Border border_{};
+  Handle inner_ = -1, inner_gradient_ = -1;
+};
+
+OREPA_LAYER(BatchNormPad, "BatchNorm with Scale, then a border of what a zero input gives (DBB)");
+
+}  // namespace
+}  // namespace orepa
