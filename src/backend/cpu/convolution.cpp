@@ -253,6 +253,7 @@ class Convolution : public ConvolutionPlan {
 
 std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,
                                                   const ConvolutionGeometry& geometry) {
+  if (is_strided_pointwise(geometry)) return make_strided_pointwise(onednn, geometry);
   return checked(text("convolution of ", geometry.input.str(), " with ", geometry.kernel.str(),
                       ", groups ", geometry.groups),
                  [&] { return std::make_unique<Convolution>(onednn, geometry); });

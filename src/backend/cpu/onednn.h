@@ -18,6 +18,10 @@ struct OneDnn {
 
 std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,
                                                   const ConvolutionGeometry& geometry);
+// A 1 x 1 kernel with stride and without padding, see strided_pointwise.cpp.
+bool is_strided_pointwise(const ConvolutionGeometry& geometry);
+std::unique_ptr<ConvolutionPlan> make_strided_pointwise(OneDnn& onednn,
+                                                        const ConvolutionGeometry& geometry);
 std::unique_ptr<BatchNormPlan> make_batch_norm(OneDnn& onednn, const BatchNormGeometry& geometry);
 std::unique_ptr<PoolingPlan> make_pooling(OneDnn& onednn, const PoolingGeometry& geometry);
 

@@ -147,6 +147,11 @@ const Case kCases[] = {
      {.input = {2, 16, 11, 10}, .kernel = {24, 16, 3, 3}, .stride = {2, 2}, .pad = {1, 1}}},
     {"unequal_stride", {.input = {2, 8, 11, 10}, .kernel = {8, 8, 3, 3}, .stride = {3, 2}}},
     {"stride_over_kernel", {.input = {2, 16, 9, 9}, .kernel = {16, 16, 1, 1}, .stride = {4, 3}}},
+    // Where two threads share an image, oneDNN alone loses a part of dx.
+    {"strided_1x1_of_few_channels",
+     {.input = {3, 8, 10, 10}, .kernel = {8, 8, 1, 1}, .stride = {2, 2}}},
+    {"grouped_strided_1x1",
+     {.input = {2, 8, 7, 6}, .kernel = {16, 4, 1, 1}, .stride = {2, 3}, .groups = 2}},
     {"1x1", {.input = {2, 16, 5, 5}, .kernel = {24, 16, 1, 1}, .bias = true}},
     {"1x1_on_one_pixel", {.input = {4, 20, 1, 1}, .kernel = {10, 20, 1, 1}, .bias = true}},
     {"padded_1x1", {.input = {2, 8, 5, 5}, .kernel = {8, 8, 1, 1}, .pad = {1, 1}}},
