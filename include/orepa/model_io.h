@@ -24,7 +24,8 @@ class NetSpec {
   NetSpec& operator=(NetSpec&&) noexcept;
   ~NetSpec();
 
-  void write(const std::string& path) const;  // atomically
+  // Atomically. The lines of `comment` stand in front, each behind a "# ".
+  void write(const std::string& path, const std::string& comment = "") const;
   const std::string& name() const { return name_; }
   // One Options a layer, in the order of the file; a net-level `input` is an Input layer in front.
   std::vector<Options> layers() const;

@@ -1,11 +1,10 @@
 #include "orepa/model_io.h"
 
-#include <google/protobuf/text_format.h>
-
 #include <filesystem>
 
 #include "io/atomic_file.h"
 #include "io/positions.h"
+#include "io/print_text.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
 
@@ -60,10 +59,8 @@ void NetSpec::upgrade_inputs() {
   net.clear_input_dim();
 }
 
-void NetSpec::write(const std::string& path) const {
-  std::string content;
-  google::protobuf::TextFormat::PrintToString(*net_, &content);
-  write_atomically(path, content);
+void NetSpec::write(const std::string& path, const std::string& comment) const {
+  write_atomically(path, print_text(*net_, comment));
 }
 
 std::vector<Options> NetSpec::layers() const {
