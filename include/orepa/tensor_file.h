@@ -1,5 +1,5 @@
-// HDF5 files of named float32 arrays: weights, golden values, what `orepa_tool run` reads and
-// writes.
+// HDF5 files of named float32 arrays: weights, golden values, checkpoints, what `orepa_tool run`
+// reads and writes.
 //
 // A name is a path like "/data/conv1/weight"; the first slash may be left out. Arrays are in
 // Caffe's order (row-major at every rank: NCHW, OIHW); a scalar has rank 0. The HDF5 library is not
@@ -54,12 +54,16 @@ class TensorFileWriter {
   // REQUIRES: `values` holds shape.count() numbers. Groups on the way are made. Throws Error where
   // the name is taken.
   void write(const std::string& name, const Shape& shape, const std::vector<float>& values);
+  // One 64-bit integer, of rank 0.
+  void write_integer(const std::string& name, int64_t value);
   // Of an array that was written, or of a group.
   void set_attribute(const std::string& name, const std::string& attribute, int64_t value);
   // Atomic: the whole file, or an Error and no file.
   void save(const std::string& path) const;
 
  private:
+  void write_array(const std::string& name, const Shape& shape, int64_t stored_type,
+                   int64_t memory_type, const void* values);
   int64_t file_ = -1;
 };
 

@@ -185,7 +185,8 @@ TensorFileWriter::TensorFileWriter() {
   const Object access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   constexpr size_t kStep = size_t{1} << 20;  // by which the image grows
   H5Pset_fapl_core(access, kStep, /*backing_store=*/false);
-  file_ = H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  // HDF5 knows open files by their names, also those in memory.
+  file_ = H5Fcreate(text("in memory at ", this).c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
   require(file_ >= 0, "HDF5 could not make a file in memory");
 }
 
@@ -193,9 +194,18 @@ TensorFileWriter::~TensorFileWriter() { H5Fclose(file_); }
 
 void TensorFileWriter::write(const std::string& name, const Shape& shape,
                              const std::vector<float>& values) {
-  const std::string full = absolute(name);
-  require(static_cast<int64_t>(values.size()) == shape.count(), "array ", full, " of ", shape.str(),
+  require(static_cast<int64_t>(values.size()) == shape.count(), "array ", name, " of ", shape.str(),
           " was given ", values.size(), " numbers");
+  write_array(name, shape, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values.data());
+}
+
+void TensorFileWriter::write_integer(const std::string& name, int64_t value) {
+  write_array(name, {}, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+}
+
+void TensorFileWriter::write_array(const std::string& name, const Shape& shape, int64_t stored_type,
+                                   int64_t memory_type, const void* values) {
+  const std::string full = absolute(name);
   const std::vector<hsize_t> extents(shape.extents().begin(), shape.extents().end());
   const Object space(shape.rank() == 0 ? H5Screate(H5S_SCALAR)
                                        : H5Screate_simple(shape.rank(), extents.data(), nullptr),
@@ -203,11 +213,11 @@ void TensorFileWriter::write(const std::string& name, const Shape& shape,
   const Object links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links, 1);
   const Object array(
-      H5Dcreate2(file_, full.c_str(), H5T_IEEE_F32LE, space, links, H5P_DEFAULT, H5P_DEFAULT),
+      H5Dcreate2(file_, full.c_str(), stored_type, space, links, H5P_DEFAULT, H5P_DEFAULT),
       H5Dclose);
   require(array.valid(), "array ", full, " cannot be made; is the name taken?");
-  require(H5Dwrite(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0,
-          "array ", full, " cannot be written: out of memory?");
+  require(H5Dwrite(array, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, "array ", full,
+          " cannot be written: out of memory?");
 }
 
 void TensorFileWriter::set_attribute(const std::string& name, const std::string& attribute,

@@ -1,6 +1,7 @@
 #include "orepa/tensor_file.h"
 
 #include <gtest/gtest.h>
+#include <hdf5.h>
 
 #include "io/positions.h"
 #include "orepa/error.h"
@@ -30,6 +31,35 @@ TEST(TensorFile, GivesBackWhatWasWritten) {
   EXPECT_TRUE(reader.names("/absent/deeper").empty());
   EXPECT_FALSE(reader.has("/absent/deeper"));
   EXPECT_FALSE(reader.has_attribute("/loss", "index"));
+}
+
+TEST(TensorFile, SeveralAreWrittenAtATime) {
+  const std::string folder = test_folder();
+  TensorFileWriter first, second;
+  first.write("/a", {1}, {1});
+  second.write("/a", {1}, {2});
+  first.save(folder + "first.h5");
+  second.save(folder + "second.h5");
+  EXPECT_EQ(TensorFileReader(folder + "first.h5").read("/a"), std::vector<float>{1});
+  EXPECT_EQ(TensorFileReader(folder + "second.h5").read("/a"), std::vector<float>{2});
+}
+
+// As h5py and PyTorch have it: a scalar of 64 bits, not a float.
+TEST(TensorFile, WritesIntegers) {
+  const std::string path = test_folder() + "integer.h5";
+  TensorFileWriter writer;
+  writer.write_integer("/steps", (int64_t{1} << 40) + 1);
+  writer.save(path);
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t array = H5Dopen2(file, "/steps", H5P_DEFAULT), type = H5Dget_type(array);
+  EXPECT_GT(H5Tequal(type, H5T_STD_I64LE), 0);
+  int64_t value = 0;
+  EXPECT_GE(H5Dread(array, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value), 0);
+  EXPECT_EQ(value, (int64_t{1} << 40) + 1);
+  H5Tclose(type);
+  H5Dclose(array);
+  H5Fclose(file);
+  EXPECT_EQ(TensorFileReader(path).shape("/steps"), Shape{});
 }
 
 TEST(TensorFile, RefusesWhatIsNotThere) {
