@@ -16,7 +16,12 @@ DEFINE_int32(level, 0, "the NetState's level, for include and exclude rules");
 DEFINE_string(stage, "", "the NetState's stages, with commas between");
 DEFINE_string(algorithm, "AUTO",
               "AUTO, or DIRECT to keep Winograd convolutions out for the smaller rounding error");
+DEFINE_string(
+    input, "",
+    "HDF5 file to read: for run with /in/BLOB and, for --backward, /grad/BLOB; for import "
+    "a state_dict");
 DEFINE_string(output, "", "file to write");
+DEFINE_string(to, "", "format to write: orepa-pytorch");
 
 namespace orepa::tool {
 

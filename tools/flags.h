@@ -15,7 +15,9 @@ DECLARE_string(phase);
 DECLARE_int32(level);
 DECLARE_string(stage);
 DECLARE_string(algorithm);
+DECLARE_string(input);
 DECLARE_string(output);
+DECLARE_string(to);
 
 namespace orepa::tool {
 

@@ -5,7 +5,6 @@
 #include "nets.h"
 #include "orepa/tensor_file.h"
 
-DEFINE_string(input, "", "HDF5 file with /in/BLOB and, for --backward, /grad/BLOB");
 DEFINE_bool(backward, false, "also run the backward pass and write gradients");
 DEFINE_string(blobs, "", "blobs to write besides the net's outputs, with commas between");
 

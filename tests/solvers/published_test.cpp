@@ -1,8 +1,14 @@
 // Four steps of small ResNets that the published implementation of OREPA computed;
 // tests/golden/net_*.h5.
+#include "orepa/published.h"
+
+#include <regex>
+
+#include "io/published_tensors.h"
 #include "orepa/convert.h"
 #include "orepa/tensor_file.h"
 #include "orepa/weights.h"
+#include "tests/files.h"
 #include "tests/training.h"
 
 namespace orepa {
@@ -10,95 +16,35 @@ namespace {
 
 const std::string kFolder = std::string(OREPA_SOURCE_DIR) + "/tests/golden/";
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const size_t at = text.find(from);
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
-
-// Where a published tensor stands in the net here: `row` of it, or all of it where row < 0.
-struct Place {
-  std::string layer, name;
-  int row = -1;
-};
-
-// "stage0.conv1.weight2.vector" holds six parameters here, "....weight_orepa_prior" is a constant
-// of the prior branch and is none.
-std::vector<Place> places(const std::string& published) {
-  const size_t dot = published.rfind('.');
-  const std::string module = published.substr(0, dot), tensor = published.substr(dot + 1);
-  static const std::map<std::string, std::string> batch_norm = {
-      {"weight", "scale"}, {"bias", "bias"}, {"running_mean", "mean"}, {"running_var", "variance"}};
-  if (module.ends_with(".bn")) {
-    const std::string conv = module.substr(0, module.size() - 3);
-    const bool learned = tensor == "weight" || tensor == "bias";
-    return {{conv + (learned ? ".scale" : ".bn"), batch_norm.at(tensor)}};
-  }
-  if (module.ends_with(".conv")) return {{module.substr(0, module.size() - 5), tensor}};
-  if (module == "linear") return {{module, tensor}};
-
-  // The kernels of a chain are modules of their own: "stage0.conv1.weight2" is link 2.
-  const size_t link = module.rfind(".weight");
-  const bool chained = link != std::string::npos;
-  const std::string layer = chained ? module.substr(0, link) : module;
-  const std::string prefix = chained ? module.substr(link + 7) + "." : "";
-  if (tensor == "vector") {
-    std::vector<Place> rows;
-    for (const char* branch : {"kxk", "avg", "prior", "1x1_kxk", "1x1", "dw_pw"})
-      rows.push_back({layer, prefix + branch + ".scale", static_cast<int>(rows.size())});
-    return rows;
-  }
-  static const std::map<std::string, std::string> factors = {
-      {"weight_orepa_origin", "kxk.weight"},
-      {"weight_orepa_avg_conv", "avg.weight"},
-      {"weight_orepa_pfir_conv", "prior.weight"},
-      {"weight_orepa_1x1_kxk_idconv1", "1x1_kxk.pointwise"},
-      {"weight_orepa_1x1_kxk_conv2", "1x1_kxk.weight"},
-      {"weight_orepa_1x1", "1x1.weight"},
-      {"weight_orepa_gconv_dw", "dw_pw.depthwise"},
-      {"weight_orepa_gconv_pw", "dw_pw.pointwise"}};
-  const auto factor = factors.find(tensor);
-  if (factor == factors.end()) return {};
-  return {{layer, prefix + factor->second}};
-}
-
-std::string block(const std::string& layer) {
-  return replaced(replaced(layer, ".bn", ""), ".scale", "");
+// "stage1.0.conv1" of "stage1.0.conv1.bn.weight".
+std::string block(const std::string& tensor) {
+  static const std::regex pattern(R"(linear|stage\d+(\.\d+)?(\.(conv\d|shortcut))?)");
+  std::smatch match;
+  EXPECT_TRUE(std::regex_search(tensor, match, pattern, std::regex_constants::match_continuous));
+  return match.str();
 }
 
 class Published : public testing::TestWithParam<std::string> {
  protected:
   Published()
       : golden_(kFolder + GetParam() + ".h5"),
-        spec_(SolverSpec::read(kFolder + GetParam() + ".solver.prototxt")) {}
+        spec_(SolverSpec::read(kFolder + GetParam() + ".solver.prototxt")),
+        net_(spec_.net()) {}
 
-  // The values of `group` by LAYER/NAME.
-  std::map<std::string, std::vector<float>> state(const std::string& group) const {
-    std::map<std::string, std::vector<float>> values;
-    for (const std::string& path : golden_.names(group)) {
-      const std::vector<float> all = golden_.read(path);
-      const size_t row = all.size() / static_cast<size_t>(golden_.shape(path)[0]);
-      for (const Place& place : places(path.substr(group.size() + 1))) {
-        const auto first = all.begin() + std::max(place.row, 0) * row;
-        values[place.layer + "/" + place.name] = {first, place.row < 0 ? all.end() : first + row};
-      }
-    }
-    return values;
-  }
-
-  // Every parameter but BatchNorm's factor, which the published files do not have.
+  // Gives the parameters the tensors of `group` by way of a file of their own.
   void load(Parameters& parameters, const std::string& group) const {
-    auto values = state(group);
-    for (const auto& parameter : parameters.all()) {
-      if (parameter->kind == Parameter::Kind::kDerived || parameter->name == "factor") continue;
-      ASSERT_TRUE(values.contains(parameter->path())) << parameter->path();
-      parameters.write(*parameter, values[parameter->path()]);
-      values.erase(parameter->path());
-    }
-    EXPECT_TRUE(values.empty()) << values.begin()->first;
+    const std::string path = folder_ + "state.h5";
+    TensorFileWriter file;
+    for (const std::string& name : golden_.names(group))
+      file.write(name.substr(group.size()), golden_.shape(name), golden_.read(name));
+    file.save(path);
+    import_published(path, net_, parameters);
   }
 
   TensorFileReader golden_;
   SolverSpec spec_;
+  NetSpec net_;
+  std::string folder_ = test_folder();
 };
 
 TEST_P(Published, TrajectoriesAreFollowed) {
@@ -117,19 +63,20 @@ TEST_P(Published, TrajectoriesAreFollowed) {
   for (const float loss : golden_.read("/loss")) EXPECT_NEAR(run->step(), loss, 1e-4);
 
   // Relative to the tensor's largest, but at least a thousandth of its block's largest.
-  const auto wanted = state("/state");
   std::map<std::string, float> block_largest;
-  for (const auto& [path, values] : wanted) {
-    float& most = block_largest[block(path.substr(0, path.find('/')))];
-    most = std::max(most, largest(values));
+  for (const std::string& path : golden_.names("/state")) {
+    float& most = block_largest[block(path.substr(7))];
+    most = std::max(most, largest(golden_.read(path)));
   }
-  for (const auto& [path, values] : wanted) {
-    const std::string layer = path.substr(0, path.find('/'));
-    const Parameter* parameter = parameters.find(layer, path.substr(layer.size() + 1));
-    ASSERT_NE(parameter, nullptr) << path;
-    const float scale = std::max(largest(values), 1e-3f * block_largest[block(layer)]);
-    EXPECT_LE(largest_difference(parameters.read(*parameter), values), 1e-3f * scale) << path;
+  size_t compared = 0;
+  for (const PublishedTensor& tensor : published_tensors(net_, parameters)) {
+    if (tensor.is_count) continue;
+    const std::vector<float> wanted = golden_.read("/state/" + tensor.name);
+    const float scale = std::max(largest(wanted), 1e-3f * block_largest[block(tensor.name)]);
+    EXPECT_LE(largest_difference(tensor.numbers(parameters), wanted), 1e-3f * scale) << tensor.name;
+    ++compared;
   }
+  EXPECT_EQ(compared, golden_.names("/state").size());
 }
 
 // The logits of `spec` for the published images; `fill` gives the parameters their values.
@@ -150,20 +97,19 @@ std::vector<float> logits(const NetSpec& spec, const TensorFileReader& golden, F
 }
 
 TEST_P(Published, LogitsOfTheTrainedStateAgree) {
-  const std::string folder = testing::TempDir(), trained = folder + GetParam() + ".h5";
-  const NetSpec net = spec_.net();
-  const std::vector<float> got = logits(net, golden_, [&](Parameters& parameters) {
+  const std::string trained = folder_ + "trained.h5";
+  const std::vector<float> got = logits(net_, golden_, [&](Parameters& parameters) {
     load(parameters, "/state");
-    save_weights(trained, net, parameters);
+    save_weights(trained, net_, parameters);
   });
   EXPECT_LE(largest_difference(got, golden_.read("/eval/logits")), 1e-4f);
 
   const std::unique_ptr<Device> device = make_cpu_device();
   ConvertOptions options;
-  options.output = folder + GetParam() + "_deploy.prototxt";
-  options.output_weights = folder + GetParam() + "_deploy.caffemodel";
+  options.output = folder_ + "deploy.prototxt";
+  options.output_weights = folder_ + "deploy.caffemodel";
   options.algorithm = Algorithm::kDirect;
-  convert(net, trained, *device, options);
+  convert(net_, trained, *device, options);
   const std::vector<float> deployed = logits(
       NetSpec::read(options.output), golden_,
       [&](Parameters& parameters) { load_weights(options.output_weights, parameters, true); });

@@ -1,0 +1,36 @@
+#include <iostream>
+#include <optional>
+
+#include "command.h"
+#include "flags.h"
+#include "orepa/published.h"
+#include "orepa/weights.h"
+
+DEFINE_string(trained, "",
+              "prototxt before merging, whose blocks name a deploy net's convolutions");
+
+namespace orepa::tool {
+namespace {
+
+void run() {
+  choice("to", FLAGS_to, {"orepa-pytorch"});
+  const NetSpec spec = NetSpec::read(FLAGS_model);
+  std::optional<NetSpec> trained;
+  if (!FLAGS_trained.empty()) trained.emplace(NetSpec::read(FLAGS_trained));
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Parameters parameters(*device, 0, false);
+  Arena arena(*device);
+  const Net net(spec, parameters, arena, net_options(Phase::kTest));
+  load_weights(FLAGS_weights, parameters, true);
+  export_published(FLAGS_output, spec, parameters, trained ? &*trained : nullptr);
+  std::cout << "written: " << FLAGS_output << "\n";
+}
+
+const CommandRegistrar registrar({"export",
+                                  "a checkpoint for the published PyTorch code from weights",
+                                  {"to", "model", "weights", "output"},
+                                  {"trained"},
+                                  run});
+
+}  // namespace
+}  // namespace orepa::tool

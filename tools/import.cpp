@@ -1,0 +1,32 @@
+#include <iostream>
+
+#include "command.h"
+#include "flags.h"
+#include "orepa/published.h"
+#include "orepa/weights.h"
+
+DEFINE_string(from, "", "format to read: orepa-pytorch");
+
+namespace orepa::tool {
+namespace {
+
+void run() {
+  choice("from", FLAGS_from, {"orepa-pytorch"});
+  const NetSpec spec = NetSpec::read(FLAGS_model);
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Parameters parameters(*device, 0, false);
+  Arena arena(*device);
+  const Net net(spec, parameters, arena, net_options(Phase::kTest));
+  import_published(FLAGS_input, spec, parameters);
+  save_weights(FLAGS_output, spec, parameters);
+  std::cout << "written: " << FLAGS_output << "\n";
+}
+
+const CommandRegistrar registrar({"import",
+                                  "weights from a checkpoint of the published PyTorch code",
+                                  {"from", "model", "input", "output"},
+                                  {},
+                                  run});
+
+}  // namespace
+}  // namespace orepa::tool
