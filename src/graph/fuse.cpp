@@ -9,12 +9,6 @@ bool is_plain_relu(const LayerSpec& spec) {
   return spec.type == "ReLU" && spec.options.message("relu_param").number("negative_slope") == 0;
 }
 
-bool is_channel_scale(const Node& node) {
-  if (node.spec.type != "Scale" || node.inputs.size() != 1) return false;
-  const Options scale = node.spec.options.message("scale_param");
-  return scale.integer("axis") == 1 && scale.integer("num_axes") == 1;
-}
-
 class Fusion {
  public:
   Fusion(Graph& graph, const std::vector<std::string>& keep)
@@ -79,6 +73,12 @@ class Fusion {
 };
 
 }  // namespace
+
+bool is_channel_scale(const Node& node) {
+  if (node.spec.type != "Scale" || node.inputs.size() != 1) return false;
+  const Options scale = node.spec.options.message("scale_param");
+  return scale.integer("axis") == 1 && scale.integer("num_axes") == 1;
+}
 
 void fuse(Graph& graph, bool backward, const std::vector<std::string>& keep) {
   Fusion fusion(graph, keep);

@@ -11,6 +11,9 @@
 
 namespace orepa {
 
+// A Scale with a learned number a channel, as it stands behind a BatchNorm.
+bool is_channel_scale(const Node& node);
+
 // Blobs in `keep` stay readable: what would make them disappear is not fused.
 void fuse(Graph& graph, bool backward, const std::vector<std::string>& keep);
 

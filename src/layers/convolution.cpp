@@ -19,10 +19,10 @@ ConvolutionGeometry read_geometry(const Setup& setup) {
 
   ConvolutionGeometry g;
   g.input = x;
-  const Pair kernel = read_pair(setup, options, "kernel_size", "kernel", 0);
-  g.stride = read_pair(setup, options, "stride", "stride", 1);
-  g.pad = read_pair(setup, options, "pad", "pad", 0);
-  g.dilation = read_pair(setup, options, "dilation", "", 1);
+  const Pair kernel = read_pair(setup.spec(), options, "kernel_size", "kernel", 0);
+  g.stride = read_pair(setup.spec(), options, "stride", "stride", 1);
+  g.pad = read_pair(setup.spec(), options, "pad", "pad", 0);
+  g.dilation = read_pair(setup.spec(), options, "dilation", "", 1);
   g.groups = options.integer("group");
   const int64_t outputs = options.integer("num_output");
   setup.require(outputs > 0, "num_output must be positive, got ", outputs);

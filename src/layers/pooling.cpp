@@ -54,9 +54,9 @@ class Pooling : public Layer {
 
  private:
   static void read_windows(const Setup& setup, const Options& options, PoolingGeometry& g) {
-    g.kernel = read_pair(setup, options, "kernel_size", "kernel", 0);
-    g.stride = read_pair(setup, options, "stride", "stride", 1);
-    g.pad = read_pair(setup, options, "pad", "pad", 0);
+    g.kernel = read_pair(setup.spec(), options, "kernel_size", "kernel", 0);
+    g.stride = read_pair(setup.spec(), options, "stride", "stride", 1);
+    g.pad = read_pair(setup.spec(), options, "pad", "pad", 0);
     const bool ceil = options.choice("round_mode") == "CEIL";
     const bool padded = g.pad[0] > 0 || g.pad[1] > 0;
     std::vector<int64_t> extents = {g.input[0], g.input[1]};

@@ -8,9 +8,9 @@ constexpr int64_t kLargest = int64_t{1} << 30;
 
 }  // namespace
 
-Pair read_pair(const Setup& setup, const Options& options, const std::string& field,
+Pair read_pair(const LayerSpec& spec, const Options& options, const std::string& field,
                const std::string& short_name, int64_t fallback) {
-  const std::string where = setup.spec().where();
+  const std::string where = spec.where();
   const std::string place = options.where(field);
   std::vector<int64_t> values;
   const bool split =

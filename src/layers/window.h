@@ -7,7 +7,7 @@ namespace orepa {
 
 // Repeated fields (kernel_size, pad, stride, dilation of a convolution). `short_name` is that of
 // the _h and _w forms: "kernel" for "kernel_size"; empty where there are none. Absent: `fallback`.
-Pair read_pair(const Setup& setup, const Options& options, const std::string& field,
+Pair read_pair(const LayerSpec& spec, const Options& options, const std::string& field,
                const std::string& short_name, int64_t fallback);
 
 }  // namespace orepa

@@ -63,8 +63,9 @@ BranchSpec read_branch(const Setup& setup, const Options& options) {
   return spec;
 }
 
-// Throws Error for a kernel that the preset is not made for.
-std::vector<BranchSpec> preset(const std::string& name, const KernelGeometry& geometry) {
+}  // namespace
+
+std::vector<BranchSpec> preset_branches(const std::string& name, const KernelGeometry& geometry) {
   const auto needs = [&](bool fits, const char* what) {
     require(fits, "preset ", name, " needs ", what, ", got kernel_size ", geometry.size,
             " and group ", geometry.groups);
@@ -87,15 +88,13 @@ std::vector<BranchSpec> preset(const std::string& name, const KernelGeometry& ge
   fail("preset ", name, " has no list of branches");
 }
 
-}  // namespace
-
 std::vector<BranchSpec> read_branches(const Setup& setup, const Options& options,
                                       const KernelGeometry& geometry) {
   setup.require(options.has("preset") != options.has("branch"),
                 "orepa_param needs either a preset or a list of branches");
   if (options.has("preset")) {
     try {
-      return preset(options.choice("preset"), geometry);
+      return preset_branches(options.choice("preset"), geometry);
     } catch (const Error& error) {
       fail(options.where("preset"), ": layer \"", setup.spec().name, "\" (", setup.spec().type,
            "): ", error.what());

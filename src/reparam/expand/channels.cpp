@@ -1,0 +1,76 @@
+#include "reparam/expand/channels.h"
+
+#include <set>
+
+#include "orepa.pb.h"
+#include "orepa/net.h"
+
+namespace orepa {
+namespace {
+
+// Shapes of the tops of a layer without bottoms.
+std::vector<Shape> source_shapes(const LayerSpec& layer, Phase phase) {
+  NetParameter net;
+  net.add_layer()->CopyFrom(*layer.options.proto());
+  net.mutable_layer(0)->clear_include();
+  net.mutable_layer(0)->clear_exclude();
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Parameters parameters(*device, 0, false);
+  Arena arena(*device);
+  NetOptions options;
+  options.phase = phase;
+  options.batch_size = 1;
+  const Net source(NetSpec(net), parameters, arena, options);
+  std::vector<Shape> shapes;
+  for (const std::string& top : layer.options.strings("top")) shapes.push_back(source.shape(top));
+  return shapes;
+}
+
+bool keeps_channels(const std::string& type) {
+  static const std::set<std::string> types = {
+      "AbsVal", "BatchNorm", "BatchNormPad", "Bias",    "BNLL",  "Clip",  "Crop",  "Dropout",
+      "ELU",    "Eltwise",   "Exp",          "LRN",     "Log",   "MVN",   "PReLU", "Pooling",
+      "Power",  "ReLU",      "Scale",        "Sigmoid", "Split", "Swish", "TanH",  "Threshold"};
+  return types.contains(type);
+}
+
+// Of each output; `inputs` are those of the inputs.
+int64_t channels_of(const LayerSpec& layer, const std::vector<int64_t>& inputs) {
+  if (layer.type == "Convolution" || layer.type == "ORepaConv" || layer.type == "Deconvolution")
+    return layer.options.message("convolution_param").integer("num_output");
+  const Options concat = layer.options.message("concat_param");
+  if (layer.type == "Concat" &&
+      concat.integer(concat.has("concat_dim") ? "concat_dim" : "axis") == 1) {
+    int64_t sum = 0;
+    for (const int64_t channels : inputs) {
+      if (channels == 0) return 0;
+      sum += channels;
+    }
+    return sum;
+  }
+  return keeps_channels(layer.type) ? inputs[0] : 0;
+}
+
+}  // namespace
+
+Channels count_channels(const Graph& graph, Phase phase) {
+  Channels channels{std::vector<int64_t>(graph.values.size(), 0), ""};
+  for (const Node& node : graph.nodes) {
+    if (node.inputs.empty()) {
+      try {
+        const std::vector<Shape> shapes = source_shapes(node.spec, phase);
+        for (size_t o = 0; o < shapes.size(); ++o)
+          channels.of[node.outputs[o]] = shapes[o].rank() > 1 ? shapes[o][1] : 0;
+      } catch (const Error& error) {
+        channels.unknown = error.what();
+      }
+      continue;
+    }
+    std::vector<int64_t> inputs;
+    for (const int v : node.inputs) inputs.push_back(channels.of[v]);
+    for (const int v : node.outputs) channels.of[v] = channels_of(node.spec, inputs);
+  }
+  return channels;
+}
+
+}  // namespace orepa

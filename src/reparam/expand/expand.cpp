@@ -1,0 +1,120 @@
+#include "reparam/expand/expand.h"
+
+#include <algorithm>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+const Style& find_style(const std::string& name) {
+  std::string known;
+  for (const Style& style : styles()) {
+    if (style.name == name) return style;
+    known += (known.empty() ? "" : ", ") + style.name;
+  }
+  const std::string nearest = nearest_name(name, reparam_styles());
+  fail("unknown style \"", name, "\"; ",
+       nearest.empty() ? "" : "did you mean \"" + nearest + "\"? ", "known are ", known);
+}
+
+std::regex compiled(const char* option, const std::string& pattern) {
+  try {
+    return std::regex(pattern);
+  } catch (const std::regex_error& error) {
+    fail(option, " \"", pattern, "\" is no regular expression: ", error.what());
+  }
+}
+
+// Throws Error with the reason where the convolution stays plain.
+class Expander {
+ public:
+  Expander(const NetSpec& net, const ReparamOptions& options, bool exact)
+      : style_(find_style(options.style)),
+        include_(compiled("include", options.include.empty() ? ".*" : options.include)),
+        exclude_(compiled("exclude", options.exclude)),
+        exact_(exact) {
+    for (const LayerParameter& layer : net.proto().layer()) {
+      known_.insert(layer.name());
+      known_.insert(layer.top().begin(), layer.top().end());
+    }
+  }
+
+  bool takes_norm() const { return style_.takes_norm; }
+
+  Block expand(const Chain& chain) const {
+    const LayerParameter& convolution = *chain.convolution;
+    require(std::regex_match(convolution.name(), include_), "not included");
+    require(!std::regex_match(convolution.name(), exclude_), "excluded");
+    require(chain.seen, "no phase has it at level 0 without stages");
+    for (const ParamSpec& spec : convolution.param())
+      require(!spec.has_name(), "it shares parameter \"", spec.name(), "\"");
+    Block block = style_.expand(chain, exact_);
+    for (const LayerParameter& layer : block.layers)
+      require(layer.name() == convolution.name() || !known_.contains(layer.name()), "the name \"",
+              layer.name(), "\" is in use");
+    return block;
+  }
+
+ private:
+  const Style& style_;
+  std::regex include_, exclude_;
+  bool exact_;
+  std::set<std::string> known_;  // layers and blobs
+};
+
+}  // namespace
+
+Expansion expand(const NetSpec& net, const ReparamOptions& options, bool exact) {
+  const Expander expander(net, options, exact);
+  std::map<const LayerParameter*, Block> blocks;  // by the layer that they stand for
+  std::set<const LayerParameter*> replaced;
+  ReparamReport report;
+  for (Chain& chain : find_chains(net)) {
+    if (!expander.takes_norm()) chain.norm = chain.scale = nullptr;
+    ReparamReport::Row row{chain.convolution->name(), "", ""};
+    try {
+      const Block& block = blocks.emplace(chain.convolution, expander.expand(chain)).first->second;
+      row.became = block.name;
+      row.note = block.note;
+      replaced.insert({chain.convolution, chain.norm, chain.scale});
+    } catch (const Error& reason) {
+      row.note = reason.what();
+    }
+    report.rows.push_back(std::move(row));
+  }
+
+  NetParameter made = net.proto();
+  made.clear_layer();
+  for (const LayerParameter& layer : net.proto().layer()) {
+    if (!replaced.contains(&layer)) *made.add_layer() = layer;
+    const auto block = blocks.find(&layer);
+    if (block != blocks.end())
+      for (const LayerParameter& part : block->second.layers) *made.add_layer() = part;
+  }
+  Expansion expansion{NetSpec(made, net.name()), {}, std::move(report)};
+  for (auto& [layer, block] : blocks) expansion.blocks.push_back(std::move(block));
+  return expansion;
+}
+
+int ReparamReport::rewritten() const {
+  return static_cast<int>(
+      std::count_if(rows.begin(), rows.end(), [](const Row& row) { return !row.became.empty(); }));
+}
+
+std::vector<std::string> reparam_styles() {
+  std::vector<std::string> names;
+  for (const Style& style : styles()) names.push_back(style.name);
+  return names;
+}
+
+NetSpec reparam(const NetSpec& net, const ReparamOptions& options, ReparamReport* report) {
+  Expansion expansion = expand(net, options, false);
+  if (report != nullptr) *report = std::move(expansion.report);
+  return std::move(expansion.net);
+}
+
+}  // namespace orepa
