@@ -1,0 +1,25 @@
+// Files under other names until they are known to be right; then they get their own, all of them.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace orepa {
+
+class Drafts {
+ public:
+  Drafts() = default;
+  Drafts(const Drafts&) = delete;
+  Drafts& operator=(const Drafts&) = delete;
+  ~Drafts();  // removes what was not accepted
+
+  // Where to write what shall become `path`: beside it, with the same ending.
+  std::string draft_of(const std::string& path);
+  // Throws Error where a file cannot get its name.
+  void accept();
+
+ private:
+  std::vector<std::pair<std::string, std::string>> drafts_;  // and the names they shall have
+};
+
+}  // namespace orepa

@@ -1,0 +1,72 @@
+#include "reparam/equality.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "orepa.pb.h"
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+std::vector<std::string> blobs_of(const NetSpec& net) {
+  std::vector<std::string> names;
+  for (const LayerParameter& layer : net.proto().layer())
+    for (const std::string& top : layer.top())
+      if (std::find(names.begin(), names.end(), top) == names.end()) names.push_back(top);
+  return names;
+}
+
+}  // namespace
+
+NetOptions proof_options(Algorithm algorithm, std::vector<std::string> keep) {
+  NetOptions options;
+  options.algorithm = algorithm;
+  options.weights_change_every_pass = false;
+  options.keep = std::move(keep);
+  return options;
+}
+
+std::vector<std::string> common_blobs(const NetSpec& a, const NetSpec& b) {
+  const std::vector<std::string> known = blobs_of(b);
+  std::vector<std::string> common;
+  for (const std::string& blob : blobs_of(a))
+    if (std::find(known.begin(), known.end(), blob) != known.end()) common.push_back(blob);
+  return common;
+}
+
+void copy_values(const Parameters& from, Parameters& to) {
+  for (const auto& parameter : to.all()) {
+    const Parameter* source = from.find(parameter->layer, parameter->name);
+    require(source != nullptr, "the other net has no parameter ", parameter->path());
+    to.write(*parameter, from.read(*source));
+  }
+}
+
+void run_alike(Net& a, Net& b) {
+  for (const Net::Blob& input : a.inputs()) {
+    std::vector<float> values(static_cast<size_t>(input.shape.count()));
+    Filler filler;
+    filler.type = "gaussian";
+    filler.fill(input.shape, 1, "proof " + input.name, values.data());
+    a.set(input.name, values);
+    b.set(input.name, values);
+  }
+  for (Net* net : {&a, &b}) {
+    net->prepare();
+    net->forward(0);
+  }
+}
+
+Difference compare(const Net& a, const Net& b, const std::string& blob) {
+  const std::vector<float> first = a.read(blob), second = b.read(blob);
+  double most = 0, largest = 0;
+  for (size_t i = 0; i < first.size(); ++i) {
+    const double difference = std::fabs(static_cast<double>(first[i]) - second[i]);
+    most = std::isnan(difference) ? INFINITY : std::max(most, difference);
+    largest = std::max(largest, std::fabs(static_cast<double>(first[i])));
+  }
+  return {most, most == 0 ? 0 : most / std::max(largest, 1e-30)};
+}
+
+}  // namespace orepa

@@ -1,0 +1,39 @@
+// Whether two nets compute the same numbers: each runs on its own, on the same random input.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "orepa/net.h"
+
+namespace orepa {
+
+// A net with parameters and memory of its own.
+struct Instance {
+  Instance(const NetSpec& spec, Device& device, const NetOptions& options)
+      : parameters(device, 0, false), arena(device), net(spec, parameters, arena, options) {}
+  Parameters parameters;
+  Arena arena;
+  Net net;
+};
+
+// Of phase TEST, run once.
+NetOptions proof_options(Algorithm algorithm, std::vector<std::string> keep = {});
+
+// Blobs that both nets have, in the order of the first.
+std::vector<std::string> common_blobs(const NetSpec& a, const NetSpec& b);
+
+// The values of every parameter of `to` come from the one of the same name in `from`.
+void copy_values(const Parameters& from, Parameters& to);
+
+// One forward pass of each. REQUIRES: the same inputs.
+void run_alike(Net& a, Net& b);
+
+struct Difference {
+  double absolute = 0;
+  double relative = 0;  // to the largest number of the blob in the first net
+};
+
+// Of a readable blob of both, after run_alike(). NaN compares as the largest difference.
+Difference compare(const Net& a, const Net& b, const std::string& blob);
+
+}  // namespace orepa
