@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "backend/cpu/onednn.h"
+#include "backend/cpu/statistics.h"
 
 namespace orepa::cpu {
 namespace {
@@ -21,19 +22,20 @@ class BatchNorm : public BatchNormPlan {
  public:
   BatchNorm(OneDnn& onednn, const BatchNormGeometry& g)
       : onednn_(onednn),
+        shape_(g.shape),
         data_(layout(g.shape)),
         channels_(stored(Shape{g.shape[1]})),
         ones_(static_cast<size_t>(g.shape[1]), 1.0f),
         zeros_(static_cast<size_t>(g.shape[1]), 0.0f) {
-    // Scale and shift are always passed: 1 and 0 where the caller has none.
+    // Scale and shift are always passed: 1 and 0 where the caller has none. So are the statistics,
+    // forward; backward has to know that they are the batch's.
     Flags flags = Flags::use_scale | Flags::use_shift;
     if (g.relu) flags = flags | Flags::fuse_norm_relu;
-    inference_pd_ = {
-        {dnnl::prop_kind::forward_inference, data_, g.eps, flags | Flags::use_global_stats},
-        onednn_.engine};
+    const Flags given = flags | Flags::use_global_stats;
+    inference_pd_ = {{dnnl::prop_kind::forward_inference, data_, g.eps, given}, onednn_.engine};
     inference_ = dnnl::batch_normalization_forward(inference_pd_);
     if (!g.training) return;
-    forward_pd_ = {{dnnl::prop_kind::forward_training, data_, g.eps, flags}, onednn_.engine};
+    forward_pd_ = {{dnnl::prop_kind::forward_training, data_, g.eps, given}, onednn_.engine};
     forward_ = dnnl::batch_normalization_forward(forward_pd_);
     backward_pd_ = {{dnnl::prop_kind::backward, data_, data_, g.eps, flags},
                     user_scratchpad(),
@@ -53,6 +55,7 @@ class BatchNorm : public BatchNormPlan {
 
   void forward(const float* x, const float* scale, const float* shift, float* y, float* mean,
                float* variance, void* saved) override {
+    channel_statistics(shape_, x, mean, variance);
     std::unordered_map<int, memory> arguments = statistics(x, scale, shift, mean, variance);
     arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
     if (saved_bytes_ > 0)
@@ -96,6 +99,7 @@ class BatchNorm : public BatchNormPlan {
   }
 
   OneDnn& onednn_;
+  Shape shape_;
   memory::desc data_, channels_;
   std::vector<float> ones_, zeros_;
   dnnl::batch_normalization_forward::primitive_desc inference_pd_, forward_pd_;
