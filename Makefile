@@ -1,6 +1,6 @@
-# make build | test | sanitize | cuda-check | demo | bench | format | clean. Everything is built in build/;
-# each target first installs the Debian packages that it misses.
-.PHONY: build install test sanitize cuda-check demo bench format clean
+# make build | test | sanitize | cuda-check | demo | bench | models | format | clean. Everything is built in
+# build/; each target first installs the Debian packages that it misses.
+.PHONY: build install test sanitize cuda-check demo bench models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -34,6 +34,10 @@ demo: build
 bench: build
 	@sh .ci/install.sh python3-torchvision
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool
+
+# The files under models/, where tools/zoo was changed.
+models: build
+	@$(BUILD)/generate_models models
 
 format:
 	@sh .ci/install.sh clang-format

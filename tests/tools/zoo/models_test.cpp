@@ -1,0 +1,81 @@
+// The files under models/ are those that tools/zoo writes.
+#include "tools/zoo/models.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "io/positions.h"
+#include "io/print_text.h"
+#include "tests/training.h"
+#include "tools/zoo/golden.h"
+
+namespace orepa::zoo {
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path kModels = fs::path(OREPA_SOURCE_DIR) / "models";
+
+TEST(Zoo, FilesAreWhatTheGeneratorWrites) {
+  for (const auto& [path, content] : files()) {
+    const fs::path file = kModels / path;
+    EXPECT_TRUE(fs::exists(file) && read_file(file.string()) == content)
+        << "models/" << path << " is not what tools/zoo makes; run `make models` and commit it";
+  }
+}
+
+TEST(Zoo, NoOtherFilesLieInItsFolders) {
+  const std::map<std::string, std::string> made = files();
+  for (const Model& model : models())
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(kModels / model.name))
+      EXPECT_TRUE(entry.is_directory() ||
+                  made.contains(fs::relative(entry.path(), kModels).generic_string()))
+          << entry.path() << " is not made by tools/zoo";
+}
+
+TEST(Zoo, UnknownModelNamesTheNearest) {
+  try {
+    model("resnet81");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "the zoo has no model \"resnet81\"; did you mean \"resnet18\"?");
+  }
+}
+
+// BatchNorm's affine part and biases do not decay in any block; scaling vectors of branches do.
+TEST(Zoo, SolversSpareBatchNormAndBiases) {
+  for (const std::string& name : golden_names()) {
+    const NetSpec net = golden_solver(name).net();
+    std::string text = files().at("resnet18/orepa/solver.prototxt");
+    text = std::regex_replace(text, std::regex("\nnet: .*"),
+                              "\nnet_param {\n" + print_text(net.proto()) + "}");
+    const Training run(text);
+    std::map<std::string, std::string> types;
+    for (const LayerParameter& layer : net.proto().layer()) types[layer.name()] = layer.type();
+    int decaying = 0, spared = 0;
+    for (const auto& parameter : run->parameters().all()) {
+      if (parameter->kind != Parameter::Kind::kLearned) continue;
+      const std::string& type = types.at(parameter->layer);
+      const bool affine = type == "Scale" || type == "BatchNormPad";
+      const bool bias = parameter->name == "bias";
+      EXPECT_EQ(parameter->decay_mult, affine || bias ? 0 : 1) << parameter->path();
+      EXPECT_EQ(parameter->lr_mult, bias ? 2 : 1) << parameter->path();
+      (affine || bias ? spared : decaying)++;
+    }
+    EXPECT_GE(decaying, 7) << name;
+    EXPECT_GE(spared, 13) << name;
+  }
+}
+
+TEST(Zoo, SolversReadTheirNets) {
+  for (const auto& [path, content] : files()) {
+    if (!path.ends_with("solver.prototxt")) continue;
+    const NetSpec net = SolverSpec::parse(content, path).net();
+    const std::string folder = "models/" + path.substr(0, path.rfind('/'));
+    EXPECT_EQ(net.name(), folder + "/train_val.prototxt");
+  }
+}
+
+}  // namespace
+}  // namespace orepa::zoo

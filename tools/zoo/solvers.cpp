@@ -1,0 +1,52 @@
+#include "solvers.h"
+
+namespace orepa::zoo {
+namespace {
+
+constexpr const char* kPaper =
+    R"(# As in the OREPA paper (Hu et al., CVPR 2022): 120 epochs, 256 images a step, rate 0.1 with a cosine behind 5 epochs
+# of warm-up; in iterations of ImageNet's 1,281,167 images: 5,005 an epoch, each of 16 passes of 16.
+)";
+constexpr const char* kPaperRecipe = R"(type: "SGD"
+momentum: 0.9
+momentum_convention: PYTORCH
+base_lr: 0.1
+lr_policy: "cosine"
+warmup_iter: 25025
+max_iter: 600600
+iter_size: 16
+weight_decay: 0.0001
+# No decay on biases and BatchNorm's affine part (the scales of branches, NAME.scale, decay); biases learn twice as fast.
+param_rule { name: ".*/bias" lr_mult: 2 decay_mult: 0 }
+param_rule { name: ".*/scale" decay_mult: 0 }
+)";
+
+constexpr const char* kVgg =
+    R"(# As in the paper: 370,000 iterations of 256 images, rate 0.01, three times divided by 10: there where the validation
+# error stopped falling, here after equal parts. Each iteration is of 16 passes of 16.
+)";
+constexpr const char* kVggRecipe = R"(type: "SGD"
+momentum: 0.9
+base_lr: 0.01
+lr_policy: "multistep"
+gamma: 0.1
+stepvalue: 92500
+stepvalue: 185000
+stepvalue: 277500
+max_iter: 370000
+iter_size: 16
+weight_decay: 0.0005
+param_rule { name: ".*/bias" lr_mult: 2 decay_mult: 0 }
+)";
+
+}  // namespace
+
+std::string solver(const Model& model, const std::string& style) {
+  const bool vgg = std::holds_alternative<Vgg16>(model.network);
+  return std::string(vgg ? kVgg : kPaper) + "# " + kGenerated + "\nnet: \"models/" + model.name +
+         "/" + style + "/train_val.prototxt\"\n" + (vgg ? kVggRecipe : kPaperRecipe) +
+         "snapshot: 5005\nsnapshot_prefix: \"runs/" + model.name + "_" + style + "/" + model.name +
+         "\"\nrandom_seed: 1\n";
+}
+
+}  // namespace orepa::zoo
