@@ -21,6 +21,11 @@ std::string scientific(double value) {
   return text;
 }
 
+std::string range(const WeightRange& weights) {
+  if (weights.empty()) return "";
+  return decimals(weights.least, 4) + " .. " + decimals(weights.most, 4);
+}
+
 void run() {
   ConvertOptions options;
   options.output = FLAGS_output;
@@ -32,10 +37,18 @@ void run() {
   const ConvertReport report = convert(spec, FLAGS_weights, *device, options);
 
   Table table({"layer", "merged from", "weights before", "after", "relative error"}, 2);
-  for (const ConvertReport::Row& row : report.rows)
-    table.add({row.layer, row.parts, decimals(row.largest_before, 4),
-               decimals(row.largest_after, 4), scientific(row.error)});
-  std::cout << table.str() << "\nparameters: " << grouped(report.parameters_before) << " -> "
+  for (const ConvertReport::Row& row : report.rows) {
+    table.add({row.layer, row.parts, range(row.before), range(row.after), scientific(row.error)});
+    for (const ConvertReport::Branch& branch : row.branches)
+      table.add({"", "  " + branch.parts, range(branch.weights), "", ""});
+  }
+  std::cout << table.str();
+  if (!report.left.empty()) {
+    Table left({"left as it is", "type", "because"}, 3);
+    for (const ConvertReport::Left& row : report.left) left.add({row.layer, row.type, row.reason});
+    std::cout << "\n" << left.str();
+  }
+  std::cout << "\nparameters: " << grouped(report.parameters_before) << " -> "
             << grouped(report.parameters_after) << "\nlargest error of the outputs on random "
             << "inputs, read back from the files: " << scientific(report.output_error)
             << " relative, " << scientific(report.output_difference)

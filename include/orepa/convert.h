@@ -1,7 +1,8 @@
-// Convert: a trained net with re-parameterised convolutions to the plain net for use, written so
-// that stock Caffe readers load it, and proven equal before the files stay.
+// Convert: a trained net with re-parameterised convolutions or blocks to the plain net for use,
+// written so that stock Caffe readers load it, and proven equal before the files stay.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,35 @@ struct ConvertOptions {
   Algorithm algorithm = Algorithm::kAuto;
 };
 
+// The smallest and the largest of some weights; of none, least > most.
+struct WeightRange {
+  double least = std::numeric_limits<double>::infinity();
+  double most = -std::numeric_limits<double>::infinity();
+  bool empty() const { return least > most; }
+  void include(const std::vector<double>& weights);
+  void include(const WeightRange& other);
+};
+
 struct ConvertReport {
+  struct Branch {
+    std::string parts;    // "Convolution + BatchNorm + Scale", "identity"
+    WeightRange weights;  // of its own kernel, once merged
+  };
+  // A convolution that stands for several layers, or for one that stock readers do not know.
   struct Row {
-    std::string layer, parts;  // "stage1.0.conv1", "ORepaConv + BatchNorm + Scale"
-    double largest_before = 0, largest_after = 0;  // kernel weights
-    double error = 0;  // of the layer's top, relative to its largest number
+    std::string layer, parts;  // "stage1.0.conv1", "ORepaConv + BatchNorm + Scale", "4 branches"
+    std::string top;
+    std::vector<Branch> branches;  // where it is a sum
+    WeightRange before, after;     // the kernels of its parts, and its own
+    // Of the top, relative to its largest number.
+    double error = 0;
+  };
+  // A linear layer that one would want merged, and why it stays.
+  struct Left {
+    std::string layer, type, reason;
   };
   std::vector<Row> rows;
+  std::vector<Left> left;
   double output_error = 0;                              // relative, the largest of all outputs
   double output_difference = 0;                         // absolute
   int64_t parameters_before = 0, parameters_after = 0;  // learned numbers, statistics not counted

@@ -34,12 +34,18 @@ ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& d
                       const ConvertOptions& options) {
   const NetParameter trained = test_layers(spec);
   const NetSpec trained_spec(trained, spec.name());
-  Instance source(trained_spec, device, proof_options(options.algorithm));
+  // Keeping every blob keeps every layer by itself, so that each value has a shape to ask for.
+  NetOptions unfused = proof_options(options.algorithm, common_blobs(trained_spec, trained_spec));
+  unfused.batch_size = 1;
+  Instance source(trained_spec, device, unfused);
   load_weights(weights, source.parameters, true);
   source.net.prepare();
-  const auto shape_of = [&](const std::string& blob) { return source.net.shape(blob); };
-
-  const MergedNet merged = merge(trained, source.parameters);
+  const MergedNet merged = merge(trained, source.parameters,
+                                 [&](const std::string& blob) { return source.net.shape(blob); });
+  const auto shape_of = [&](const std::string& blob) {
+    const auto renamed = merged.original_names.find(blob);
+    return source.net.shape(renamed == merged.original_names.end() ? blob : renamed->second);
+  };
   const NetSpec deploy(portable(with_input(merged.net, shape_of, 1), shape_of), options.output);
   // The trained net under the same Input, to compare with.
   const NetSpec reference(with_input(trained, shape_of, 1), spec.name());
@@ -66,9 +72,11 @@ ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& d
   ConvertReport report;
   report.parameters_before = learned_numbers(original.parameters);
   report.parameters_after = learned_numbers(plain.parameters);
-  for (const MergedNet::Row& row : merged.rows)
-    report.rows.push_back({row.layer, row.parts, row.largest_before, row.largest_after,
-                           compare(original.net, plain.net, row.top).relative});
+  report.rows = merged.rows;
+  report.left = merged.left;
+  for (ConvertReport::Row& row : report.rows)
+    if (!merged.original_names.contains(row.top))
+      row.error = compare(original.net, plain.net, row.top).relative;
   for (const Net::Blob& output : plain.net.outputs()) {
     const Difference difference = compare(original.net, plain.net, output.name);
     report.output_error = std::max(report.output_error, difference.relative);

@@ -1,56 +1,173 @@
 #include "reparam/merge.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "graph/graph.h"
 #include "orepa/error.h"
+#include "reparam/linear_graph.h"
 
 namespace orepa {
 namespace {
 
-bool is_convolution(const LayerSpec& spec) {
-  return spec.type == "Convolution" || spec.type == "ORepaConv";
+// O x taps x I to O x I x taps.
+std::vector<float> caffe_order(const LinearMap& map) {
+  const int64_t inputs = map.inputs_per_group(), taps = map.taps();
+  std::vector<float> values(map.kernel.size());
+  for (int64_t o = 0; o < map.outputs; ++o)
+    for (int64_t tap = 0; tap < taps; ++tap)
+      for (int64_t i = 0; i < inputs; ++i)
+        values[(o * inputs + i) * taps + tap] =
+            static_cast<float>(map.kernel[(o * taps + tap) * inputs + i]);
+  return values;
 }
 
-double largest(const std::vector<double>& values) {
-  double most = 0;
-  for (const double value : values) most = std::max(most, std::fabs(value));
-  return most;
+ConvolutionParameter convolution_of(const LinearMap& map) {
+  ConvolutionParameter convolution;
+  convolution.set_num_output(static_cast<uint32_t>(map.outputs));
+  convolution.set_bias_term(!map.bias.empty());
+  if (map.groups != 1) convolution.set_group(static_cast<uint32_t>(map.groups));
+  const auto set = [&](auto member, int64_t absent, auto add) {
+    const int64_t height = map.axes[0].*member, width = map.axes[1].*member;
+    if (height == width && width == absent) return;
+    add(static_cast<uint32_t>(height));
+    if (height != width) add(static_cast<uint32_t>(width));
+  };
+  using Axis = LinearMap::Axis;
+  set(&Axis::pad, 0, [&](uint32_t v) { convolution.add_pad(v); });
+  set(&Axis::size, 0, [&](uint32_t v) { convolution.add_kernel_size(v); });
+  set(&Axis::stride, 1, [&](uint32_t v) { convolution.add_stride(v); });
+  set(&Axis::dilation, 1, [&](uint32_t v) { convolution.add_dilation(v); });
+  return convolution;
 }
 
 class Merger {
  public:
-  Merger(const NetParameter& net, const Parameters& parameters)
+  Merger(const NetParameter& net, const Parameters& parameters,
+         const std::function<Shape(const std::string&)>& shape_of, double most_growth)
       : net_(net),
         parameters_(parameters),
         spec_(net),
         graph_(build_graph(spec_, {Phase::kTest, 0, {}})),
-        absorbed_(graph_.nodes.size(), false) {}
+        linear_(graph_, parameters, shape_of, most_growth) {
+    for (const Value& value : graph_.values) names_.push_back(value.name);
+  }
 
   MergedNet run() {
+    while (separate_names()) {
+    }
     merged_.net = net_;
     merged_.net.clear_layer();
-    for (int n = 0; n < static_cast<int>(graph_.nodes.size()); ++n) {
-      if (absorbed_[n]) continue;
-      const LayerSpec& spec = graph_.nodes[n].spec;
-      LayerParameter layer;
-      layer.CopyFrom(*spec.options.proto());
-      if (is_convolution(spec))
-        merge_convolution(n, layer);
+    for (const Operation& operation : linear_.operations())
+      if (is_merged(operation))
+        add_convolution(operation);
       else
-        copy_values(spec.name);
-      *merged_.net.add_layer() = std::move(layer);
+        keep(operation);
+    for (const LinearGraph::Left& left : linear_.left()) {
+      const LayerSpec& spec = graph_.nodes[left.node].spec;
+      merged_.left.push_back({spec.name, spec.type, left.reason});
     }
     return std::move(merged_);
   }
 
  private:
-  std::vector<double> read(const std::string& layer, const std::string& name) const {
-    const Parameter* parameter = parameters_.find(layer, name);
-    require(parameter != nullptr, "layer \"", layer, "\" has no parameter \"", name, "\"");
-    const std::vector<float> values = parameters_.read(*parameter);
-    return {values.begin(), values.end()};
+  // BatchNorm and Scale alone stay what they are, and so does every single layer that stock readers
+  // know.
+  bool is_merged(const Operation& operation) const {
+    if (operation.kind != Operation::Kind::kLinear) return false;
+    const auto spec = [&](int node) -> const LayerSpec& { return graph_.nodes[node].spec; };
+    if (operation.nodes.size() == 1)
+      return spec(operation.named).type == "ORepaConv" ||
+             spec(operation.named).type == "BatchNormPad";
+    return !std::all_of(operation.nodes.begin(), operation.nodes.end(),
+                        [&](int node) { return is_normalisation(spec(node)); });
+  }
+
+  // A merged convolution stands where its last layer stood. A layer in place may by then have
+  // overwritten what it reads: then the older of the two values gets a name of its own.
+  bool separate_names() {
+    std::map<std::string, int> newest;
+    for (const Operation& operation : linear_.operations()) {
+      for (const int value : operation.inputs) {
+        const int newer = newest[names_[value]];
+        if (newer == value) continue;
+        const bool source = graph_.nodes[graph_.values[value].producer].inputs.empty();
+        const int renamed = source ? newer : value;
+        names_[renamed] += "_" + graph_.nodes[graph_.values[renamed].producer].spec.name;
+        merged_.original_names[names_[renamed]] = graph_.values[renamed].name;
+        return true;
+      }
+      for (const int value : values_made(operation)) newest[names_[value]] = value;
+    }
+    return false;
+  }
+
+  // What the layers of an operation write, once it is decided which they are.
+  std::vector<int> values_made(const Operation& operation) const {
+    if (operation.kind == Operation::Kind::kSum || is_merged(operation)) return operation.outputs;
+    std::vector<int> values;
+    for (const int node : operation.nodes)
+      values.insert(values.end(), graph_.nodes[node].outputs.begin(),
+                    graph_.nodes[node].outputs.end());
+    return values;
+  }
+
+  void add_convolution(const Operation& operation) {
+    const LayerSpec& spec = graph_.nodes[operation.named].spec;
+    LayerParameter& layer = *merged_.net.add_layer();
+    layer.set_name(spec.name);
+    layer.set_type("Convolution");
+    layer.add_bottom(names_[operation.inputs[0]]);
+    layer.add_top(names_[operation.outputs[0]]);
+    *layer.mutable_convolution_param() = convolution_of(operation.map);
+    merged_.values[spec.name + "/weight"] = caffe_order(operation.map);
+    if (!operation.map.bias.empty())
+      merged_.values[spec.name + "/bias"] = {operation.map.bias.begin(), operation.map.bias.end()};
+
+    ConvertReport::Row row;
+    row.layer = spec.name;
+    row.parts = operation.parts;
+    row.top = layer.top(0);
+    row.before = operation.weights;
+    row.after.include(operation.map.kernel);
+    row.branches = operation.branches;
+    merged_.rows.push_back(std::move(row));
+  }
+
+  // The layers as they are, reading and writing under the names that blobs have now.
+  void keep(const Operation& operation) {
+    if (operation.kind == Operation::Kind::kSum) return keep_sum(operation);
+    for (const int n : operation.nodes) {
+      const Node& node = graph_.nodes[n];
+      LayerParameter& layer = *merged_.net.add_layer();
+      layer.CopyFrom(*node.spec.options.proto());
+      rename(layer, node.inputs, node.outputs);
+      if (layer.has_convolution_param()) {
+        layer.mutable_convolution_param()->clear_weight_filler();
+        layer.mutable_convolution_param()->clear_bias_filler();
+        layer.mutable_convolution_param()->clear_engine();
+      }
+      copy_values(node.spec.name);
+    }
+  }
+
+  void keep_sum(const Operation& operation) {
+    LayerParameter& layer = *merged_.net.add_layer();
+    layer.CopyFrom(*graph_.nodes[operation.named].spec.options.proto());
+    rename(layer, operation.inputs, operation.outputs);
+    EltwiseParameter& sum = *layer.mutable_eltwise_param();
+    sum.clear_coeff();
+    const std::vector<double>& factors = operation.factors;
+    if (std::any_of(factors.begin(), factors.end(), [](double f) { return f != 1; }))
+      for (const double factor : factors) sum.add_coeff(static_cast<float>(factor));
+    if (sum.ByteSizeLong() == 0) layer.clear_eltwise_param();
+  }
+
+  void rename(LayerParameter& layer, const std::vector<int>& inputs,
+              const std::vector<int>& outputs) {
+    layer.clear_bottom();
+    layer.clear_top();
+    for (const int value : inputs) layer.add_bottom(names_[value]);
+    for (const int value : outputs) layer.add_top(names_[value]);
   }
 
   void copy_values(const std::string& layer) {
@@ -59,89 +176,20 @@ class Merger {
         merged_.values[parameter->path()] = parameters_.read(*parameter);
   }
 
-  // The only reader of the node's top, if it is of that type.
-  int follower(int n, const std::string& type) const {
-    const std::vector<int>& readers = graph_.values[graph_.nodes[n].outputs[0]].consumers;
-    if (readers.size() != 1 || graph_.nodes[readers[0]].spec.type != type) return -1;
-    return graph_.nodes[readers[0]].inputs.size() == 1 ? readers[0] : -1;
-  }
-
-  void merge_convolution(int n, LayerParameter& layer) {
-    const LayerSpec& spec = graph_.nodes[n].spec;
-    ConvolutionParameter& convolution = *layer.mutable_convolution_param();
-    std::vector<double> kernel = read(spec.name, "weight");
-    std::vector<double> bias(convolution.num_output(), 0.0);
-    bool has_bias = convolution.bias_term();
-    if (has_bias) bias = read(spec.name, "bias");
-    MergedNet::Row row{spec.name, spec.type, "", largest(kernel), 0};
-
-    int last = n;
-    const int norm = follower(n, "BatchNorm");
-    if (norm >= 0 && uses_running_statistics(graph_.nodes[norm].spec)) {
-      last = norm;
-      const int scale = follower(norm, "Scale");
-      const bool affine = scale >= 0 && is_channel_scale(graph_.nodes[scale].spec);
-      if (affine) last = scale;
-      fold(graph_.nodes[norm].spec, affine ? &graph_.nodes[scale].spec : nullptr, kernel, bias);
-      has_bias = true;
-      row.parts += affine ? " + BatchNorm + Scale" : " + BatchNorm";
-      absorbed_[norm] = true;
-      if (affine) absorbed_[scale] = true;
-    }
-    layer.set_type("Convolution");
-    layer.clear_orepa_param();
-    convolution.clear_weight_filler();
-    convolution.clear_bias_filler();
-    convolution.clear_engine();
-    convolution.set_bias_term(has_bias);
-    layer.set_top(0, graph_.values[graph_.nodes[last].outputs[0]].name);
-    merged_.values[spec.name + "/weight"] = {kernel.begin(), kernel.end()};
-    if (has_bias) merged_.values[spec.name + "/bias"] = {bias.begin(), bias.end()};
-    row.top = layer.top(0);
-    row.largest_after = largest(kernel);
-    if (last != n || spec.type == "ORepaConv") merged_.rows.push_back(std::move(row));
-  }
-
-  static bool uses_running_statistics(const LayerSpec& norm) {
-    const Options options = norm.options.message("batch_norm_param");
-    return !options.has("use_global_stats") || options.flag("use_global_stats");
-  }
-  static bool is_channel_scale(const LayerSpec& scale) {
-    const Options options = scale.options.message("scale_param");
-    return options.integer("axis") == 1 && options.integer("num_axes") == 1;
-  }
-
-  void fold(const LayerSpec& norm, const LayerSpec* affine, std::vector<double>& kernel,
-            std::vector<double>& bias) const {
-    const std::vector<double> mean = read(norm.name, "mean"),
-                              variance = read(norm.name, "variance");
-    const double eps = norm.options.message("batch_norm_param").number("eps");
-    const size_t outputs = bias.size(), each = kernel.size() / outputs;
-    std::vector<double> scale(outputs, 1.0), shift(outputs, 0.0);
-    if (affine != nullptr) {
-      scale = read(affine->name, "scale");
-      if (affine->options.message("scale_param").flag("bias_term"))
-        shift = read(affine->name, "bias");
-    }
-    for (size_t o = 0; o < outputs; ++o) {
-      const double factor = scale[o] / std::sqrt(variance[o] + eps);
-      for (size_t i = o * each; i < (o + 1) * each; ++i) kernel[i] *= factor;
-      bias[o] = shift[o] + (bias[o] - mean[o]) * factor;
-    }
-  }
-
   const NetParameter& net_;
   const Parameters& parameters_;
   NetSpec spec_;
   Graph graph_;
-  std::vector<bool> absorbed_;
+  LinearGraph linear_;
+  std::vector<std::string> names_;  // of graph_.values
   MergedNet merged_;
 };
 
 }  // namespace
 
-MergedNet merge(const NetParameter& net, const Parameters& parameters) {
-  return Merger(net, parameters).run();
+MergedNet merge(const NetParameter& net, const Parameters& parameters,
+                const std::function<Shape(const std::string&)>& shape_of, double most_growth) {
+  return Merger(net, parameters, shape_of, most_growth).run();
 }
 
 }  // namespace orepa

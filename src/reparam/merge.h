@@ -1,13 +1,14 @@
-// Merge: every ORepaConv, and every convolution with the BatchNorm and Scale behind it, becomes one
-// plain Convolution. In double, from the running statistics:
-//   W' = W scale / sqrt(variance + eps),  bias' = shift + (bias - mean) scale / sqrt(variance +
-//   eps)
+// Merge: everything linear in a net becomes plain Convolutions, wherever that is exact (see
+// linear_graph.h for what is found, linear_map.h for the arithmetic): a convolution with BatchNorm
+// and Scale, ORepaConv, the branches of DBB, RepVGG and ACNet blocks, chains, in any nesting.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "orepa.pb.h"
+#include "orepa/convert.h"
 #include "orepa/params.h"
 
 namespace orepa {
@@ -16,17 +17,17 @@ struct MergedNet {
   NetParameter net;
   // Values in Caffe's order by LAYER/NAME, for every parameter of `net`.
   std::map<std::string, std::vector<float>> values;
-  // Merged layers, for a report: "stage1.0.conv1 = ORepaConv + BatchNorm + Scale", with the largest
-  // weight before and after.
-  struct Row {
-    std::string layer, parts, top;
-    double largest_before = 0, largest_after = 0;
-  };
-  std::vector<Row> rows;
+  // Of blobs that could not keep theirs, by their new name: what the layers between used to write
+  // over them in place.
+  std::map<std::string, std::string> original_names;
+  std::vector<ConvertReport::Row> rows;  // merged layers; their errors are not known here
+  std::vector<ConvertReport::Left> left;
 };
 
 // `net` is a phase's layers (deploy.h); `parameters` are those of a net made from it whose
-// prepare() has run, so that the derived kernels are there.
-MergedNet merge(const NetParameter& net, const Parameters& parameters);
+// prepare() has run, so that the derived kernels are there; `shape_of` gives that net's shapes.
+// `most_growth`: see linear_graph.h.
+MergedNet merge(const NetParameter& net, const Parameters& parameters,
+                const std::function<Shape(const std::string&)>& shape_of, double most_growth = 2);
 
 }  // namespace orepa

@@ -272,8 +272,9 @@ TEST_P(GoldenBlock, InfersAndMergesAsPublished) {
   net.prepare();
   net.forward(0);
   expect_close(net.read(top()), file_.read("/eval/y"), "y");
-  const MergedNet merged = merge(test_layers(spec_), parameters);
-  if (is_vgg() || is_dbb()) return;  // merging parallel branches is not offered yet
+  const MergedNet merged =
+      merge(test_layers(spec_), parameters,
+            [&](const std::string& blob) { return net.shape(blob); });
   const std::string layer = is_vgg() || is_dbb() ? "sum" : "conv";
   expect_close(merged.values.at(layer + "/weight"), file_.read("/deploy/weight"), "merged kernel");
   expect_close(merged.values.at(layer + "/bias"), file_.read("/deploy/bias"), "merged bias");

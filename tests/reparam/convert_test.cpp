@@ -8,6 +8,7 @@
 #include "orepa/net.h"
 #include "orepa/weights.h"
 #include "tests/files.h"
+#include "tests/reparam/random_values.h"
 
 namespace orepa {
 namespace {
@@ -53,19 +54,7 @@ class ConvertTest : public testing::Test {
     Parameters parameters(*device_, 3, false);
     Arena arena(*device_);
     const Net net(spec_, parameters, arena, {});
-    for (const auto& parameter : parameters.all()) {
-      if (parameter->kind == Parameter::Kind::kDerived || parameter->name == "factor") continue;
-      std::vector<float> values = parameters.read(*parameter);
-      Filler filler;
-      filler.type = "uniform";
-      filler.min = parameter->name == "variance" ? 0.2 : -0.5;
-      filler.max = parameter->name == "variance" ? 2 : 0.5;
-      std::vector<float> noise(values.size());
-      filler.fill(parameter->value.shape, 5, parameter->path(), noise.data());
-      for (size_t i = 0; i < values.size(); ++i)
-        values[i] = parameter->name == "variance" ? noise[i] : values[i] + noise[i];
-      parameters.write(*parameter, values);
-    }
+    fill_as_trained(parameters, 5);
     save_weights(weights_, spec_, parameters);
     options_.output = folder_ + "deploy.prototxt";
     options_.output_weights = folder_ + "deploy.caffemodel";
@@ -81,10 +70,12 @@ class ConvertTest : public testing::Test {
 
 TEST_F(ConvertTest, KeepsTheNetsNumbers) {
   const ConvertReport report = convert(spec_, weights_, *device_, options_);
-  ASSERT_EQ(report.rows.size(), 3u);
+  ASSERT_EQ(report.rows.size(), 2u);
   EXPECT_EQ(report.rows[0].parts, "ORepaConv + BatchNorm + Scale");
-  EXPECT_EQ(report.rows[1].parts, "Convolution + BatchNorm");
-  EXPECT_EQ(report.rows[2].parts, "ORepaConv");
+  EXPECT_EQ(report.rows[1].layer, "sum");
+  EXPECT_EQ(report.rows[1].parts, "2 branches + BatchNorm");
+  EXPECT_EQ(report.rows[1].branches[0].parts, "Convolution + BatchNorm");
+  EXPECT_EQ(report.rows[1].branches[1].parts, "ORepaConv");
   // Folding is in double; what is left is float32's rounding in another order of operations, some
   // 1e-7 a layer.
   for (const ConvertReport::Row& row : report.rows) EXPECT_LE(row.error, 5e-6) << row.layer;

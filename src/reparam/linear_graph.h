@@ -1,0 +1,78 @@
+// LinearGraph: the layers of a TEST graph as operations, of which linear ones are merged wherever
+// that is exact: one behind the other, and side by side where branches start at one value and are
+// added. Found from the graph alone, in any nesting; names play no part.
+#pragma once
+#include <functional>
+#include <map>
+
+#include "orepa/convert.h"
+#include "reparam/linear_layers.h"
+
+namespace orepa {
+
+struct Operation {
+  enum class Kind { kOther, kLinear, kSum };
+
+  Kind kind = Kind::kOther;
+  std::vector<int> inputs, outputs;  // of Graph::values
+  std::vector<int> nodes;            // of Graph::nodes, those that it stands for, in order
+  int named = 0;                     // the node whose name it has
+  LinearMap map;                     // kLinear
+  std::vector<double> factors;       // kSum: one an input
+  int64_t macs = 0;                  // of its parts, multiply-accumulates of one forward pass
+  std::string parts;                 // "ORepaConv + BatchNorm", "4 branches"
+  std::vector<ConvertReport::Branch> branches;  // of sums in it
+  WeightRange weights;                          // of the kernels of its parts
+};
+
+class LinearGraph {
+ public:
+  struct Left {
+    int node;
+    std::string reason;
+  };
+
+  // One convolution may need at most `most_growth` times the multiply-accumulates of the layers
+  // that it replaces; else they stay (a depthwise convolution and a pointwise one are cheaper as
+  // two).
+  LinearGraph(const Graph& graph, const Parameters& parameters,
+              const std::function<Shape(const std::string&)>& shape_of, double most_growth);
+
+  const std::vector<Operation>& operations() const { return operations_; }
+  // Linear layers that stay although one would want them merged, and why.
+  std::vector<Left> left() const;
+
+ private:
+  void build();
+  bool simplify_once();
+  bool merge_chain(size_t second);
+  bool flatten_sum(size_t sum);
+  bool merge_branches(size_t sum);
+  void merge_terms(size_t sum, const std::vector<size_t>& terms);
+  bool give_up_on_growth();
+
+  int uses(int value) const;
+  int producer(int value) const;  // an operation
+  // The linear operation that makes this value for one reader; else -1.
+  int private_producer(int value) const;
+  int root(int value) const;  // where a term of a sum starts
+  // Inputs of a sum by the value that they start at.
+  std::map<int, std::vector<size_t>> terms_by_root(const Operation& sum) const;
+  std::string cannot_add_terms(const Operation& sum, const std::vector<size_t>& terms) const;
+  LinearMap map_of(int value) const;  // of a term: its operation's, or the identity
+  bool stays(const Operation& operation) const;
+  std::string why_not_chained(const Operation& second) const;
+  void erase(const std::vector<size_t>& operations);
+  std::array<int64_t, 2> extents(int value) const;
+  int64_t macs(const LinearMap& map, int output) const;
+  const LayerSpec& spec(int node) const { return graph_.nodes[node].spec; }
+
+  const Graph& graph_;
+  const Parameters& parameters_;
+  const std::function<Shape(const std::string&)>& shape_of_;
+  double most_growth_;
+  std::vector<Operation> operations_;  // producers before consumers
+  std::map<int, std::string> stay_;    // nodes whose merged convolution would be too large: why
+};
+
+}  // namespace orepa

@@ -1,0 +1,25 @@
+// Which layers are linear in inference, and as what map.
+#pragma once
+#include <functional>
+#include <optional>
+
+#include "graph/graph.h"
+#include "orepa/params.h"
+#include "reparam/linear_map.h"
+
+namespace orepa {
+
+// The map of one layer of a TEST graph, from an input of that shape to an output of that shape
+// (both N x C x H x W); empty where the layer is not linear, or its windows are no convolution's (a
+// clipped average). Derived kernels have to be there: after prepare().
+std::optional<LinearMap> linear_map(const LayerSpec& spec, const Shape& input, const Shape& output,
+                                    const Parameters& parameters);
+
+// The factors of an Eltwise that sums, one an input; empty where it does anything else.
+std::vector<double> sum_factors(const LayerSpec& spec, size_t inputs);
+
+bool is_convolution(const LayerSpec& spec);  // Convolution or ORepaConv
+// BatchNorm and Scale: no layer that one would write a convolution for.
+bool is_normalisation(const LayerSpec& spec);
+
+}  // namespace orepa
