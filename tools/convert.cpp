@@ -2,24 +2,16 @@
 
 #include <gflags/gflags.h>
 
-#include <cstdio>
 #include <iostream>
 
 #include "command.h"
 #include "flags.h"
 #include "table.h"
 
-DEFINE_string(output_weights, "", "where the merged weights go: .caffemodel or .h5");
 DEFINE_string(output_test, "", "also write the merged net with its data and accuracy layers");
 
 namespace orepa::tool {
 namespace {
-
-std::string scientific(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1e", value);
-  return text;
-}
 
 std::string range(const WeightRange& weights) {
   if (weights.empty()) return "";

@@ -17,6 +17,7 @@ DECLARE_string(stage);
 DECLARE_string(algorithm);
 DECLARE_string(input);
 DECLARE_string(output);
+DECLARE_string(output_weights);
 DECLARE_string(to);
 
 namespace orepa::tool {

@@ -39,6 +39,12 @@ std::string decimals(double value, int digits) {
   return buffer;
 }
 
+std::string scientific(double value) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.1e", value);
+  return buffer;
+}
+
 std::string grouped(int64_t value) {
   std::string digits = std::to_string(value);
   const int first = value < 0 ? 1 : 0;

@@ -21,6 +21,7 @@ class Table {
 };
 
 std::string decimals(double value, int digits);  // 12.35
+std::string scientific(double value);            // 1.2e-07
 std::string grouped(int64_t value);              // 11,689,512
 std::string mebibytes(int64_t bytes);            // "12.4"
 std::string clock(double seconds);               // 2:05, 1:02:05

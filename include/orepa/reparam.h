@@ -6,9 +6,11 @@
 // stays plain. A block's output has the name of the last top that it replaces, and every other
 // layer stays as it is, so the rest of the net and fine-tuning from the old weights still match.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "orepa/device.h"
 #include "orepa/model_io.h"
 
 namespace orepa {
@@ -24,8 +26,14 @@ struct ReparamReport {
     std::string layer;
     std::string became;  // "ORepaConv, preset OREPA"; empty where it stays plain
     std::string note;    // why it stays plain, or what else there is to know
+    // Of the block's output, relative to its largest number; absent where nothing was compared.
+    std::optional<double> error;
   };
   std::vector<Row> rows;  // one a Convolution, in the order of the file
+  // Over all blobs that both nets have.
+  int blobs_compared = 0;
+  double largest_error = 0;
+  std::string largest_error_blob;
 
   int rewritten() const;
 };
@@ -36,5 +44,21 @@ std::vector<std::string> reparam_styles();  // alphabetical
 // where the style is unknown, an expression is none, or neither phase makes a net. `report` may be
 // null.
 NetSpec reparam(const NetSpec& net, const ReparamOptions& options, ReparamReport* report = nullptr);
+
+struct ReparamFiles {
+  std::string output;   // the prototxt
+  std::string weights;  // of the net as it is: .caffemodel or .h5; may be empty
+  std::string output_weights;
+  double tolerance = 1e-5;  // of every blob, relative to its largest number
+};
+
+// The same with files. With weights, every block starts as exactly the given convolution: the
+// branches start as published, and the one that can be any kernel takes the difference; or, where
+// each branch has a BatchNorm, the first takes the convolution and the last scale of the others
+// starts at 0. All weights have to be there and to be used. What was written is read back and run
+// beside the given net on random input; throws Error, and leaves the files as they were, where a
+// blob differs by more than the tolerance. Nothing is written where nothing is rewritten.
+ReparamReport reparam_files(const NetSpec& net, const ReparamOptions& options,
+                            const ReparamFiles& files, Device& device);
 
 }  // namespace orepa

@@ -195,12 +195,12 @@ TEST(Reparam, OrepaKeepsLearningRates) {
 
 TEST(Reparam, DbbHasFourBranches) {
   const NetSpec net = reparam_as("dbb");
-  EXPECT_EQ(names(net, "grouped"),
-            (std::vector<std::string>{
-                ".dbb_origin", ".dbb_origin.bn", ".dbb_origin.scale", ".dbb_1x1", ".dbb_1x1.bn",
-                ".dbb_1x1.scale", ".dbb_avg", ".dbb_avg.bn", ".dbb_avg.avg", ".dbb_avg.avgbn",
-                ".dbb_avg.avgscale", ".dbb_1x1_kxk.idconv1", ".dbb_1x1_kxk.bn1",
-                ".dbb_1x1_kxk.conv2", ".dbb_1x1_kxk.bn2", ".dbb_1x1_kxk.scale2", ""}));
+  EXPECT_EQ(names(net, "grouped."),
+            (std::vector<std::string>{"dbb_origin", "dbb_origin.bn", "dbb_origin.scale", "dbb_1x1",
+                                      "dbb_1x1.bn", "dbb_1x1.scale", "dbb_avg", "dbb_avg.bn",
+                                      "dbb_avg.avg", "dbb_avg.avgbn", "dbb_avg.avgscale",
+                                      "dbb_1x1_kxk.idconv1", "dbb_1x1_kxk.bn1", "dbb_1x1_kxk.conv2",
+                                      "dbb_1x1_kxk.bn2", "dbb_1x1_kxk.scale2"}));
   EXPECT_EQ(find(net, "grouped.dbb_1x1")->convolution_param().group(), 3u);
   EXPECT_EQ(find(net, "grouped.dbb_1x1_kxk.idconv1")->orepa_param().preset(),
             OrepaParameter::IDENTITY);

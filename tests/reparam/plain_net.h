@@ -41,26 +41,31 @@ layer { name: "grouped" type: "Convolution" bottom: "strided" top: "grouped"
 layer { name: "grouped/bn" type: "BatchNorm" bottom: "grouped" top: "grouped" }
 layer { name: "grouped/scale" type: "Scale" bottom: "grouped" top: "grouped"
   scale_param { bias_term: true } }
+layer { name: "grouped/relu" type: "ReLU" bottom: "grouped" top: "grouped" }
 layer { name: "depthwise" type: "Convolution" bottom: "grouped" top: "depthwise"
   convolution_param { num_output: 12 kernel_size: 5 pad: 2 group: 12 bias_term: false } }
 layer { name: "depthwise/bn" type: "BatchNorm" bottom: "depthwise" top: "depthwise" }
 layer { name: "depthwise/scale" type: "Scale" bottom: "depthwise" top: "depthwise"
   scale_param { bias_term: true } }
+layer { name: "depthwise/relu" type: "ReLU" bottom: "depthwise" top: "depthwise" }
 layer { name: "dilated" type: "Convolution" bottom: "depthwise" top: "dilated"
   convolution_param { num_output: 12 kernel_size: 3 pad: 2 dilation: 2 bias_term: false } }
 layer { name: "dilated/bn" type: "BatchNorm" bottom: "dilated" top: "dilated" }
 layer { name: "dilated/scale" type: "Scale" bottom: "dilated" top: "dilated"
   scale_param { bias_term: true } }
+layer { name: "dilated/relu" type: "ReLU" bottom: "dilated" top: "dilated" }
 layer { name: "join" type: "Concat" bottom: "depthwise" bottom: "dilated" top: "join" }
 layer { name: "separable" type: "Convolution" bottom: "join" top: "separable"
   convolution_param { num_output: 24 kernel_h: 3 kernel_w: 3 pad: 1 group: 24 bias_term: false } }
 layer { name: "separable/bn" type: "BatchNorm" bottom: "separable" top: "separable" }
 layer { name: "separable/scale" type: "Scale" bottom: "separable" top: "separable"
   scale_param { bias_term: true } }
+layer { name: "separable/relu" type: "ReLU" bottom: "separable" top: "separable" }
 layer { name: "valid" type: "Convolution" bottom: "separable" top: "valid"
   convolution_param { num_output: 8 kernel_size: 3 bias_term: false } }
 layer { name: "valid/bn" type: "BatchNorm" bottom: "valid" top: "valid" }
 layer { name: "valid/scale" type: "Scale" bottom: "valid" top: "valid" scale_param { bias_term: true } }
+layer { name: "valid/relu" type: "ReLU" bottom: "valid" top: "valid" }
 layer { name: "flat" type: "Convolution" bottom: "valid" top: "flat"
   convolution_param { num_output: 8 kernel_h: 1 kernel_w: 3 pad_w: 1 pad_h: 0 } }
 layer { name: "ip" type: "InnerProduct" bottom: "flat" top: "ip"

@@ -111,6 +111,8 @@ TEST_F(ToolTest, WrongCallsGetCodeTwoAndAHint) {
   EXPECT_SAYS("model");
   EXPECT_EQ(run({"time", "--model", "x", "--iterations", "many"}), kUsage);
   EXPECT_EQ(run({"summary", "--model", "x", "--phase", "DURING"}), kUsage);
+  EXPECT_EQ(run({"reparam", "--model", "x", "--output", "y", "--style", "dbbb"}), kUsage);
+  EXPECT_SAYS("orepa_vgg");
 }
 
 TEST_F(ToolTest, HelpAndLayersSucceed) {
@@ -190,6 +192,39 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
             kDone)
       << output_;
   EXPECT_SAYS("accuracy = 1");
+}
+
+// A trained plain net goes on as one of DBB blocks, from the same accuracy.
+TEST_F(ToolTest, ReparamsATrainedNet) {
+  make_task(20);
+  std::string plain = content_of(net_);
+  plain.replace(plain.find("ORepaConv"), 9, "Convolution");
+  plain.replace(plain.find("orepa_param { preset: OREPA }"), 29, "");
+  file("net.prototxt", plain);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  const std::string weights = folder_ + "snap_iter_20.caffemodel",
+                    blocks = folder_ + "dbb.prototxt";
+  const std::vector<std::string> words = {"reparam", "--model",  net_,   "--style",
+                                          "dbb",     "--output", blocks, "--weights"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return more;
+  };
+  EXPECT_EQ(run(with({weights})), kUsage);
+  EXPECT_SAYS("--output_weights");
+  const std::string block_weights = folder_ + "dbb.caffemodel";
+  EXPECT_EQ(run(with({weights, "--output_weights", block_weights, "--exclude", "conv"})), kFailed);
+  EXPECT_SAYS("stays plain: excluded");
+  EXPECT_SAYS("rewrites no convolution");
+  EXPECT_EQ(run(with({weights, "--output_weights", block_weights, "--include", "("})), kFailed);
+  EXPECT_SAYS("no regular expression");
+  EXPECT_FALSE(std::filesystem::exists(blocks));
+  ASSERT_EQ(run(with({weights, "--output_weights", block_weights})), kDone) << output_;
+  EXPECT_SAYS("DBB block of 4 branches");
+  ASSERT_EQ(run({"test", "--model", net_, "--weights", weights}), kDone) << output_;
+  const std::string accuracy = output_.substr(output_.find("accuracy = "), 18);
+  ASSERT_EQ(run({"test", "--model", blocks, "--weights", block_weights}), kDone) << output_;
+  EXPECT_SAYS(accuracy);
 }
 
 // y = 2 x + 1, then BatchNorm: numbers in, numbers, gradients and statistics out.

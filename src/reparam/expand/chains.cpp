@@ -71,19 +71,26 @@ const std::string& Chain::top() const {
   return (scale != nullptr ? scale : norm != nullptr ? norm : convolution)->top(0);
 }
 
+std::vector<Phase> phases_of(const NetSpec& net) {
+  std::vector<Phase> phases;
+  std::string error;
+  for (const Phase phase : {Phase::kTrain, Phase::kTest}) {
+    try {
+      build_graph(net, {phase, 0, {}});
+      phases.push_back(phase);
+    } catch (const Error& caught) {
+      error = caught.what();
+    }
+  }
+  require(!phases.empty(), error);
+  return phases;
+}
+
 std::vector<Chain> find_chains(const NetSpec& net) {
   std::vector<Chain> chains;
   for (const Options& options : net.layers())
     if (options.string("type") == "Convolution") chains.push_back(read_convolution(options));
-  std::string error;  // of one phase: some nets are for the other alone
-  int graphs = 0;
-  for (const Phase phase : {Phase::kTrain, Phase::kTest}) try {
-      look_at_phase(chains, net, phase);
-      ++graphs;
-    } catch (const Error& caught) {
-      error = caught.what();
-    }
-  require(graphs > 0, error);
+  for (const Phase phase : phases_of(net)) look_at_phase(chains, net, phase);
   return chains;
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "orepa.pb.h"
-#include "orepa/device.h"
+#include "orepa/layer.h"
 #include "orepa/model_io.h"
 
 namespace orepa {
@@ -25,7 +25,11 @@ struct Chain {
   const std::string& top() const;  // of the last layer
 };
 
-// In the order of the file. Throws Error where neither phase makes a net. Must not outlive `net`.
+// The phases in which the layers make a net, at level 0 and without stages. Throws Error where
+// there is none.
+std::vector<Phase> phases_of(const NetSpec& net);
+
+// In the order of the file. Throws Error where no phase makes a net. Must not outlive `net`.
 std::vector<Chain> find_chains(const NetSpec& net);
 
 }  // namespace orepa

@@ -70,34 +70,33 @@ class Expander {
 
 Expansion expand(const NetSpec& net, const ReparamOptions& options, bool exact) {
   const Expander expander(net, options, exact);
-  std::map<const LayerParameter*, Block> blocks;  // by the layer that they stand for
+  std::vector<Block> blocks;
+  std::map<const LayerParameter*, size_t> block_of;  // of a convolution
   std::set<const LayerParameter*> replaced;
   ReparamReport report;
   for (Chain& chain : find_chains(net)) {
     if (!expander.takes_norm()) chain.norm = chain.scale = nullptr;
-    ReparamReport::Row row{chain.convolution->name(), "", ""};
+    Block& block = blocks.emplace_back();
     try {
-      const Block& block = blocks.emplace(chain.convolution, expander.expand(chain)).first->second;
-      row.became = block.name;
-      row.note = block.note;
+      block = expander.expand(chain);
+      block_of[chain.convolution] = blocks.size() - 1;
       replaced.insert({chain.convolution, chain.norm, chain.scale});
     } catch (const Error& reason) {
-      row.note = reason.what();
+      block.note = reason.what();
     }
-    report.rows.push_back(std::move(row));
+    report.rows.push_back({chain.convolution->name(), block.name, block.note, {}});
   }
 
   NetParameter made = net.proto();
   made.clear_layer();
   for (const LayerParameter& layer : net.proto().layer()) {
-    if (!replaced.contains(&layer)) *made.add_layer() = layer;
-    const auto block = blocks.find(&layer);
-    if (block != blocks.end())
-      for (const LayerParameter& part : block->second.layers) *made.add_layer() = part;
+    const auto block = block_of.find(&layer);
+    if (block != block_of.end())
+      for (const LayerParameter& part : blocks[block->second].layers) *made.add_layer() = part;
+    else if (!replaced.contains(&layer))
+      *made.add_layer() = layer;
   }
-  Expansion expansion{NetSpec(made, net.name()), {}, std::move(report)};
-  for (auto& [layer, block] : blocks) expansion.blocks.push_back(std::move(block));
-  return expansion;
+  return {NetSpec(made, net.name()), std::move(report), std::move(blocks)};
 }
 
 int ReparamReport::rewritten() const {

@@ -10,8 +10,8 @@ namespace orepa {
 
 struct Expansion {
   NetSpec net;
-  std::vector<Block> blocks;
   ReparamReport report;
+  std::vector<Block> blocks;  // one a row of the report; without layers where it stays plain
 };
 
 // `exact` as in Style::expand. Throws as reparam() does.

@@ -1,0 +1,67 @@
+#include "orepa/reparam.h"
+
+#include <gflags/gflags.h>
+
+#include <iostream>
+
+#include "command.h"
+#include "flags.h"
+#include "orepa/error.h"
+#include "table.h"
+
+DEFINE_string(style, "", "which blocks: acnet, dbb, orepa, orepa_vgg or repvgg");
+DEFINE_string(include, "", "regular expression of whole layer names: only these are rewritten");
+DEFINE_string(exclude, "", "regular expression of whole layer names that stay plain");
+
+namespace orepa::tool {
+namespace {
+
+std::string rows_of(const ReparamReport& report) {
+  std::vector<std::string> titles = {"layer", "becomes"};
+  const bool compared = report.blobs_compared > 0;
+  if (compared) titles.push_back("relative error");
+  Table table(titles, 2);
+  std::string notes;
+  for (const ReparamReport::Row& row : report.rows) {
+    const bool plain = row.became.empty();
+    std::vector<std::string> cells = {row.layer, plain ? "stays plain: " + row.note : row.became};
+    if (compared) cells.push_back(row.error ? scientific(*row.error) : "");
+    table.add(cells);
+    if (!plain && !row.note.empty()) notes += row.layer + ": " + row.note + "\n";
+  }
+  return table.str() + "\n" + notes;
+}
+
+void run() {
+  choice("style", FLAGS_style, reparam_styles());
+  if (FLAGS_weights.empty() != FLAGS_output_weights.empty())
+    throw UsageError("--weights and --output_weights go together: one is read, one is written");
+  const ReparamOptions options{FLAGS_style, FLAGS_include, FLAGS_exclude};
+  ReparamFiles files;
+  files.output = FLAGS_output;
+  files.weights = FLAGS_weights;
+  files.output_weights = FLAGS_output_weights;
+  const std::unique_ptr<Device> device = make_cpu_device();
+  const ReparamReport report = reparam_files(NetSpec::read(FLAGS_model), options, files, *device);
+
+  std::cout << rows_of(report) << report.rewritten() << " of " << report.rows.size()
+            << " convolutions rewritten\n";
+  require(report.rewritten() > 0, FLAGS_model, ": style ", FLAGS_style,
+          " rewrites no convolution of this net; no file was written");
+  if (report.blobs_compared > 0)
+    std::cout << "largest error of " << report.blobs_compared
+              << " blobs on random inputs, read back from the files: "
+              << scientific(report.largest_error) << " relative, in \"" << report.largest_error_blob
+              << "\"\n";
+  std::cout << "written: " << files.output
+            << (files.weights.empty() ? "" : ", " + files.output_weights) << "\n";
+}
+
+const CommandRegistrar registrar({"reparam",
+                                  "rewrite a net's convolutions as re-parameterised blocks",
+                                  {"style", "model", "output"},
+                                  {"include", "exclude", "weights", "output_weights"},
+                                  run});
+
+}  // namespace
+}  // namespace orepa::tool
