@@ -42,9 +42,8 @@ class Import {
   void run(Parameters& parameters) {
     std::map<Parameter*, std::vector<float>> values;
     for (const PublishedTensor& tensor : tensors_) {
-      const std::string name = name_in_file(tensor);
-      if (name.empty()) continue;
-      const std::vector<float> numbers = read(tensor, name);
+      const std::vector<float> numbers =
+          tensor.name.empty() ? tensor.constant : read(tensor, name_in_file(tensor));
       if (numbers.empty()) continue;
       for (size_t i = 0; i < tensor.parts.size(); ++i)
         if (tensor.parts[i] != nullptr) values[tensor.parts[i]] = tensor.part(i, numbers);
@@ -69,9 +68,9 @@ class Import {
     return "";
   }
 
-  // Empty where there is nothing to take.
+  // Empty where there is nothing to take; `name` may be, too.
   std::vector<float> read(const PublishedTensor& tensor, const std::string& name) {
-    if (tensor.is_count) return {};
+    if (name.empty() || tensor.is_count) return {};
     const Shape shape = file_.shape(arrays_.at(name));
     if (shape.squeezed() != tensor.shape.squeezed()) {
       misshapen_.push_back(
@@ -137,7 +136,7 @@ void export_published(const std::string& path, const NetSpec& net, const Paramet
   for (const PublishedTensor& tensor : published_tensors(net, parameters, trained))
     if (tensor.is_count)
       file.write_integer(tensor.name, 0);
-    else
+    else if (!tensor.name.empty())
       file.write(tensor.name, tensor.shape, tensor.numbers(parameters));
   file.save(path);
 }

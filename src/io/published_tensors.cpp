@@ -55,20 +55,20 @@ class Collector {
  public:
   Collector(const NetSpec& net, const NetSpec* trained) : layers_(by_name(net)) {
     if (trained != nullptr) trained_ = by_name(*trained);
-    std::map<std::string, std::string> makers;  // of each blob: the last BatchNorm
+    std::map<std::string, std::string> makers;  // of each blob: the last so far
     for (const Options& layer : net.layers()) {
-      const std::string name = layer.string("name"), type = layer.string("type");
-      if (type == "Scale" && layer.size("bottom") == 1)
-        batch_norms_[name] = makers[layer.strings("bottom")[0]];
-      for (const std::string& top : layer.strings("top"))
-        makers[top] = type == "BatchNorm" ? name : "";
+      const std::string name = layer.string("name");
+      if (layer.size("bottom") == 1) before_[name] = makers[layer.strings("bottom")[0]];
+      for (const std::string& top : layer.strings("top")) makers[top] = name;
     }
   }
 
   void add(const std::string& layer, const std::vector<Parameter*>& parameters) {
     const Options& options = layers_.at(layer);
     const std::string type = options.string("type");
-    if (type == "Convolution")
+    if (type == "Convolution" && before_[layer] == layer + "_stride1")
+      add_strided_identity(*parameters[0]);
+    else if (type == "Convolution")
       add_convolution(layer, parameters);
     else if (type == "InnerProduct")
       add_inner_product(layer, options, parameters);
@@ -76,8 +76,8 @@ class Collector {
       add_batch_norm(layer, parameters);
     else if (type == "BatchNormPad")
       add_batch_norm(layer + ".bn", parameters);
-    else if (type == "Scale" && !batch_norms_[layer].empty())
-      add_batch_norm(batch_norms_[layer], parameters);
+    else if (type == "Scale" && is_batch_norm(before_[layer]))
+      add_batch_norm(before_[layer], parameters);
     else if (type == "ORepaConv")
       for (PublishedTensor& tensor : kernel_tensors(options, parameters))
         tensors.push_back(std::move(tensor));
@@ -90,6 +90,18 @@ class Collector {
  private:
   void add_parameter(const std::string& name, Parameter* parameter) {
     tensors.push_back(PublishedTensor::of(name, parameter));
+  }
+
+  bool is_batch_norm(const std::string& layer) const {
+    const auto found = layers_.find(layer);
+    return found != layers_.end() && found->second.string("type") == "BatchNorm";
+  }
+
+  // What convert() puts behind a pool that rounds down (src/reparam/deploy.h); a published net has
+  // the pool alone.
+  void add_strided_identity(Parameter& weight) {
+    add_parameter("", &weight);
+    tensors.back().constant.assign(static_cast<size_t>(weight.value.count()), 1.0f);
   }
 
   // A Conv-BN has its convolution as a module `conv`; the sequences of a DBB and the two
@@ -130,7 +142,7 @@ class Collector {
   }
 
   Layers layers_, trained_;
-  std::map<std::string, std::string> batch_norms_;  // of every Scale behind one
+  std::map<std::string, std::string> before_;  // the layer that makes a layer's only bottom
 };
 
 // Where the row that stands at `row` in the tensor belongs in the parameter.

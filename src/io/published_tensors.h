@@ -9,7 +9,8 @@
 
 namespace orepa {
 
-// One tensor of a state_dict: the numbers of `parts` one after another, or a constant.
+// One tensor of a state_dict: the numbers of `parts` one after another, or a constant. Without a
+// name, numbers of the one part that no state_dict has, since they are always `constant`.
 struct PublishedTensor {
   std::string name;                      // "stage1.0.conv1.vector"
   std::vector<std::string> other_names;  // under which a file may have it instead
@@ -17,7 +18,7 @@ struct PublishedTensor {
   // A null part stands for numbers that the published code has, but never reads; written as 0.
   std::vector<Parameter*> parts;
   int64_t groups = 1;           // where above 1, the row c Og + j of the part is row j G + c here
-  std::vector<float> constant;  // where there are no parts
+  std::vector<float> constant;  // where there are no parts, or there is no name
   bool is_count = false;        // num_batches_tracked: one int64 on which nothing here depends
 
   static PublishedTensor of(const std::string& name, Parameter* parameter);

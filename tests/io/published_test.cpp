@@ -13,6 +13,7 @@
 #include "orepa/weights.h"
 #include "tests/files.h"
 #include "tests/training.h"
+#include "tools/zoo/golden.h"
 
 namespace orepa {
 namespace {
@@ -78,14 +79,14 @@ void rewrite(const std::string& from, const std::string& to,
 class GoldenState : public testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenState, ComesBackAsItWas) {
-  const std::string folder = test_folder(), path = OREPA_SOURCE_DIR "/tests/golden/" + GetParam();
-  const TensorFileReader golden(path + ".h5");
+  const std::string folder = test_folder();
+  const TensorFileReader golden(OREPA_SOURCE_DIR "/tests/golden/" + GetParam() + ".h5");
   TensorFileWriter state;
   for (const std::string& name : golden.names("/state"))
     state.write(name.substr(7), golden.shape(name), golden.read(name));
   state.save(folder + "state.h5");
 
-  Model model(NetSpec::read(path + ".prototxt")), again(NetSpec::read(path + ".prototxt"), 2);
+  Model model(zoo::golden_solver(GetParam()).net()), again(zoo::golden_solver(GetParam()).net(), 2);
   import_published(folder + "state.h5", model.spec, model.parameters);
   export_published(folder + "exported.h5", model.spec, model.parameters);
   import_published(folder + "exported.h5", again.spec, again.parameters);
@@ -101,13 +102,16 @@ TEST_P(GoldenState, ComesBackAsItWas) {
     const std::string wanted = "/state" + name;
     ASSERT_TRUE(golden.has(wanted)) << name;
     EXPECT_EQ(exported.shape(name), golden.shape(wanted)) << name;
-    EXPECT_EQ(exported.read(name), golden.read(wanted)) << name;
+    std::vector<float> values = golden.read(wanted);
+    // The sixth scaling vector of OREPA-VGG's identity blocks belongs to no branch.
+    if (name.ends_with("rbr_dense.vector") && golden.shape(wanted)[0] == 6)
+      std::fill(values.begin() + values.size() / 6 * 5, values.end(), 0.0f);
+    EXPECT_EQ(exported.read(name), values) << name;
   }
   EXPECT_EQ(known, golden.names("/state").size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Published, GoldenState,
-                         testing::Values("net_resnet_basic_base", "net_resnet_basic_orepa"),
+INSTANTIATE_TEST_SUITE_P(Published, GoldenState, testing::ValuesIn(zoo::golden_names()),
                          [](const auto& info) { return info.param; });
 
 TEST(PublishedCheckpoint, TakesEverySeparator) {

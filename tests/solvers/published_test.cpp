@@ -1,5 +1,5 @@
-// Four steps of small ResNets that the published implementation of OREPA computed;
-// tests/golden/net_*.h5.
+// Four steps of small ResNets and RepVGGs that the published implementation of OREPA computed, from
+// its checkpoints to the merged nets; tests/golden/net_*.h5.
 #include "orepa/published.h"
 
 #include <regex>
@@ -10,6 +10,7 @@
 #include "orepa/weights.h"
 #include "tests/files.h"
 #include "tests/training.h"
+#include "tools/zoo/golden.h"
 
 namespace orepa {
 namespace {
@@ -28,7 +29,7 @@ class Published : public testing::TestWithParam<std::string> {
  protected:
   Published()
       : golden_(kFolder + GetParam() + ".h5"),
-        spec_(SolverSpec::read(kFolder + GetParam() + ".solver.prototxt")),
+        spec_(zoo::golden_solver(GetParam())),
         net_(spec_.net()) {}
 
   // Gives the parameters the tensors of `group` by way of a file of their own.
@@ -110,14 +111,19 @@ TEST_P(Published, LogitsOfTheTrainedStateAgree) {
   options.output_weights = folder_ + "deploy.caffemodel";
   options.algorithm = Algorithm::kDirect;
   convert(net_, trained, *device, options);
-  const std::vector<float> deployed = logits(
-      NetSpec::read(options.output), golden_,
-      [&](Parameters& parameters) { load_weights(options.output_weights, parameters, true); });
+  const NetSpec deploy = NetSpec::read(options.output);
+  const std::string state = folder_ + "deploy.h5";
+  const std::vector<float> deployed = logits(deploy, golden_, [&](Parameters& parameters) {
+    load_weights(options.output_weights, parameters, true);
+    export_published(state, deploy, parameters, &net_);
+  });
   EXPECT_LE(largest_difference(deployed, golden_.read("/deploy/logits")), 1e-4f);
+  EXPECT_EQ(logits(deploy, golden_,
+                   [&](Parameters& parameters) { import_published(state, deploy, parameters); }),
+            deployed);
 }
 
-INSTANTIATE_TEST_SUITE_P(Golden, Published,
-                         testing::Values("net_resnet_basic_base", "net_resnet_basic_orepa"),
+INSTANTIATE_TEST_SUITE_P(Golden, Published, testing::ValuesIn(zoo::golden_names()),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
