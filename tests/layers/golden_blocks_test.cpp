@@ -1,14 +1,15 @@
 // Whole blocks against values of the published PyTorch implementation (tests/golden/blocks):
 // forward, input gradient, every parameter's gradient, running statistics, inference, and the
-// merged kernel and bias. ORepaConv and plain layers make the blocks; the file's names are
-// translated here.
+// merged kernel and bias. reparam() makes the blocks out of a plain convolution.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 
+#include "io/published_tensors.h"
 #include "orepa/net.h"
+#include "orepa/reparam.h"
 #include "orepa/tensor_file.h"
 #include "reparam/deploy.h"
 #include "reparam/merge.h"
@@ -37,176 +38,59 @@ class GoldenBlock : public testing::TestWithParam<Block> {
         block_(file_.string("/", "block")),
         tolerance_(GetParam().algorithm == Algorithm::kDirect ? kDirect : kWinograd),
         device_(make_cpu_device()),
-        spec_(NetSpec::parse(prototxt(), GetParam().file)) {}
+        spec_(net()) {}
 
   int64_t attribute(const std::string& name, int64_t fallback) const {
     return file_.has_attribute("/", name) ? static_cast<int64_t>(file_.number("/", name))
                                           : fallback;
   }
   bool is_vgg() const { return block_.starts_with("RepVGG"); }
-  bool is_dbb() const { return block_ == "DBB"; }
-  bool has_identity() const { return file_.has("/param/rbr_identity.weight"); }
 
-  std::string convolution(const std::string& name, const std::string& type, int64_t size,
-                          int64_t pad, const std::string& more, const std::string& bottom = "x",
-                          bool strides = true) const {
-    return text("layer { name: '", name, "' type: '", type, "' bottom: '", bottom, "' top: '", name,
-                "' convolution_param { num_output: ", attribute("out_channels", 0),
-                " kernel_size: ", size, " pad: ", pad,
-                " stride: ", strides ? attribute("stride", 1) : 1,
-                " group: ", attribute("groups", 1), " dilation: ", attribute("dilation", 1),
-                " bias_term: false } ", more, " }\n");
-  }
-  static std::string norm(const std::string& name, const std::string& bottom) {
-    return text("layer { name: '", name, "' type: 'BatchNorm' bottom: '", bottom, "' top: '", name,
-                "' batch_norm_param { moving_average_fraction: 0.9 } }\nlayer { name: '", name,
-                ".scale' type: 'Scale' bottom: '", name, "' top: '", name,
-                "' scale_param { bias_term: true } }\n");
-  }
-
-  // A BatchNorm with a border of `pad`; its scale and shift are its own.
-  static std::string norm_pad(const std::string& name, const std::string& bottom, int64_t pad) {
-    return text("layer { name: '", name, "' type: 'BatchNormPad' bottom: '", bottom, "' top: '",
-                name, "' batch_norm_param { moving_average_fraction: 0.9 pad: ", pad, " } }\n");
-  }
-  std::string dbb() const {
-    const int64_t size = attribute("kernel_size", 3), pad = attribute("padding", 1);
-    return convolution("dbb_origin", "Convolution", size, pad, "") +
-           norm("dbb_origin.bn", "dbb_origin") + convolution("dbb_1x1", "Convolution", 1, 0, "") +
-           norm("dbb_1x1.bn", "dbb_1x1") +
-           convolution("dbb_avg", "Convolution", 1, 0, "", "x", false) +
-           norm_pad("dbb_avg.bn", "dbb_avg", pad) +
-           text("layer { name: 'dbb_avg.avg' type: 'Pooling' bottom: 'dbb_avg.bn' top: ",
-                "'dbb_avg.avg' pooling_param { pool: AVE kernel_size: ", size,
-                " stride: ", attribute("stride", 1), " round_mode: FLOOR } }\n") +
-           norm("dbb_avg.avgbn", "dbb_avg.avg") +
-           text("layer { name: 'dbb_1x1_kxk.idconv1' type: 'ORepaConv' bottom: 'x' ",
-                "top: 'dbb_1x1_kxk.idconv1' convolution_param { num_output: ",
-                attribute("in_channels", 0),
-                " kernel_size: 1 bias_term: false } orepa_param { preset: IDENTITY } }\n") +
-           norm_pad("dbb_1x1_kxk.bn1", "dbb_1x1_kxk.idconv1", pad) +
-           convolution("dbb_1x1_kxk.conv2", "Convolution", size, 0, "", "dbb_1x1_kxk.bn1") +
-           norm("dbb_1x1_kxk.bn2", "dbb_1x1_kxk.conv2") +
-           "layer { name: 'sum' type: 'Eltwise' bottom: 'dbb_origin.bn' bottom: 'dbb_1x1.bn' "
-           "bottom: 'dbb_avg.avgbn' bottom: 'dbb_1x1_kxk.bn2' top: 'sum' }\n";
-  }
-
+  // A convolution "block" with its BatchNorm and Scale, and the ReLU that RepVGG counts in.
   std::string prototxt() const {
-    static const std::map<std::string, std::string> presets = {
-        {"OREPA", "OREPA"},
-        {"OREPA_1x1", "OREPA_1X1"},
-        {"OREPA_LargeConv", "OREPA_LARGE"},
-        {"OREPA_LargeConvBase", "LARGE_BASE"},
-        {"RepVGGBlock_OREPA", "OREPA_VGG"}};
-    const auto preset = presets.find(block_);
-    const bool plain = preset == presets.end();
+    const bool chain = block_ == "OREPA_LargeConvBase";  // no style puts this one anywhere
     const Shape x = file_.shape("/x");
-    std::string net =
-        text("layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: ", x[0],
-             " dim: ", x[1], " dim: ", x[2], " dim: ", x[3], " } } }\n");
-    if (is_dbb()) return net + dbb();
-    net += convolution("conv", plain ? "Convolution" : "ORepaConv", attribute("kernel_size", 1),
-                       attribute("padding", 0),
-                       plain ? "" : "orepa_param { preset: " + preset->second + " }");
-    net += norm("bn", "conv");
-    if (!is_vgg()) return net;
-    net += convolution("conv1x1", "Convolution", 1, 0, "") + norm("bn1x1", "conv1x1");
-    std::string bottoms = "bottom: 'bn' bottom: 'bn1x1'";
-    if (has_identity()) {
-      net += norm("bnid", "x");
-      bottoms += " bottom: 'bnid'";
-    }
-    return net + "layer { name: 'sum' type: 'Eltwise' " + bottoms + " top: 'sum' }\n" +
-           "layer { name: 'relu' type: 'ReLU' bottom: 'sum' top: 'sum' }\n";
+    return text("layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: ", x[0],
+                " dim: ", x[1], " dim: ", x[2], " dim: ", x[3], " } } }\n",
+                "layer { name: 'block' type: '", chain ? "ORepaConv" : "Convolution",
+                "' bottom: 'x' top: 'block' convolution_param { num_output: ",
+                attribute("out_channels", 0), " kernel_size: ", attribute("kernel_size", 1),
+                " pad: ", attribute("padding", 0), " stride: ", attribute("stride", 1),
+                " group: ", attribute("groups", 1), " dilation: ", attribute("dilation", 1),
+                " bias_term: false } ", chain ? "orepa_param { preset: LARGE_BASE }" : "", " }\n",
+                "layer { name: 'block.bn' type: 'BatchNorm' bottom: 'block' top: 'block' ",
+                "batch_norm_param { moving_average_fraction: 0.9 } }\n",
+                "layer { name: 'block.scale' type: 'Scale' bottom: 'block' top: 'block' ",
+                "scale_param { bias_term: true } }\n",
+                is_vgg() ? "layer { name: 'relu' type: 'ReLU' bottom: 'block' top: 'block' }" : "");
   }
-  std::string top() const { return is_vgg() || is_dbb() ? "sum" : "bn"; }
-
-  // The file's name of our parameter, and the row of a scaling vector (-1: the whole array).
-  struct Source {
-    std::string name;
-    int row = -1;
-  };
-  Source source(const Parameter& parameter) const {
-    static const std::map<std::string, std::string> norms = {{"scale", "weight"},
-                                                             {"bias", "bias"},
-                                                             {"mean", "running_mean"},
-                                                             {"variance", "running_var"}};
-    const std::string layer = parameter.layer;
-    if (is_dbb()) {
-      const std::string module =
-          layer.ends_with(".scale") ? layer.substr(0, layer.size() - 6) : layer;
-      const bool padded = module == "dbb_avg.bn" || module == "dbb_1x1_kxk.bn1";
-      if (module.find("bn") != std::string::npos)
-        return {module + (padded ? ".bn." : ".") + norms.at(parameter.name)};
-      return {module + (module.find('.') == std::string::npos ? ".conv.weight" : ".weight")};
-    }
-    if (layer.starts_with("bn")) {
-      const std::string part = layer.substr(0, layer.find('.'));
-      const std::string in_vgg = part == "bn"      ? "rbr_dense.bn."
-                                 : part == "bn1x1" ? "rbr_1x1.bn."
-                                                   : "rbr_identity.";
-      return {(is_vgg() ? in_vgg : "bn.") + norms.at(parameter.name)};
-    }
-    if (layer == "conv1x1") return {"rbr_1x1.conv.weight"};
-    if (block_ == "OREPA_LargeConvBase") return {"weight" + parameter.name.substr(0, 1)};
-    if (parameter.name == "weight") return {is_vgg() ? "rbr_dense.conv.weight" : "conv.weight"};
-    return branch_source(parameter.name);
-  }
-  Source branch_source(std::string name) const {
-    static const std::map<std::string, std::string> factors = {
-        {"kxk.weight", "origin"},
-        {"avg.weight", "avg_conv"},
-        {"prior.weight", "pfir_conv"},
-        {"1x1_kxk.pointwise", "1x1_kxk_idconv1"},
-        {"1x1_kxk.weight", "1x1_kxk_conv2"},
-        {"1x1.weight", "1x1"},
-        {"dw_pw.depthwise", "gconv_dw"},
-        {"dw_pw.pointwise", "gconv_pw"},
-        {"1x1_1x1.first", "l2i_conv1"},
-        {"1x1_1x1.second", "l2i_conv2"}};
-    static const std::map<std::string, std::vector<std::string>> rows = {
-        {"orepa", {"kxk", "avg", "prior", "1x1_kxk", "1x1", "dw_pw"}},
-        {"rbr", {"kxk", "avg", "prior", "1x1_kxk", "dw_pw"}},
-        {"or1x1", {"kxk", "1x1_1x1"}}};
-    std::string prefix = is_vgg() ? "rbr_dense." : "";
-    if (block_ == "OREPA_LargeConv") {
-      prefix = "weight" + name.substr(0, 1) + ".";
-      name = name.substr(2);
-    }
-    const std::string family = is_vgg() ? "rbr" : block_ == "OREPA_1x1" ? "or1x1" : "orepa";
-    if (!name.ends_with(".scale")) return {prefix + "weight_" + family + "_" + factors.at(name)};
-    const std::vector<std::string>& order = rows.at(family);
-    const auto place = std::find(order.begin(), order.end(), name.substr(0, name.size() - 6));
-    return {prefix + "vector", static_cast<int>(place - order.begin())};
+  NetSpec net() const {
+    static const std::map<std::string, std::string> styles = {
+        {"OREPA", "orepa"},           {"OREPA_1x1", "orepa"},
+        {"OREPA_LargeConv", "orepa"}, {"RepVGGBlock_OREPA", "orepa_vgg"},
+        {"RepVGGBlock", "repvgg"},    {"DBB", "dbb"}};
+    NetSpec plain = NetSpec::parse(prototxt(), GetParam().file);
+    const auto style = styles.find(block_);
+    return style == styles.end() ? std::move(plain) : reparam(plain, {style->second, "", ""});
   }
 
-  // The file's array for our parameter, in our order. With groups, the published code keeps the
-  // rows of the pointwise factor of dw_pw in another one: our row c Og + j is its row j G + c.
-  std::vector<float> wanted(const std::string& folder, const Parameter& parameter) const {
-    const Source from = source(parameter);
-    const std::string name = folder + from.name;
-    std::vector<float> values = file_.read(name);
-    const int64_t count = parameter.value.count();
-    if (from.row >= 0)
-      values = {values.begin() + from.row * count, values.begin() + (from.row + 1) * count};
-    const int64_t groups = attribute("groups", 1);
-    if (parameter.name == "dw_pw.pointwise" && groups > 1) {
-      const std::vector<float> theirs = values;
-      const int64_t outputs = parameter.value.shape[0], each = count / outputs;
-      for (int64_t o = 0; o < outputs; ++o) {
-        const int64_t c = o / (outputs / groups), j = o % (outputs / groups);
-        std::copy_n(theirs.begin() + (j * groups + c) * each, each, values.begin() + o * each);
-      }
-    }
+  // The file's array for every parameter, in our order; what the file calls W is block.W there.
+  std::map<const Parameter*, std::vector<float>> wanted(const Parameters& parameters,
+                                                        const std::string& folder,
+                                                        Parameter::Kind kind) const {
+    std::map<const Parameter*, std::vector<float>> values;
+    for (const PublishedTensor& tensor : published_tensors(spec_, parameters))
+      for (size_t i = 0; i < tensor.parts.size(); ++i)
+        if (const Parameter* parameter = tensor.parts[i]; parameter && parameter->kind == kind)
+          values[parameter] = tensor.part(i, file_.read(folder + tensor.name.substr(6)));
     return values;
   }
 
   void load(Parameters& parameters) const {
-    for (const auto& parameter : parameters.all())
-      if (parameter->kind != Parameter::Kind::kDerived && parameter->name != "factor")
-        parameters.write(
-            *parameter, wanted(parameter->kind == Parameter::Kind::kBuffer ? "/buffer/" : "/param/",
-                               *parameter));
+    for (const auto& [folder, kind] : {std::pair("/param/", Parameter::Kind::kLearned),
+                                       std::pair("/buffer/", Parameter::Kind::kBuffer)})
+      for (const auto& [parameter, values] : wanted(parameters, folder, kind))
+        parameters.write(*parameters.find(parameter->layer, parameter->name), values);
   }
 
   // The largest difference, relative to the largest number wanted.
@@ -242,25 +126,25 @@ TEST_P(GoldenBlock, TrainsAsPublished) {
   Net net(spec_, parameters, arena, net_options(Phase::kTrain));
   load(parameters);
   net.set("x", file_.read("/x"));
-  net.seed_gradient(top(), file_.read("/dy"));
+  net.seed_gradient("block", file_.read("/dy"));
   net.prepare();
   net.forward(0);
   net.backward();
-  expect_close(net.read(top()), file_.read("/train/y"), "y");
+  expect_close(net.read("block"), file_.read("/train/y"), "y");
   expect_close(net.read_gradient("x"), file_.read("/train/dx"), "dx");
-  int compared = 0;
+  const auto gradients = wanted(parameters, "/train/grad/", Parameter::Kind::kLearned);
+  size_t compared = 0;
   net.finish([&](const std::vector<Parameter*>& learned) {
     for (const Parameter* parameter : learned) {
-      expect_close(read_tensor(*device_, parameter->gradient), wanted("/train/grad/", *parameter),
+      expect_close(read_tensor(*device_, parameter->gradient), gradients.at(parameter),
                    "gradient of " + parameter->path());
       ++compared;
     }
   });
-  EXPECT_GT(compared, 2);
-  for (const auto& parameter : parameters.all())
-    if (parameter->kind == Parameter::Kind::kBuffer && parameter->name != "factor")
-      expect_close(parameters.read(*parameter), wanted("/train/buffer/", *parameter),
-                   parameter->path() + " after one batch");
+  EXPECT_EQ(compared, gradients.size());
+  for (const auto& [parameter, values] :
+       wanted(parameters, "/train/buffer/", Parameter::Kind::kBuffer))
+    expect_close(parameters.read(*parameter), values, parameter->path() + " after one batch");
 }
 
 TEST_P(GoldenBlock, InfersAndMergesAsPublished) {
@@ -271,13 +155,11 @@ TEST_P(GoldenBlock, InfersAndMergesAsPublished) {
   net.set("x", file_.read("/x"));
   net.prepare();
   net.forward(0);
-  expect_close(net.read(top()), file_.read("/eval/y"), "y");
-  const MergedNet merged =
-      merge(test_layers(spec_), parameters,
-            [&](const std::string& blob) { return net.shape(blob); });
-  const std::string layer = is_vgg() || is_dbb() ? "sum" : "conv";
-  expect_close(merged.values.at(layer + "/weight"), file_.read("/deploy/weight"), "merged kernel");
-  expect_close(merged.values.at(layer + "/bias"), file_.read("/deploy/bias"), "merged bias");
+  expect_close(net.read("block"), file_.read("/eval/y"), "y");
+  const MergedNet merged = merge(test_layers(spec_), parameters,
+                                 [&](const std::string& blob) { return net.shape(blob); });
+  expect_close(merged.values.at("block/weight"), file_.read("/deploy/weight"), "merged kernel");
+  expect_close(merged.values.at("block/bias"), file_.read("/deploy/bias"), "merged bias");
 }
 
 std::vector<Block> blocks() {
