@@ -1,6 +1,6 @@
-# make build | test | sanitize | cuda-check | demo | bench | models | format | clean. Everything is built in
+# make build | test | sanitize | cuda-check | demo | bench | experiment | models | format | clean. Everything is built in
 # build/; each target first installs the Debian packages that it misses.
-.PHONY: build install test sanitize cuda-check demo bench models format clean
+.PHONY: build install test sanitize cuda-check demo bench experiment models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -30,10 +30,18 @@ cuda-check: install
 demo: build
 	@BUILD=$(BUILD) SHORT=$(SHORT) sh models/fashion_mnist/demo.sh
 
-# ResNet-18 beside torchvision's.
+# Steps of ResNet-18, plain, DBB and OREPA, beside torchvision's, and of RepVGG-A0. Wants a machine that does nothing else.
 bench: build
 	@sh .ci/install.sh python3-torchvision
-	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool
+	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch
+	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --batch 64 --rounds 3 --iterations 3
+	@for batch in 16 64; do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --model repvgg_a0 \
+	  --styles plain,repvgg,orepa_vgg --batch $$batch --rounds 3 --iterations 3; done
+
+# Trains the demonstration's network plain, with DBB blocks and with OREPA, five seeds each: about an hour.
+experiment: build
+	@sh .ci/install.sh python3
+	@python3 models/fashion_mnist/experiment.py --tool $(BUILD)/orepa_tool
 
 # The files under models/, where tools/zoo was changed.
 models: build

@@ -1,7 +1,8 @@
-"""ResNet-18 at 224 x 224 on the CPU: orepa's plain and OREPA step beside torchvision's plain one, interleaved.
+"""A training step at 224 x 224 on the CPU: the styles of one model of the zoo, interleaved, and torchvision's resnet18.
 
-Needs Debian's python3-torchvision (`make bench` installs it). Every round runs each program once, as a process of its own,
-with the same number of threads; the table holds medians over the rounds, and ratios to PyTorch's plain step.
+PyTorch (`--pytorch`; `make bench` installs Debian's python3-torchvision) runs the plain resnet18. Every round runs each
+program once, as a process of its own, with the same number of threads; the table holds medians over the rounds, and ratios
+to the first row, taken round by round.
 """
 import argparse
 import json
@@ -31,10 +32,10 @@ print(json.dumps({"median_seconds": statistics.median(seconds[2:]),
 """
 
 
-def model_file(folder, style, batch):
-    """models/resnet18/STYLE with another batch size."""
-    with open(f"models/resnet18/{style}/train_val.prototxt") as file:
-        text = re.sub(r"dim: 16\b", f"dim: {batch}", file.read())
+def model_file(folder, model, style, batch):
+    """models/MODEL/STYLE with another batch size, that of its DummyData."""
+    with open(f"models/{model}/{style}/train_val.prototxt") as file:
+        text = re.sub(r"(shape \{ dim: )16\b", rf"\g<1>{batch}", file.read())
     path = os.path.join(folder, f"{style}_{batch}.prototxt")
     with open(path, "w") as file:
         file.write(text)
@@ -50,37 +51,58 @@ def run(command, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tool", default="build/orepa_tool")
+    parser.add_argument("--model", default="resnet18")
+    parser.add_argument("--styles", default="plain,dbb,orepa")
+    parser.add_argument("--pytorch", action="store_true", help="torchvision's plain resnet18 as the first row")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--iterations", type=int, default=5)
     options = parser.parse_args()
-    script = (PYTORCH.replace("BATCH", str(options.batch)).replace("THREADS", str(options.threads))
-              .replace("ITERATIONS", str(options.iterations)))
     with tempfile.TemporaryDirectory() as folder:
-        commands = {"PyTorch plain": [sys.executable, "-c", script]}
-        for style in ("plain", "orepa"):
-            commands[f"orepa_tool {style}"] = [
-                options.tool, "time", "--model", model_file(folder, style, options.batch),
-                "--iterations", str(options.iterations), "--json"]
+        commands = {}
+        if options.pytorch:
+            script = (PYTORCH.replace("BATCH", str(options.batch)).replace("THREADS", str(options.threads))
+                      .replace("ITERATIONS", str(options.iterations)))
+            commands["PyTorch plain"] = [sys.executable, "-c", script]
+        for style in options.styles.split(","):
+            commands[style] = [options.tool, "time", "--model", model_file(folder, options.model, style, options.batch),
+                               "--iterations", str(options.iterations), "--json"]
         results = {name: [] for name in commands}
         for _ in range(options.rounds):
             for name, command in commands.items():
                 results[name].append(run(command, options.threads))
-    print(f"batch {options.batch}, {options.threads} threads, medians of {options.rounds} rounds, "
+    report(options, results)
+
+
+def report(options, results):
+    print(f"{options.model}, batch {options.batch}, {options.threads} threads, medians of {options.rounds} rounds, "
           f"load {os.getloadavg()[0]:.1f}")
-    pytorch = [result["median_seconds"] for result in results["PyTorch plain"]]
+    first = next(iter(results))
+
+    def median_ratio(name, other):
+        pairs = zip(results[name], results[other])
+        return statistics.median(a["median_seconds"] / b["median_seconds"] for a, b in pairs)
+
+    def peak(name):
+        return max(result["peak_bytes"] for result in results[name]) / 2**20
+
     for name, rounds in results.items():
-        seconds = [result["median_seconds"] for result in rounds]
-        ratio = statistics.median(s / p for s, p in zip(seconds, pytorch))
-        peak = max(result["peak_bytes"] for result in rounds) / 2**20
-        print(f"{name:18} {statistics.median(seconds):7.3f} s a step   {ratio:5.2f} of PyTorch plain"
-              f"   peak {peak:6.0f} MiB")
+        seconds = statistics.median(result["median_seconds"] for result in rounds)
+        planned = f"   planned {rounds[-1]['planned_bytes'] / 2**20:6.0f}" if "planned_bytes" in rounds[-1] else ""
+        print(f"{name:14} {seconds:7.3f} s a step   {median_ratio(name, first):5.2f} of {first}   "
+              f"peak {peak(name):6.0f} MiB{planned}")
         if "layers" in rounds[-1]:
             last = rounds[-1]
-            for stage in ("forward", "backward", "prepare", "finish", "update"):
-                part = sum(layer[f"{stage}_seconds"] for layer in last["layers"])
-                print(f"    {stage:9} {100 * part / last['profiled_seconds']:5.1f} %")
+            shares = (f"{stage} {100 * sum(layer[f'{stage}_seconds'] for layer in last['layers']) / last['profiled_seconds']:.1f} %"
+                      for stage in ("forward", "backward", "prepare", "finish", "update"))
+            print("    " + ", ".join(shares))
+    styles = [name for name in results if name != "PyTorch plain"]
+    for name in styles[1:-1]:
+        last = styles[-1]
+        print(f"{name} / {last}: time {median_ratio(name, last):.2f}, peak memory {peak(name) / peak(last):.2f}")
+    if len(styles) > 1:
+        print(f"{styles[-1]} / {styles[0]}: time {median_ratio(styles[-1], styles[0]):.3f}")
 
 
 if __name__ == "__main__":
