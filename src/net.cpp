@@ -87,6 +87,7 @@ Net::Net(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions o
 Net::~Net() = default;
 
 void Net::prepare() {
+  require(engine_->options.allocate, "prepare() was called on a net built without memory");
   for (int n = 0; n < static_cast<int>(engine_->nodes.size()); ++n) {
     Layer& layer = *engine_->nodes[n].layer;
     if (!layer.has_prepare()) continue;
@@ -96,6 +97,7 @@ void Net::prepare() {
 }
 
 void Net::forward(int64_t index) {
+  require(engine_->options.allocate, "forward() was called on a net built without memory");
   engine_->pass_index = index;
   engine_->upload_inputs();
   for (int s = 0; s < engine_->program.forward_steps; ++s) engine_->run(engine_->program.steps[s]);
@@ -218,7 +220,7 @@ double Net::loss_weight(const std::string& blob) const {
 int64_t Net::samples() const { return engine_->samples; }
 int64_t Net::batch_size() const { return engine_->batch_size; }
 int64_t Net::arena_bytes() const { return engine_->arena_bytes; }
-int64_t Net::persistent_bytes() const { return engine_->persistent.bytes(); }
+int64_t Net::persistent_bytes() const { return engine_->persistent_bytes; }
 
 void Net::profile(bool on) {
   engine_->profiling = on;

@@ -19,8 +19,11 @@ Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, N
     : parameters(parameters), arena(arena), options(std::move(options)), graph(compile(spec)) {
   set_up_layers();
   plan();
+  if (!this->options.allocate) return;
   parameters.allocate();
   arena.reserve(arena_bytes);
+  persistent = DeviceMemory(device(), persistent_bytes);
+  device().zero(persistent.data(), persistent_bytes);
 }
 
 Graph Net::Engine::compile(const NetSpec& spec) const {
@@ -113,7 +116,6 @@ void Net::Engine::plan() {
   memory = plan_memory(program.buffers);
   arena_bytes = memory.peak;
 
-  int64_t persistent_bytes = 0;
   for (CompiledNode& node : nodes) {
     const Declaration& declaration = node.declaration;
     node.prepare_offsets = pack(declaration.prepare_scratch);
@@ -136,8 +138,6 @@ void Net::Engine::plan() {
     for (int64_t& offset : node.persistent_offsets) offset += persistent_bytes;
     persistent_bytes = node.persistent_offsets.back();
   }
-  persistent = DeviceMemory(device(), persistent_bytes);
-  device().zero(persistent.data(), persistent_bytes);
 }
 
 }  // namespace orepa

@@ -77,7 +77,7 @@ struct Net::Engine {
   std::vector<CompiledNode> nodes;
   Program program;
   MemoryPlan memory;
-  int64_t arena_bytes = 0;
+  int64_t arena_bytes = 0, persistent_bytes = 0;
   DeviceMemory persistent;
   std::vector<Blob> inputs, outputs;
   std::map<int, std::vector<float>> staged_inputs, staged_gradients;  // by value, in storage order

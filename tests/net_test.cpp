@@ -231,6 +231,24 @@ TEST_F(NetTest, FindsTheFirstLayerThatIsNotFinite) {
   EXPECT_EQ(net->find_non_finite(), "layer \"frozen\" (Convolution), output \"frozen\"");
 }
 
+TEST_F(NetTest, WithoutMemoryTellsTheSameAndRunsNothing) {
+  NetOptions options;
+  options.phase = Phase::kTrain;
+  options.allocate = false;
+  Parameters parameters(*device_, 1, true);
+  Arena arena(*device_);
+  Net planned(spec_, parameters, arena, options);
+  EXPECT_EQ(arena.bytes() + parameters.bytes(), 0);
+  const auto net = make(Phase::kTrain, {}, false);
+  EXPECT_EQ(planned.arena_bytes(), net->arena_bytes());
+  EXPECT_EQ(planned.persistent_bytes(), net->persistent_bytes());
+  ASSERT_EQ(planned.report().size(), net->report().size());
+  for (size_t i = 0; i < net->report().size(); ++i)
+    EXPECT_EQ(planned.report()[i].parameters, net->report()[i].parameters);
+  EXPECT_THROW(planned.prepare(), Error);
+  EXPECT_THROW(planned.forward(0), Error);
+}
+
 TEST_F(NetTest, RefusesWhatItDoesNotHave) {
   const auto net = make(Phase::kTest);
   EXPECT_THROW(net->set("y", {1}), Error);

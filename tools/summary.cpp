@@ -15,7 +15,8 @@ std::string shapes(const std::vector<Shape>& outputs) {
 }
 
 void summary() {
-  const NetOptions options = net_options(Phase::kTrain);
+  NetOptions options = net_options(Phase::kTrain);
+  options.allocate = false;
   const NetSpec spec = NetSpec::read(FLAGS_model);
   const std::unique_ptr<Device> device = make_cpu_device();
   Parameters parameters(*device, 0, options.phase == Phase::kTrain);

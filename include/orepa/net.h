@@ -42,6 +42,7 @@ struct NetOptions {
   int64_t batch_size = 0;                 // instead of the data layers' own; 0: theirs
   int64_t first_sample = 0;               // where a source of samples starts
   bool weights_change_every_pass = true;  // see Setup
+  bool allocate = true;  // false: for shapes, counts and the memory plan; no pass can be run
   // For checking and debugging (orepa_tool run --backward):
   bool input_gradients = false;   // wants the gradient of every float input
   bool seed_outputs = false;      // gradients of outputs that are no losses are given, not absent

@@ -51,6 +51,7 @@ TEST_P(PublishedModels, HaveTheSameTensors) {
   Arena arena(*device);
   NetOptions options;
   options.batch_size = 1;
+  options.allocate = false;
   const Net net(spec, parameters, arena, options);
   std::map<std::string, Shape> shapes;
   for (const PublishedTensor& tensor : published_tensors(spec, parameters))

@@ -1,0 +1,101 @@
+// Numbers of parameters against tests/golden/models.json, which the published code wrote.
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "io/positions.h"
+#include "orepa/net.h"
+#include "tools/zoo/models.h"
+
+namespace orepa::zoo {
+namespace {
+
+using Json = google::protobuf::Struct;
+
+struct Case {
+  std::string model, published;  // "resnet18", "ResNet-18"
+};
+
+const std::vector<Case> kCases = {
+    {"resnet18", "ResNet-18"},           {"resnet34", "ResNet-34"},
+    {"resnet50", "ResNet-50"},           {"resnet101", "ResNet-101"},
+    {"resnet18_1.5x", "ResNet-18-1.5x"}, {"resnet18_2x", "ResNet-18-2x"},
+    {"resnext50_32x4d", "ResNeXt-50"},   {"repvgg_a0", "RepVGG-A0"},
+    {"repvgg_a1", "RepVGG-A1"},          {"repvgg_a2", "RepVGG-A2"},
+    {"repvgg_b1", "RepVGG-B1"}};
+
+const std::map<std::string, std::string> kStyles = {{"base", "plain"},
+                                                    {"DBB", "dbb"},
+                                                    {"OREPA", "orepa"},
+                                                    {"RepVGG", "repvgg"},
+                                                    {"OREPA_VGG", "orepa_vgg"}};
+
+// A net with shapes only.
+struct Shapes {
+  explicit Shapes(const NetSpec& spec, Phase phase)
+      : parameters(*device, 1, false),
+        arena(*device),
+        net(spec, parameters, arena, options(phase)) {}
+  static NetOptions options(Phase phase) {
+    NetOptions options;
+    options.phase = phase;
+    options.batch_size = 1;
+    options.allocate = false;
+    return options;
+  }
+  int64_t learned() const {
+    int64_t count = 0;
+    for (const auto& parameter : parameters.all())
+      if (parameter->kind == Parameter::Kind::kLearned) count += parameter->value.shape.count();
+    return count;
+  }
+  std::unique_ptr<Device> device = make_cpu_device();
+  Parameters parameters;
+  Arena arena;
+  Net net;
+};
+
+class ParameterCounts : public testing::TestWithParam<Case> {
+ protected:
+  ParameterCounts() {
+    Json all;
+    const std::string text = read_file(OREPA_SOURCE_DIR "/tests/golden/models.json");
+    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(text, &all).ok());
+    styles_ = all.fields().at(GetParam().published).struct_value();
+  }
+  Json styles_;
+};
+
+// An OREPA-VGG block with an identity branch has one more row of scaling factors in the published
+// code, which nothing reads (docs/orepa.md).
+int64_t unread(const std::string& style, const Parameters& parameters) {
+  int64_t count = 0;
+  for (const auto& parameter : parameters.all())
+    if (style == "orepa_vgg" && parameter->layer.ends_with(".rbr_identity.scale") &&
+        parameter->name == "scale")
+      count += parameter->value.shape.count();
+  return count;
+}
+
+TEST_P(ParameterCounts, AreThoseInTraining) {
+  const Model& zoo_model = model(GetParam().model);
+  EXPECT_LE(styles_.fields_size(), static_cast<int>(zoo_model.styles.size()));
+  for (const auto& [block, published] : styles_.fields()) {
+    const std::string style = kStyles.at(block);
+    const Shapes shapes(train_val(zoo_model, style), Phase::kTrain);
+    EXPECT_EQ(shapes.learned() + unread(style, shapes.parameters),
+              published.struct_value().fields().at("params").number_value())
+        << block;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, ParameterCounts, testing::ValuesIn(kCases), [](const auto& info) {
+  std::string name = info.param.published;
+  std::erase_if(name, [](char c) { return c == '-' || c == '.'; });
+  return name;
+});
+
+}  // namespace
+}  // namespace orepa::zoo
