@@ -16,7 +16,9 @@ void run() {
   const std::unique_ptr<Device> device = make_cpu_device();
   Parameters parameters(*device, 0, false);
   Arena arena(*device);
-  const Net net(spec, parameters, arena, net_options(Phase::kTest));
+  NetOptions options;
+  options.batch_size = 1;  // its parameters are all that is wanted
+  const Net net(spec, parameters, arena, options);
   import_published(FLAGS_input, spec, parameters);
   save_weights(FLAGS_output, spec, parameters);
   std::cout << "written: " << FLAGS_output << "\n";

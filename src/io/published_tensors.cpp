@@ -104,11 +104,10 @@ class Collector {
     tensors.back().constant.assign(static_cast<size_t>(weight.value.count()), 1.0f);
   }
 
-  // A Conv-BN has its convolution as a module `conv`; the sequences of a DBB and the two
-  // convolutions of squeeze-and-excitation are what they are called.
+  // A Conv-BN has its convolution as a module `conv`; those in the sequence of a DBB are what they
+  // are called.
   void add_convolution(const std::string& layer, const std::vector<Parameter*>& parameters) {
-    const std::string owner = parent(layer);
-    const bool bare = is_called(owner, "dbb_1x1_kxk") || is_called(owner, "se");
+    const bool bare = is_called(parent(layer), "dbb_1x1_kxk");
     const bool merged = !bare && parameters.size() == 2;
     const std::string own = merged ? merged_name(trained_, layer) : "conv";
     for (Parameter* parameter : parameters) {
@@ -123,7 +122,12 @@ class Collector {
                          const std::vector<Parameter*>& parameters) {
     if (options.message("inner_product_param").flag("transpose"))
       refuse_layer(options, ": its weight is transposed");
-    for (Parameter* parameter : parameters) add_parameter(layer + "." + parameter->name, parameter);
+    for (Parameter* parameter : parameters) {
+      add_parameter(layer + "." + parameter->name, parameter);
+      // Squeeze-and-excitation is made of 1 x 1 convolutions there.
+      Shape& shape = tensors.back().shape;
+      if (is_called(parent(layer), "se") && shape.rank() == 2) shape = {shape[0], shape[1], 1, 1};
+    }
   }
 
   // Statistics, affine part or both; PyTorch has them in one module.

@@ -236,6 +236,21 @@ TEST(PublishedCheckpoint, NamesMergedConvolutionsAfterTheirBlocks) {
               deploy.parameters.read(*parameter));
 }
 
+// As the gate of RepVGG-D2se: fully connected here, 1 x 1 convolutions there.
+TEST(PublishedCheckpoint, HasSqueezeAndExcitationAsConvolutions) {
+  const Model model(
+      "layer { name: 'pool' type: 'Pooling' bottom: 'x' top: 'pool' pooling_param { pool: AVE "
+      "global_pooling: true } }\nlayer { name: 'stage0.se.down' type: 'InnerProduct' bottom: "
+      "'pool' "
+      "top: 'down' inner_product_param { num_output: 2 } }\n");
+  const auto tensors = published_tensors(model.spec, model.parameters);
+  ASSERT_EQ(tensors.size(), 2u);
+  EXPECT_EQ(tensors[0].name, "stage0.se.down.weight");
+  EXPECT_EQ(tensors[0].shape, (Shape{2, 8, 1, 1}));
+  EXPECT_EQ(tensors[1].name, "stage0.se.down.bias");
+  EXPECT_EQ(tensors[1].shape, Shape{2});
+}
+
 TEST(PublishedCheckpoint, RefusesWhatIsNoPublishedBlock) {
   const auto error = [](const std::string& layers) {
     const Model model(layers);

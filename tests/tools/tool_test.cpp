@@ -272,6 +272,37 @@ layer { name: "bn" type: "BatchNorm" bottom: "y" top: "z"
   EXPECT_FALSE(std::filesystem::exists(folder_ + "again.h5"));
 }
 
+TEST_F(ToolTest, ExportsACheckpointAndImportsIt) {
+  make_task(2);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  const auto port = [&](const std::string& command, const std::string& format,
+                        const std::string& from, const std::string& to) {
+    const bool imports = command == "import";
+    return run({command, imports ? "--from" : "--to", format, "--model", net_,
+                imports ? "--input" : "--weights", from, "--output", to});
+  };
+  const std::string state = folder_ + "state.h5", again = folder_ + "again.h5";
+  const std::string trained = folder_ + "snap_iter_2.caffemodel";
+  const std::string imported = folder_ + "imported.caffemodel";
+  EXPECT_EQ(port("export", "orepa-torch", trained, state), kUsage);
+  EXPECT_SAYS("orepa-pytorch");
+  ASSERT_EQ(port("export", "orepa-pytorch", trained, state), kDone) << output_;
+
+  TensorFileWriter part;
+  part.write("/conv.vektor", {6, 16}, std::vector<float>(96, 0.5f));
+  part.save(folder_ + "part.h5");
+  EXPECT_EQ(port("import", "orepa-pytorch", folder_ + "part.h5", imported), kFailed);
+  EXPECT_SAYS("missing  conv.vector  (the nearest that is unused: conv.vektor)");
+  const std::string pickle = file("checkpoint.pth", "PK\x03\x04");
+  EXPECT_EQ(port("import", "orepa-pytorch", pickle, imported), kFailed);
+  EXPECT_SAYS("tools/torch_to_h5.py " + pickle);
+  EXPECT_FALSE(std::filesystem::exists(imported));
+
+  ASSERT_EQ(port("import", "orepa-pytorch", state, imported), kDone) << output_;
+  ASSERT_EQ(port("export", "orepa-pytorch", imported, again), kDone) << output_;
+  EXPECT_EQ(content_of(state), content_of(again));
+}
+
 TEST_F(ToolTest, TimesCountOneFinishAStep) {
   make_task(1);
   ASSERT_EQ(run({"time", "--model", net_, "--iterations", "2", "--iter_size", "3", "--json"}),
