@@ -14,19 +14,20 @@ bool is_source(const LayerParameter& layer) {
   return layer.bottom_size() == 0 && layer.type() != "Input";
 }
 
-// Fields from 7700 on are ours, in every message.
-void clear_own_fields(google::protobuf::Message& message) {
+// Fields from 7700 on are ours, in every message. Fillers are not needed where weights come from a
+// file, and stock readers stop at types that they do not know.
+void clear_own_fields_and_fillers(google::protobuf::Message& message) {
   const google::protobuf::Reflection& reflection = *message.GetReflection();
   std::vector<const google::protobuf::FieldDescriptor*> fields;
   reflection.ListFields(message, &fields);
   for (const auto* field : fields) {
-    if (field->number() >= 7700)
+    if (field->number() >= 7700 || field->message_type() == FillerParameter::descriptor())
       reflection.ClearField(&message, field);
     else if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE)
       for (int i = 0; i < (field->is_repeated() ? reflection.FieldSize(message, field) : 1); ++i)
-        clear_own_fields(field->is_repeated()
-                             ? *reflection.MutableRepeatedMessage(&message, field, i)
-                             : *reflection.MutableMessage(&message, field));
+        clear_own_fields_and_fillers(field->is_repeated()
+                                         ? *reflection.MutableRepeatedMessage(&message, field, i)
+                                         : *reflection.MutableMessage(&message, field));
   }
 }
 
@@ -171,12 +172,12 @@ NetParameter portable(const NetParameter& net,
   made.clear_layer();
   made.clear_state();
   made.clear_force_backward();
-  clear_own_fields(made);
+  clear_own_fields_and_fillers(made);
   for (LayerParameter layer : net.layer()) {
     layer.clear_param();
     layer.clear_loss_weight();
     layer.clear_propagate_down();
-    clear_own_fields(layer);
+    clear_own_fields_and_fillers(layer);
     if (layer.type() == "Convolution") split_windows(*layer.mutable_convolution_param());
     if (layer.type() == "Pooling")
       add_portable_pool(made, layer, shape_of(layer.bottom(0)));

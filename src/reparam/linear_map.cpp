@@ -17,8 +17,8 @@ Axis chained(const Axis& first, const Axis& second) {
   axis.pad = first.pad + second.pad * first.stride;
   const int64_t second_dilation = second.dilation * first.stride;
   const int64_t reach = first.reach() + (second.size - 1) * second_dilation;
-  axis.dilation = first.size == 1                     ? second_dilation
-                  : second.size == 1                  ? first.dilation
+  axis.dilation = second.size == 1                    ? first.dilation
+                  : first.size == 1                   ? second_dilation
                   : first.dilation == second_dilation ? first.dilation
                                                       : 1;
   axis.size = (reach - 1) / axis.dilation + 1;

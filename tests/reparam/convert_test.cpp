@@ -94,6 +94,7 @@ TEST_F(ConvertTest, WritesWhatStockReadersKnow) {
     EXPECT_FALSE(layer.has_orepa_param()) << layer.name();
     EXPECT_FALSE(layer.pooling_param().has_round_mode()) << layer.name();
     EXPECT_EQ(layer.param_size() + layer.include_size(), 0) << layer.name();
+    EXPECT_FALSE(layer.inner_product_param().has_weight_filler()) << layer.name();
     EXPECT_LE(layer.convolution_param().kernel_size_size(), 1) << layer.name();
     EXPECT_LE(layer.convolution_param().pad_size(), 1) << layer.name();
   }
