@@ -56,6 +56,18 @@ std::string comment(const Model& model, const std::string& style) {
   return about + kGenerated;
 }
 
+std::string deploy_comment(const Model& model, const std::string& style) {
+  std::string about =
+      model.title + ", the plain network for use, as `orepa_tool convert` writes it from\nmodels/" +
+      model.name + "/" + style + "/train_val.prototxt.\n";
+  if (std::holds_alternative<ResNet>(model.network))
+    about +=
+        "stage0.pool_stride1 and stage0.pool, a convolution with ones, are the stem's pool: it "
+        "rounds "
+        "down, Caffe's up.\n";
+  return about + kGenerated;
+}
+
 }  // namespace
 
 const std::vector<Model>& models() {
@@ -120,6 +132,8 @@ std::map<std::string, std::string> files() {
       all[folder + "train_val.prototxt"] =
           print_text(train_val(model, style).proto(), comment(model, style));
       all[folder + "solver.prototxt"] = solver(model, style);
+      all[folder + "deploy.prototxt"] =
+          print_text(deploy(model, style).proto(), deploy_comment(model, style));
     }
   }
   return all;

@@ -22,13 +22,14 @@ struct RepVgg {
   std::array<double, 4> width;  // times 64, 128, 256, 512 channels
 };
 
-// VGG-16 (Simonyan and Zisserman, ICLR 2015), configuration D. The image has to be 224 x 224 for
-// the published fully connected layers.
-struct Vgg16 {};
+// VGG-16 (Simonyan and Zisserman, ICLR 2015), configuration D.
+struct Vgg16 {
+  double width = 1;  // times the published number of channels and units
+};
 
 // MobileNet (Howard et al., 2017).
 struct MobileNet {
-  double width = 1;
+  double width = 1;  // times the published number of channels
 };
 
 // Each returns the name of the logits.

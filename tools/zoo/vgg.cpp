@@ -39,16 +39,17 @@ std::string product(NetBuilder& net, const std::string& name, const std::string&
 
 }  // namespace
 
-std::string add(NetBuilder& net, const Vgg16&, const std::string& image, int classes) {
+std::string add(NetBuilder& net, const Vgg16& network, const std::string& image, int classes) {
   constexpr std::array kConvolutions = {2, 2, 3, 3, 3}, kOutputs = {64, 128, 256, 512, 512};
+  const auto scaled = [&](int outputs) { return static_cast<int>(outputs * network.width); };
   std::string blob = image;
   for (size_t stage = 0; stage < kConvolutions.size(); ++stage) {
     for (int i = 1; i <= kConvolutions[stage]; ++i)
-      blob = convolution_relu(net, text("conv", stage + 1, "_", i), blob, kOutputs[stage]);
+      blob = convolution_relu(net, text("conv", stage + 1, "_", i), blob, scaled(kOutputs[stage]));
     blob = pool(net, text("pool", stage + 1), blob);
   }
   for (const std::string number : {"6", "7"}) {
-    blob = net.relu("relu" + number, product(net, "fc" + number, blob, 4096));
+    blob = net.relu("relu" + number, product(net, "fc" + number, blob, scaled(4096)));
     net.add("drop" + number, "Dropout", {blob}, blob)
         .mutable_dropout_param()
         ->set_dropout_ratio(0.5f);

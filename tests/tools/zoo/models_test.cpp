@@ -10,6 +10,7 @@
 #include "io/print_text.h"
 #include "tests/training.h"
 #include "tools/zoo/golden.h"
+#include "tools/zoo/solvers.h"
 
 namespace orepa::zoo {
 namespace {
@@ -47,7 +48,7 @@ TEST(Zoo, UnknownModelNamesTheNearest) {
 TEST(Zoo, SolversSpareBatchNormAndBiases) {
   for (const std::string& name : golden_names()) {
     const NetSpec net = golden_solver(name).net();
-    std::string text = files().at("resnet18/orepa/solver.prototxt");
+    std::string text = solver(model("resnet18"), "orepa");
     text = std::regex_replace(text, std::regex("\nnet: .*"),
                               "\nnet_param {\n" + print_text(net.proto()) + "}");
     const Training run(text);
@@ -69,11 +70,11 @@ TEST(Zoo, SolversSpareBatchNormAndBiases) {
 }
 
 TEST(Zoo, SolversReadTheirNets) {
-  for (const auto& [path, content] : files()) {
-    if (!path.ends_with("solver.prototxt")) continue;
-    const NetSpec net = SolverSpec::parse(content, path).net();
-    const std::string folder = "models/" + path.substr(0, path.rfind('/'));
-    EXPECT_EQ(net.name(), folder + "/train_val.prototxt");
+  for (const Model& model : models()) {
+    for (const std::string& style : model.styles) {
+      const NetSpec net = SolverSpec::parse(solver(model, style), "solver.prototxt").net();
+      EXPECT_EQ(net.name(), "models/" + model.name + "/" + style + "/train_val.prototxt");
+    }
   }
 }
 

@@ -91,6 +91,24 @@ TEST_P(ParameterCounts, AreThoseInTraining) {
   }
 }
 
+// As known of the papers' networks: 138.36 and 4.23 million.
+TEST(PlainExamples, HaveAsManyParameters) {
+  EXPECT_EQ(Shapes(train_val(model("vgg16"), "plain"), Phase::kTrain).learned(), 138357544);
+  EXPECT_EQ(Shapes(train_val(model("mobilenet_v1"), "plain"), Phase::kTrain).learned(), 4231976);
+}
+
+// The convolution with ones that stands for the stem's pool (reparam/deploy.h) has none to learn.
+TEST_P(ParameterCounts, AreThoseAfterMerging) {
+  const Model& zoo_model = model(GetParam().model);
+  for (const auto& [block, published] : styles_.fields()) {
+    const Shapes shapes(deploy(zoo_model, kStyles.at(block)), Phase::kTest);
+    const Parameter* pool = shapes.parameters.find("stage0.pool", "weight");
+    EXPECT_EQ(shapes.learned() - (pool == nullptr ? 0 : pool->value.shape.count()),
+              published.struct_value().fields().at("deploy_params").number_value())
+        << block;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Zoo, ParameterCounts, testing::ValuesIn(kCases), [](const auto& info) {
   std::string name = info.param.published;
   std::erase_if(name, [](char c) { return c == '-' || c == '.'; });

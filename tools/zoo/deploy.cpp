@@ -1,0 +1,40 @@
+#include "reparam/deploy.h"
+
+#include "models.h"
+#include "orepa/net.h"
+
+namespace orepa::zoo {
+namespace {
+
+// Convolutions take in the BatchNorm and the Scale that NetBuilder puts behind them.
+NetParameter folded(const NetParameter& net) {
+  NetParameter made = net;
+  made.clear_layer();
+  for (const LayerParameter& layer : net.layer()) {
+    if (layer.type() == "BatchNorm")
+      made.mutable_layer(made.layer_size() - 1)->mutable_convolution_param()->set_bias_term(true);
+    else if (layer.type() != "Scale")
+      *made.add_layer() = layer;
+  }
+  return made;
+}
+
+}  // namespace
+
+NetSpec deploy(const Model& model, const std::string& style, const Task& task) {
+  // Every style is made from the plain net, so it merges back into that.
+  const NetSpec plain = train_val(model, "plain", task);
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Parameters parameters(*device, 1, false);
+  Arena arena(*device);
+  NetOptions options;
+  options.allocate = false;
+  options.batch_size = 1;
+  const Net net(plain, parameters, arena, options);
+  const auto shape_of = [&](const std::string& blob) { return net.shape(blob); };
+  NetParameter made = portable(with_input(folded(test_layers(plain)), shape_of, 1), shape_of);
+  made.set_name(model.name + "_" + style);
+  return NetSpec(made, made.name());
+}
+
+}  // namespace orepa::zoo
