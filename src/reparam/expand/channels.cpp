@@ -20,6 +20,7 @@ std::vector<Shape> source_shapes(const LayerSpec& layer, Phase phase) {
   NetOptions options;
   options.phase = phase;
   options.batch_size = 1;
+  options.allocate = false;
   const Net source(NetSpec(net), parameters, arena, options);
   std::vector<Shape> shapes;
   for (const std::string& top : layer.options.strings("top")) shapes.push_back(source.shape(top));

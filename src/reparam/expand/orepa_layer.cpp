@@ -35,7 +35,9 @@ int count_factors(LayerParameter layer) {
   const std::unique_ptr<Device> device = make_cpu_device();
   Parameters parameters(*device, 0, false);
   Arena arena(*device);
-  const Net probe(NetSpec(net), parameters, arena, {});
+  NetOptions options;
+  options.allocate = false;
+  const Net probe(NetSpec(net), parameters, arena, options);
   return static_cast<int>(std::count_if(parameters.all().begin(), parameters.all().end(),
                                         [](const auto& parameter) { return parameter->factor; }));
 }

@@ -11,16 +11,16 @@
 #include "orepa/reparam.h"
 #include "orepa/weights.h"
 #include "tests/files.h"
-#include "tests/reparam/plain_net.h"
+#include "tests/reparam/expand/plain_net.h"
 #include "tests/reparam/random_values.h"
 #include "tests/training.h"
 
 namespace orepa {
 namespace {
 
-class Inflate : public testing::TestWithParam<std::string> {
+class Inflate : public testing::Test {
  protected:
-  Inflate() : device_(make_cpu_device()), net_(NetSpec::parse(kPlainNet, "plain.prototxt")) {
+  Inflate() : device_(make_cpu_device()), net_(plain_net()) {
     Parameters parameters(*device_, 3, false);
     Arena arena(*device_);
     const Net built(net_, parameters, arena, {});
@@ -30,8 +30,8 @@ class Inflate : public testing::TestWithParam<std::string> {
     files_.output = folder_ + "blocks.prototxt";
     files_.output_weights = folder_ + "blocks.caffemodel";
   }
-  ReparamReport reparam(const NetSpec& net) {
-    return reparam_files(net, {GetParam(), "", ""}, files_, *device_);
+  ReparamReport reparam(const NetSpec& net, const std::string& style = "orepa") {
+    return reparam_files(net, {style, "", ""}, files_, *device_);
   }
 
   std::string folder_ = test_folder();
@@ -40,11 +40,13 @@ class Inflate : public testing::TestWithParam<std::string> {
   ReparamFiles files_;
 };
 
+class InflateAs : public Inflate, public testing::WithParamInterface<std::string> {};
+
 // What is left is float32's rounding of the sum of the branches, and of what it meets later.
 constexpr double kRounding = 5e-6;
 
-TEST_P(Inflate, StartsAsTheTrainedNet) {
-  const ReparamReport report = reparam(net_);
+TEST_P(InflateAs, StartsAsTheTrainedNet) {
+  const ReparamReport report = reparam(net_, GetParam());
   EXPECT_GE(report.blobs_compared, 13);
   EXPECT_LE(report.largest_error, kRounding) << report.largest_error_blob;
   for (const ReparamReport::Row& row : report.rows) {
@@ -54,19 +56,19 @@ TEST_P(Inflate, StartsAsTheTrainedNet) {
 }
 
 // Of a deploy net: convolutions with a bias and no BatchNorm.
-TEST_P(Inflate, StartsAsTheConvertedNet) {
+TEST_P(InflateAs, StartsAsTheConvertedNet) {
   ConvertOptions options;
   options.output = folder_ + "deploy.prototxt";
   options.output_weights = files_.weights = folder_ + "deploy.caffemodel";
   convert(net_, folder_ + "plain.caffemodel", *device_, options);
-  const ReparamReport report = reparam(NetSpec::read(options.output));
+  const ReparamReport report = reparam(NetSpec::read(options.output), GetParam());
   EXPECT_GT(report.rewritten(), 4);
   EXPECT_LE(report.largest_error, kRounding) << report.largest_error_blob;
 }
 
 // What convert makes of the blocks is what it makes of the plain net.
-TEST_P(Inflate, ConvertsBackToThePlainNet) {
-  reparam(net_);
+TEST_P(InflateAs, ConvertsBackToThePlainNet) {
+  reparam(net_, GetParam());
   const auto deployed = [&](const NetSpec& net, const std::string& weights,
                             const std::string& name) {
     ConvertOptions options;
@@ -96,32 +98,44 @@ TEST_P(Inflate, ConvertsBackToThePlainNet) {
   }
 }
 
-std::vector<double> losses(const std::string& net, const std::string& weights) {
-  Training training("net: \"" + net + "\" base_lr: 0.01 momentum: 0.9 max_iter: 4");
-  load_weights(weights, training->parameters(), true);
-  std::vector<double> all;
-  for (int i = 0; i < 4; ++i) all.push_back(training->step());
-  return all;
-}
+// A few steps of training from a file.
+struct ShortRun {
+  ShortRun(const std::string& net, const std::string& weights)
+      : training("net: \"" + net + "\" base_lr: 0.01 momentum: 0.9 max_iter: 4") {
+    load_weights(weights, training->parameters(), true);
+    zeros_before = zero_scales();
+    for (int i = 0; i < 4; ++i) losses.push_back(training->step());
+  }
+  // Scale layers that multiply by 0.
+  int zero_scales() {
+    int count = 0;
+    for (const auto& parameter : training->parameters().all())
+      if (parameter->name == "scale" && !parameter->factor)
+        count += largest(training->parameters().read(*parameter)) == 0;
+    return count;
+  }
+  Training training;
+  int zeros_before = 0;
+  std::vector<double> losses;
+};
 
 // In training mode too, with the statistics of the batch; and from there every branch learns.
-TEST_P(Inflate, TrainsOnFromThere) {
-  reparam(net_);
+TEST_P(InflateAs, TrainsOnFromThere) {
+  reparam(net_, GetParam());
   net_.write(folder_ + "plain.prototxt");
-  const std::vector<double> plain = losses(folder_ + "plain.prototxt", files_.weights);
-  const std::vector<double> blocks = losses(files_.output, files_.output_weights);
-  EXPECT_NEAR(blocks[0], plain[0], 1e-5 * plain[0]);
-  EXPECT_NE(blocks[3], plain[3]);
-  EXPECT_LT(blocks[3], blocks[0]);
+  const ShortRun plain(folder_ + "plain.prototxt", files_.weights);
+  ShortRun blocks(files_.output, files_.output_weights);
+  EXPECT_NEAR(blocks.losses[0], plain.losses[0], 1e-5 * plain.losses[0]);
+  EXPECT_NE(blocks.losses[3], plain.losses[3]);
+  EXPECT_LT(blocks.losses[3], blocks.losses[0]);
+  EXPECT_EQ(blocks.zeros_before > 0, GetParam() != "orepa");
+  EXPECT_EQ(blocks.zero_scales(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Styles, Inflate, testing::ValuesIn(reparam_styles()),
+INSTANTIATE_TEST_SUITE_P(Styles, InflateAs, testing::ValuesIn(reparam_styles()),
                          [](const auto& info) { return info.param; });
 
-class InflateErrors : public Inflate {};
-INSTANTIATE_TEST_SUITE_P(Orepa, InflateErrors, testing::Values("orepa"));
-
-TEST_P(InflateErrors, SaysWhatAChainCannotExpress) {
+TEST_F(Inflate, SaysWhatAChainCannotExpress) {
   const ReparamReport report = reparam(net_);
   EXPECT_EQ(report.rows[0].layer, "stem");
   EXPECT_EQ(report.rows[0].note,
@@ -133,7 +147,7 @@ TEST_P(InflateErrors, SaysWhatAChainCannotExpress) {
   EXPECT_EQ(stem.branch(1).type(), "kxk");
 }
 
-TEST_P(InflateErrors, WantsEveryWeightAndNoOther) {
+TEST_F(Inflate, WantsEveryWeightAndNoOther) {
   const auto message = [&](const std::string& more) {
     return error_of([&] { reparam(NetSpec::parse(kPlainNet + more, "net.prototxt")); });
   };
@@ -151,21 +165,21 @@ TEST_P(InflateErrors, WantsEveryWeightAndNoOther) {
   EXPECT_FALSE(std::filesystem::exists(files_.output_weights));
 }
 
-TEST_P(InflateErrors, LeavesNoFileWhereTheNetsDiffer) {
+TEST_F(Inflate, LeavesNoFileWhereTheNetsDiffer) {
   files_.tolerance = -1;  // what no net can keep
   EXPECT_NE(error_of([&] { reparam(net_); }).find("no file was written"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(files_.output));
   EXPECT_FALSE(std::filesystem::exists(files_.output_weights));
 }
 
-TEST_P(InflateErrors, WritesNothingWhereNothingIsRewritten) {
+TEST_F(Inflate, WritesNothingWhereNothingIsRewritten) {
   const ReparamReport report = reparam_files(net_, {"orepa", "none", ""}, files_, *device_);
   EXPECT_EQ(report.rewritten(), 0);
   EXPECT_FALSE(std::filesystem::exists(files_.output));
 }
 
 // A head for training alone has its weights in the file too.
-TEST_P(InflateErrors, TakesLayersOfPhaseTrainAlong) {
+TEST_F(Inflate, TakesLayersOfPhaseTrainAlong) {
   const NetSpec net = NetSpec::parse(
       std::string(kPlainNet) +
           "layer { name: \"head\" type: \"Convolution\" bottom: \"strided\" top: \"head\""

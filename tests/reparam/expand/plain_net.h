@@ -1,5 +1,10 @@
 // A plain net with every kind of convolution that reparam() meets, for both phases.
 #pragma once
+#include <string>
+#include <vector>
+
+#include "orepa.pb.h"
+#include "orepa/reparam.h"
 
 namespace orepa {
 
@@ -74,5 +79,26 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "
 layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy"
   include { phase: TEST } }
 )";
+
+inline NetSpec plain_net() { return NetSpec::parse(kPlainNet, "plain.prototxt"); }
+
+inline NetSpec reparam_as(const std::string& style, ReparamReport* report = nullptr) {
+  return reparam(plain_net(), {style, "", ""}, report);
+}
+
+// Null where there is none; of `net`, which must outlive it.
+inline const LayerParameter* find(const NetSpec& net, const std::string& name) {
+  for (const LayerParameter& layer : net.proto().layer())
+    if (layer.name() == name) return &layer;
+  return nullptr;
+}
+
+// Of the layers whose names begin with `prefix`, what follows it, in order.
+inline std::vector<std::string> names(const NetSpec& net, const std::string& prefix) {
+  std::vector<std::string> found;
+  for (const LayerParameter& layer : net.proto().layer())
+    if (layer.name().rfind(prefix, 0) == 0) found.push_back(layer.name().substr(prefix.size()));
+  return found;
+}
 
 }  // namespace orepa
