@@ -1,6 +1,6 @@
-# make build | test | sanitize | cuda-check | demo | bench | experiment | models | format | clean. Everything is built in
-# build/; each target first installs the Debian packages that it misses.
-.PHONY: build install test sanitize cuda-check demo bench experiment models format clean
+# make build | test | test-slow | sanitize | cuda-check | demo | bench | experiment | models | format | clean. Everything is
+# built in build/; each target first installs the Debian packages that it misses.
+.PHONY: build install test test-slow sanitize cuda-check demo bench experiment models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -14,8 +14,14 @@ install:
 $(BUILD)/build.ninja: | install
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_OPTIONS)
 
+CTEST = ctest --test-dir $(BUILD) --parallel $(JOBS) --output-on-failure --no-tests=error
+
 test: build
-	@ctest --test-dir $(BUILD) --parallel $(JOBS) --output-on-failure --no-tests=error
+	@$(CTEST) --label-exclude slow
+
+# What other programs read of the large models under models/.
+test-slow: build
+	@$(CTEST) --label-regex slow
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize:

@@ -18,8 +18,21 @@ std::string range(const WeightRange& weights) {
   return decimals(weights.least, 4) + " .. " + decimals(weights.most, 4);
 }
 
+// Which files --to wants.
+void check_outputs(bool onnx) {
+  if (onnx && !FLAGS_output_weights.empty())
+    throw UsageError("--to onnx writes one file with its weights: leave --output_weights out");
+  if (onnx && !FLAGS_output_test.empty())
+    throw UsageError("--output_test is a net in Caffe's format: it needs --to caffe");
+  if (!onnx && FLAGS_output_weights.empty())
+    throw UsageError("--to caffe needs --output_weights; for one ONNX file, say --to onnx");
+}
+
 void run() {
   ConvertOptions options;
+  const bool onnx = !FLAGS_to.empty() && choice("to", FLAGS_to, {"caffe", "onnx"}) == "onnx";
+  check_outputs(onnx);
+  if (onnx) options.format = ConvertOptions::Format::kOnnx;
   options.output = FLAGS_output;
   options.output_weights = FLAGS_output_weights;
   options.output_test = FLAGS_output_test;
@@ -42,16 +55,17 @@ void run() {
   }
   std::cout << "\nparameters: " << grouped(report.parameters_before) << " -> "
             << grouped(report.parameters_after) << "\nlargest error of the outputs on random "
-            << "inputs, read back from the files: " << scientific(report.output_error)
-            << " relative, " << scientific(report.output_difference)
-            << " absolute\nwritten: " << options.output << ", " << options.output_weights
-            << (options.output_test.empty() ? "" : ", " + options.output_test) << "\n";
+            << "inputs: " << scientific(report.output_error) << " relative, "
+            << scientific(report.output_difference) << " absolute\nwritten: " << options.output;
+  for (const std::string& file : {options.output_weights, options.output_test})
+    if (!file.empty()) std::cout << ", " << file;
+  std::cout << "\n";
 }
 
 const CommandRegistrar registrar({"convert",
                                   "merge a trained net into the plain one for use",
-                                  {"model", "weights", "output", "output_weights"},
-                                  {"output_test", "algorithm"},
+                                  {"model", "weights", "output"},
+                                  {"to", "output_weights", "output_test", "algorithm"},
                                   run});
 
 }  // namespace

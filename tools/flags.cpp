@@ -22,7 +22,8 @@ DEFINE_string(
     "a state_dict");
 DEFINE_string(output, "", "file to write");
 DEFINE_string(output_weights, "", "where the weights for it go: .caffemodel or .h5");
-DEFINE_string(to, "", "format to write: orepa-pytorch");
+DEFINE_string(to, "",
+              "format to write: orepa-pytorch (export); caffe, the default, or onnx (convert)");
 
 namespace orepa::tool {
 

@@ -1,5 +1,6 @@
 // Convert: a trained net with re-parameterised convolutions or blocks to the plain net for use,
-// written so that stock Caffe readers load it, and proven equal before the files stay.
+// written so that stock Caffe readers or ONNX runtimes load it, and proven equal before the files
+// stay.
 #pragma once
 #include <cstdint>
 #include <limits>
@@ -12,7 +13,10 @@
 namespace orepa {
 
 struct ConvertOptions {
-  std::string output, output_weights;  // the deploy prototxt and its .caffemodel or .h5
+  enum class Format { kCaffe, kOnnx };
+  Format format = Format::kCaffe;
+  std::string output;          // the deploy prototxt, or the .onnx file with its weights
+  std::string output_weights;  // the deploy net's .caffemodel or .h5; not of ONNX
   std::string output_test;  // the merged net with its data, loss and accuracy layers; may be empty
   double tolerance = 1e-4;  // relative to the largest number of a blob
   Algorithm algorithm = Algorithm::kAuto;
@@ -52,9 +56,10 @@ struct ConvertReport {
   int64_t parameters_before = 0, parameters_after = 0;  // learned numbers, statistics not counted
 };
 
-// Loads `weights` (all have to be there), merges, writes, reads back what was written and compares
-// both nets on random inputs. Throws Error, and leaves the files as they were, where they differ by
-// more than the tolerance.
+// Loads `weights` (all have to be there), merges, writes, reads back what was written (of ONNX,
+// which is not read here: takes the net that it is written from) and compares both nets on random
+// inputs. Throws Error, and leaves the files as they were, where they differ by more than the
+// tolerance.
 ConvertReport convert(const NetSpec& net, const std::string& weights, Device& device,
                       const ConvertOptions& options);
 

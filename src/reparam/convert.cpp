@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/drafts.h"
+#include "io/onnx.h"
 #include "orepa/weights.h"
 #include "reparam/deploy.h"
 #include "reparam/equality.h"
@@ -40,31 +41,38 @@ ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& d
   Instance source(trained_spec, device, unfused);
   load_weights(weights, source.parameters, true);
   source.net.prepare();
-  const MergedNet merged = merge(trained, source.parameters,
-                                 [&](const std::string& blob) { return source.net.shape(blob); });
+  MergedNet merged = merge(trained, source.parameters,
+                           [&](const std::string& blob) { return source.net.shape(blob); });
+  straighten_inner_products(merged.net, merged.values);
   const auto shape_of = [&](const std::string& blob) {
     const auto renamed = merged.original_names.find(blob);
     return source.net.shape(renamed == merged.original_names.end() ? blob : renamed->second);
   };
-  const NetSpec deploy(portable(with_input(merged.net, shape_of, 1), shape_of), options.output);
+  const bool onnx = options.format == ConvertOptions::Format::kOnnx;
+  const NetParameter plain_net = with_input(merged.net, shape_of, 1);
+  NetSpec deploy(onnx ? plain_net : portable(plain_net, shape_of), options.output);
   // The trained net under the same Input, to compare with.
   const NetSpec reference(with_input(trained, shape_of, 1), spec.name());
   const std::vector<std::string> common = common_blobs(deploy, reference);
 
   Drafts drafts;
-  const std::string net_draft = drafts.draft_of(options.output);
-  const std::string weights_draft = drafts.draft_of(options.output_weights);
-  deploy.write(net_draft);
-  {
+  const std::string draft = drafts.draft_of(options.output);
+  std::string weights_draft;
+  if (!onnx) {
+    weights_draft = drafts.draft_of(options.output_weights);
+    deploy.write(draft);
     Instance plain(deploy, device, proof_options(options.algorithm));
     set_values(plain.parameters, merged);
     save_weights(weights_draft, deploy, plain.parameters);
+    deploy = NetSpec::read(draft);
   }
   if (!options.output_test.empty()) NetSpec(merged.net).write(drafts.draft_of(options.output_test));
 
-  const NetSpec written = NetSpec::read(net_draft);
-  Instance plain(written, device, proof_options(options.algorithm, common));
-  load_weights(weights_draft, plain.parameters, true);
+  Instance plain(deploy, device, proof_options(options.algorithm, common_blobs(deploy, deploy)));
+  if (onnx)
+    set_values(plain.parameters, merged);
+  else
+    load_weights(weights_draft, plain.parameters, true);
   Instance original(reference, device, proof_options(options.algorithm, common));
   copy_values(source.parameters, original.parameters);
   run_alike(original.net, plain.net);
@@ -85,6 +93,9 @@ ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& d
   require(report.output_error <= options.tolerance, "the merged net differs by ",
           report.output_error, " relative to its largest output, more than the tolerance ",
           options.tolerance, "; no file was written");
+  if (onnx)
+    write_onnx(draft, deploy, plain.parameters,
+               [&](const std::string& blob) { return plain.net.shape(blob); });
   drafts.accept();
   return report;
 }

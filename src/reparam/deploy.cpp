@@ -5,6 +5,7 @@
 #include <set>
 
 #include "graph/graph.h"
+#include "layers/window.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -86,14 +87,12 @@ void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bot
   const bool floor = pool.round_mode() == PoolingParameter::FLOOR;
   pool.clear_round_mode();
   pool.clear_engine();
-  const auto pair = [](bool split, uint32_t both, uint32_t h, uint32_t w) {
-    return split ? Pair{h, w} : Pair{both, both};
-  };
-  const Pair kernel =
-      pair(pool.has_kernel_h(), pool.kernel_size(), pool.kernel_h(), pool.kernel_w());
-  const Pair stride = pair(pool.has_stride_h(), pool.stride(), pool.stride_h(), pool.stride_w());
-  const Pair pad =
-      pair(pool.has_pad_h() || pool.has_pad_w(), pool.pad(), pool.pad_h(), pool.pad_w());
+  pool.set_pool(pool.pool());  // OpenCV knows no default where the pool is global
+  const LayerSpec spec{layer.name(), layer.type(), Options(&layer, nullptr)};
+  const Options windows = spec.options.message("pooling_param");
+  const Pair kernel = read_pair(spec, windows, "kernel_size", "kernel", 0);
+  const Pair stride = read_pair(spec, windows, "stride", "stride", 1);
+  const Pair pad = read_pair(spec, windows, "pad", "pad", 0);
   const bool padded = pad[0] > 0 || pad[1] > 0;
   const bool alike = rounds_alike(bottom[2], kernel[0], stride[0], pad[0], padded) &&
                      rounds_alike(bottom[3], kernel[1], stride[1], pad[1], padded);
@@ -164,6 +163,20 @@ NetParameter with_input(const NetParameter& net,
   }
   require(made.layer_size() > 1, "nothing is left of the net once its sources and losses are gone");
   return made;
+}
+
+void straighten_inner_products(NetParameter& net,
+                               std::map<std::string, std::vector<float>>& values) {
+  for (LayerParameter& layer : *net.mutable_layer()) {
+    if (!layer.inner_product_param().transpose()) continue;
+    layer.mutable_inner_product_param()->clear_transpose();
+    std::vector<float>& weight = values.at(layer.name() + "/weight");
+    const std::vector<float> given = weight;
+    const size_t outputs = layer.inner_product_param().num_output();
+    const size_t inputs = given.size() / outputs;
+    for (size_t i = 0; i < inputs; ++i)
+      for (size_t o = 0; o < outputs; ++o) weight[o * inputs + i] = given[i * outputs + o];
+  }
 }
 
 NetParameter portable(const NetParameter& net,

@@ -2,7 +2,9 @@
 // own.
 #pragma once
 #include <functional>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "orepa.pb.h"
 #include "orepa/model_io.h"
@@ -19,6 +21,11 @@ NetParameter test_layers(const NetSpec& net);
 NetParameter with_input(const NetParameter& net,
                         const std::function<Shape(const std::string&)>& shape_of,
                         int64_t batch_size);
+
+// Turns weights that an InnerProduct has as inputs x outputs (transpose: true, which OpenCV does
+// not look at). `values` are those of the parameters by LAYER/NAME.
+void straighten_inner_products(NetParameter& net,
+                               std::map<std::string, std::vector<float>>& values);
 
 // Only fields that stock readers know (OpenCV rejects a file with any other): none of ours, no
 // fillers, no round_mode; _h and _w forms of windows that are not square. A pool that rounds down

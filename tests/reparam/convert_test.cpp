@@ -102,6 +102,18 @@ TEST_F(ConvertTest, WritesWhatStockReadersKnow) {
   EXPECT_EQ(test.proto().layer(0).type(), "DummyData");
 }
 
+TEST_F(ConvertTest, WritesOneOnnxFile) {
+  ConvertOptions options;
+  options.format = ConvertOptions::Format::kOnnx;
+  options.output = folder_ + "deploy.onnx";
+  options.tolerance = -1;
+  EXPECT_THROW(convert(spec_, weights_, *device_, options), Error);
+  EXPECT_FALSE(exists(options.output));
+  options.tolerance = 1e-4;
+  EXPECT_LE(convert(spec_, weights_, *device_, options).output_error, 5e-6);
+  EXPECT_TRUE(exists(options.output));
+}
+
 TEST_F(ConvertTest, LeavesNoFileBehindWhereTheNetsDiffer) {
   options_.tolerance = -1;  // what no net can keep
   EXPECT_THROW(convert(spec_, weights_, *device_, options_), Error);

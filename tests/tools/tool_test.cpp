@@ -115,6 +115,23 @@ TEST_F(ToolTest, WrongCallsGetCodeTwoAndAHint) {
   EXPECT_SAYS("orepa_vgg");
 }
 
+TEST_F(ToolTest, ConversionsToOnnxWantOneFile) {
+  const std::vector<std::string> words{"convert", "--model",  "x", "--weights",
+                                       "y",       "--output", "z"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return more;
+  };
+  EXPECT_EQ(run(words), kUsage);
+  EXPECT_SAYS("--to onnx");
+  EXPECT_EQ(run(with({"--to", "tflite"})), kUsage);
+  EXPECT_SAYS("caffe or onnx");
+  EXPECT_EQ(run(with({"--to", "onnx", "--output_weights", "w.caffemodel"})), kUsage);
+  EXPECT_SAYS("--output_weights");
+  EXPECT_EQ(run(with({"--to", "onnx", "--output_test", "t.prototxt"})), kUsage);
+  EXPECT_SAYS("--output_test");
+}
+
 TEST_F(ToolTest, HelpAndLayersSucceed) {
   EXPECT_EQ(run({"--help"}), kDone);
   EXPECT_SAYS("convert");
