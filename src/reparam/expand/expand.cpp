@@ -29,7 +29,6 @@ std::regex compiled(const char* option, const std::string& pattern) {
   }
 }
 
-// Throws Error with the reason where the convolution stays plain.
 class Expander {
  public:
   Expander(const NetSpec& net, const ReparamOptions& options, bool exact)
@@ -45,10 +44,13 @@ class Expander {
 
   bool takes_norm() const { return style_.takes_norm; }
 
+  // Throws Error with the reason where the convolution stays plain.
   Block expand(const Chain& chain) const {
     const LayerParameter& convolution = *chain.convolution;
     require(std::regex_match(convolution.name(), include_), "not included");
     require(!std::regex_match(convolution.name(), exclude_), "excluded");
+    require(convolution.bottom_size() == 1 && convolution.top_size() == 1,
+            "it has more than one bottom and one top");
     require(chain.seen, "no phase has it at level 0 without stages");
     for (const ParamSpec& spec : convolution.param())
       require(!spec.has_name(), "it shares parameter \"", spec.name(), "\"");

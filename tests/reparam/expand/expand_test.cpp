@@ -202,6 +202,30 @@ TEST(Reparam, LeavesAChainWithAnotherReaderWhole) {
   EXPECT_EQ(report.rows[0].note, "what follows it in phase TRAIN is not what follows it in TEST");
 }
 
+TEST(Reparam, LeavesWhatNoBlockCanReplace) {
+  // A convolution with these fields, behind the layers.
+  const auto note = [](const std::string& fields, const std::string& layers = "") {
+    ReparamReport report;
+    reparam(NetSpec::parse("input: \"x\" input_shape { dim: 1 dim: 4 dim: 6 dim: 6 }" + layers +
+                               "layer { name: \"c\" type: \"Convolution\" " + fields +
+                               " convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }",
+                           "net.prototxt"),
+            {"acnet", "", ""}, &report);
+    return report.rows[0].became + report.rows[0].note;
+  };
+  EXPECT_EQ(note("bottom: \"x\" top: \"c\""), "ACNet block of 3 branches");
+  EXPECT_EQ(note("bottom: \"x\" top: \"x\""), "it writes over its bottom");
+  EXPECT_EQ(note("bottom: \"x\" bottom: \"x\" top: \"c\" top: \"d\""),
+            "it has more than one bottom and one top");
+  EXPECT_EQ(note("bottom: \"x\" top: \"c\" param { name: \"w\" }"), "it shares parameter \"w\"");
+  EXPECT_EQ(note("bottom: \"x\" top: \"c\" loss_weight: 1"), "no block has its loss_weight");
+  EXPECT_EQ(note("bottom: \"x\" top: \"c\" include { stage: \"deploy\" }"),
+            "no phase has it at level 0 without stages");
+  EXPECT_EQ(note("bottom: \"x\" top: \"c\"",
+                 "layer { name: \"r\" type: \"ReLU\" bottom: \"x\" top: \"c.hor_conv\" }"),
+            "the name \"c.hor_conv\" is in use");
+}
+
 TEST(Reparam, NeedsToKnowChannelsForSomeBlocks) {
   const std::string net =
       "layer { name: \"data\" type: \"Data\" top: \"x\""
