@@ -26,8 +26,8 @@ def state_of(checkpoint):
 def to_hdf5(source, target):
     state = state_of(torch.load(source, map_location="cpu"))
     if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
-        sys.exit(f"{source}: holds no state_dict, but a {type(state).__name__}; "
-                 "save model.state_dict()")
+        sys.exit(f"{source}: is no state_dict (tensors by name), nor has one as its 'state_dict' or "
+                 "'model'; save model.state_dict()")
     with h5py.File(target, "w") as file:
         for name, tensor in state.items():
             file[name.removeprefix("module.")] = tensor.detach().numpy()

@@ -67,6 +67,15 @@ class Checkpoints(unittest.TestCase):
             self.assertEqual(back[tensor].dtype, values.dtype, tensor)
             self.assertTrue(torch.equal(module.state_dict()[tensor], values), tensor)
 
+    def test_other_pickles_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            torch.save({"optimizer": {"lr": 0.1}}, f"{folder}/other.pth")
+            done = subprocess.run([SCRIPT, "other.pth", "state.h5"], cwd=folder, text=True,
+                                  capture_output=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("is no state_dict", done.stderr)
+            self.assertFalse(pathlib.Path(folder, "state.h5").exists())
+
     def test_plain_net(self):
         with tempfile.TemporaryDirectory() as folder:
             self.come_back_as_they_were("net_resnet_basic_base", PLAIN, folder)
