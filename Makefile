@@ -1,6 +1,6 @@
-# make build | test | test-slow | sanitize | cuda-check | demo | bench | experiment | models | format | clean. Everything is
-# built in build/; each target first installs the Debian packages that it misses.
-.PHONY: build install test test-slow sanitize cuda-check demo bench experiment models format clean
+# make build | test | test-slow | test-checkpoints | sanitize | cuda-check | demo | bench | experiment | models | format |
+# clean. Everything is built in build/; each target first installs the Debian packages that it misses.
+.PHONY: build install test test-slow test-checkpoints sanitize cuda-check demo bench experiment models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -22,6 +22,11 @@ test: build
 # What other programs read of the large models under models/.
 test-slow: build
 	@$(CTEST) --label-regex slow
+
+# Checkpoints through PyTorch itself: .pth to .caffemodel and back.
+test-checkpoints: build
+	@sh .ci/install.sh python3-torch
+	@TOOL=$(BUILD)/orepa_tool /usr/bin/python3 tests/referees/test_checkpoints.py
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer.
 sanitize:

@@ -1,6 +1,6 @@
 """Checkpoints as PyTorch itself writes and loads them: .pth to .caffemodel and back.
 
-usage: /usr/bin/python3 tests/referees/test_checkpoints.py   (TOOL=build/orepa_tool)
+`make test-checkpoints` runs it. Needs Debian's python3-torch and python3-h5py.
 """
 import os
 import pathlib
@@ -12,7 +12,7 @@ import h5py
 import torch
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOL = os.environ.get("TOOL", ROOT / "build/orepa_tool")
+TOOL = pathlib.Path(os.environ["TOOL"]).resolve()
 SCRIPT = ROOT / "tools/torch_to_h5.py"
 GOLDEN = ROOT / "tests/golden"
 PLAIN = GOLDEN / "net_resnet_basic_base.prototxt"
