@@ -40,8 +40,8 @@ const Model& model(const std::string& name);
 // Made-up data, the network, loss and accuracies, under the name NAME_STYLE.
 NetSpec train_val(const Model& model, const std::string& style, const Task& task = {});
 
-// What `orepa_tool convert` makes of it, without weights: BatchNorm folded into the convolutions, an
-// Input of one image instead of data and labels, only what stock Caffe readers know.
+// What `orepa_tool convert` makes of it, without weights: BatchNorm folded into the convolutions,
+// an Input of one image instead of data and labels, only what stock Caffe readers know.
 NetSpec deploy(const Model& model, const std::string& style, const Task& task = {});
 
 // Every file of the zoo: its content by its path under models/.

@@ -1,5 +1,5 @@
-// NetBuilder: a plain net, layer by layer. Every function adds one layer or the few that belong
-// together and returns the name of the blob that they make.
+// NetBuilder: a plain net, layer by layer. Every function but add() returns the name of the blob
+// that its layers make.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -18,7 +18,7 @@ class NetBuilder {
  public:
   explicit NetBuilder(const std::string& name) { net_.set_name(name); }
 
-  // The last layer that was added is this one until the next call.
+  // The reference holds until the next layer is added.
   LayerParameter& add(const std::string& name, const std::string& type,
                       const std::vector<std::string>& bottoms, const std::string& top);
 

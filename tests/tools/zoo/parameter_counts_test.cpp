@@ -3,6 +3,8 @@
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <map>
 
 #include "io/positions.h"
@@ -106,6 +108,33 @@ TEST_P(ParameterCounts, AreThoseAfterMerging) {
     EXPECT_EQ(shapes.learned() - (pool == nullptr ? 0 : pool->value.shape.count()),
               published.struct_value().fields().at("deploy_params").number_value())
         << block;
+  }
+}
+
+std::string decimals(int64_t number, double unit) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.2f", static_cast<double>(number) / unit);
+  return digits;
+}
+
+TEST(Readme, HasTheCountsOfEveryModel) {
+  const std::string readme = read_file(OREPA_SOURCE_DIR "/README.md");
+  for (const Model& model : models()) {
+    std::string counts;
+    for (const std::vector<std::string>& either :
+         {std::vector<std::string>{"plain"}, {"dbb", "repvgg"}, {"orepa", "orepa_vgg"}}) {
+      std::string count = "–";
+      for (const std::string& style : model.styles)
+        if (std::find(either.begin(), either.end(), style) != either.end())
+          count = decimals(Shapes(train_val(model, style), Phase::kTrain).learned(), 1e6);
+      counts += (counts.empty() ? "" : " / ") + count;
+    }
+    const Shapes deployed(deploy(model, "plain"), Phase::kTest);
+    int64_t macs = 0;
+    for (const LayerReport& layer : deployed.net.report()) macs += layer.macs;
+    const std::string row = "| " + model.name + " | " + counts + " | " +
+                            decimals(deployed.learned(), 1e6) + " | " + decimals(macs, 1e9) + " |";
+    EXPECT_NE(readme.find(row), std::string::npos) << "README.md has no row " << row;
   }
 }
 
