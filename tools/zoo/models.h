@@ -1,7 +1,5 @@
-// The zoo: the models that lie under models/, in all their styles, and the golden nets, which are
-// the same networks narrow and short.
-//
-// A model is built plain; reparam() (orepa/reparam.h) makes its styles.
+// The zoo: the models that lie under models/. Each is built plain; reparam() (orepa/reparam.h)
+// makes its styles.
 #pragma once
 #include <map>
 #include <string>
