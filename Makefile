@@ -1,6 +1,7 @@
-# make build | test | test-slow | test-checkpoints | sanitize | cuda-check | demo | bench | experiment | models | format |
-# clean. Everything is built in build/; each target first installs the Debian packages that it misses.
-.PHONY: build install test test-slow test-checkpoints sanitize cuda-check demo bench experiment models format clean
+# make build | test | test-slow | test-referees | test-checkpoints | sanitize | cuda-check | demo | bench | experiment |
+# models | format | clean. Everything is built in build/; each target first installs the Debian packages that it misses.
+.PHONY: build install test test-slow test-referees test-checkpoints sanitize cuda-check demo bench experiment models format \
+  clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -22,6 +23,15 @@ test: build
 # What other programs read of the large models under models/.
 test-slow: build
 	@$(CTEST) --label-regex slow
+
+# The same nets and models shown to readers from PyPI, in a virtual environment.
+REFEREES = $(BUILD)/referees
+test-referees: build
+	@sh .ci/install.sh python3-venv nodejs
+	@/usr/bin/python3 -m venv $(REFEREES)
+	@$(REFEREES)/bin/pip install --quiet --requirement tests/referees/requirements.txt
+	@$(REFEREES)/bin/python tests/referees/check.py --tool $(BUILD)/orepa_tool --folder $(REFEREES)/files \
+	  --readers onnxruntime,onnx_checker,netron tests/referees/nets/*.prototxt models/*/*/train_val.prototxt
 
 # Checkpoints through PyTorch itself: .pth to .caffemodel and back.
 test-checkpoints: build

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "flags.h"
+#include "json.h"
 #include "table.h"
 
 DEFINE_string(output_test, "", "also write the merged net with its data and accuracy layers");
@@ -28,19 +29,7 @@ void check_outputs(bool onnx) {
     throw UsageError("--to caffe needs --output_weights; for one ONNX file, say --to onnx");
 }
 
-void run() {
-  ConvertOptions options;
-  const bool onnx = !FLAGS_to.empty() && choice("to", FLAGS_to, {"caffe", "onnx"}) == "onnx";
-  check_outputs(onnx);
-  if (onnx) options.format = ConvertOptions::Format::kOnnx;
-  options.output = FLAGS_output;
-  options.output_weights = FLAGS_output_weights;
-  options.output_test = FLAGS_output_test;
-  options.algorithm = net_options(Phase::kTest).algorithm;
-  const NetSpec spec = NetSpec::read(FLAGS_model);
-  const std::unique_ptr<Device> device = make_cpu_device();
-  const ConvertReport report = convert(spec, FLAGS_weights, *device, options);
-
+void print_tables(const ConvertReport& report, const ConvertOptions& options) {
   Table table({"layer", "merged from", "weights before", "after", "relative error"}, 2);
   for (const ConvertReport::Row& row : report.rows) {
     table.add({row.layer, row.parts, range(row.before), range(row.after), scientific(row.error)});
@@ -62,10 +51,65 @@ void run() {
   std::cout << "\n";
 }
 
+std::string json(const WeightRange& weights) {
+  if (weights.empty()) return "null";
+  return "[" + json_number(weights.least) + ", " + json_number(weights.most) + "]";
+}
+
+void print_json(const ConvertReport& report, const ConvertOptions& options) {
+  std::vector<std::string> merged, left;
+  for (const ConvertReport::Row& row : report.rows) {
+    std::vector<std::string> branches;
+    for (const ConvertReport::Branch& branch : row.branches)
+      branches.push_back(
+          JsonObject().add("parts", branch.parts).add_json("weights", json(branch.weights)).str());
+    merged.push_back(JsonObject()
+                         .add("layer", row.layer)
+                         .add("parts", row.parts)
+                         .add_json("weights_before", json(row.before))
+                         .add_json("weights_after", json(row.after))
+                         .add("relative_error", row.error)
+                         .add_json("branches", json_list(branches))
+                         .str());
+  }
+  for (const ConvertReport::Left& row : report.left)
+    left.push_back(
+        JsonObject().add("layer", row.layer).add("type", row.type).add("reason", row.reason).str());
+  JsonObject whole;
+  whole.add("model", FLAGS_model)
+      .add("output", options.output)
+      .add("parameters_before", report.parameters_before)
+      .add("parameters_after", report.parameters_after)
+      .add("relative_error", report.output_error)
+      .add("absolute_error", report.output_difference)
+      .add_json("merged", json_list(merged))
+      .add_json("left", json_list(left));
+  std::cout << whole.str() << "\n";
+}
+
+void run() {
+  ConvertOptions options;
+  const bool onnx = !FLAGS_to.empty() && choice("to", FLAGS_to, {"caffe", "onnx"}) == "onnx";
+  check_outputs(onnx);
+  if (onnx) options.format = ConvertOptions::Format::kOnnx;
+  options.output = FLAGS_output;
+  options.output_weights = FLAGS_output_weights;
+  options.output_test = FLAGS_output_test;
+  options.algorithm = net_options(Phase::kTest).algorithm;
+  const NetSpec spec = NetSpec::read(FLAGS_model);
+  const std::unique_ptr<Device> device = make_cpu_device();
+  const ConvertReport report = convert(spec, FLAGS_weights, *device, options);
+
+  if (FLAGS_json)
+    print_json(report, options);
+  else
+    print_tables(report, options);
+}
+
 const CommandRegistrar registrar({"convert",
                                   "merge a trained net into the plain one for use",
                                   {"model", "weights", "output"},
-                                  {"to", "output_weights", "output_test", "algorithm"},
+                                  {"to", "output_weights", "output_test", "algorithm", "json"},
                                   run});
 
 }  // namespace

@@ -24,6 +24,7 @@ DEFINE_string(output, "", "file to write");
 DEFINE_string(output_weights, "", "where the weights for it go: .caffemodel or .h5");
 DEFINE_string(to, "",
               "format to write: orepa-pytorch (export); caffe, the default, or onnx (convert)");
+DEFINE_bool(json, false, "print JSON instead of tables");
 
 namespace orepa::tool {
 

@@ -19,6 +19,7 @@ DECLARE_string(input);
 DECLARE_string(output);
 DECLARE_string(output_weights);
 DECLARE_string(to);
+DECLARE_bool(json);
 
 namespace orepa::tool {
 

@@ -6,12 +6,12 @@
 
 #include "command.h"
 #include "flags.h"
+#include "json.h"
 #include "nets.h"
 #include "orepa/solver.h"
 #include "table.h"
 
 DEFINE_int32(iter_size, 1, "passes whose gradients make one step");
-DEFINE_bool(json, false, "print JSON instead of tables");
 
 namespace orepa::tool {
 namespace {
@@ -72,15 +72,6 @@ void measure(Net& net, const std::function<void()>& iteration, Timing& timing) {
     }
   timing.batch_size = net.batch_size();
   timing.peak_bytes = peak_resident_bytes();
-}
-
-std::string quoted(const std::string& plain) {
-  std::string out = "\"";
-  for (const char c : plain) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
 }
 
 // A solver whose rate is 0 does all the work of a step and never diverges.
@@ -160,27 +151,30 @@ void print_tables(const Timing& timing) {
 }
 
 void print_json(const Timing& timing) {
-  std::cout << "{\"model\": " << quoted(timing.model) << ", \"phase\": " << quoted(timing.phase)
-            << ", \"device\": " << quoted(timing.device)
-            << ", \"iterations\": " << timing.iterations << ", \"images\": " << timing.images
-            << ",\n \"median_seconds\": " << timing.median
-            << ", \"fastest_seconds\": " << timing.fastest
-            << ", \"images_per_second\": " << timing.images / timing.median
-            << ",\n \"planned_bytes\": " << timing.planned_bytes
-            << ", \"peak_bytes\": " << timing.peak_bytes
-            << ",\n \"profiled_seconds\": " << timing.profiled
-            << ", \"other_seconds\": " << timing.other() << ",\n \"layers\": [";
-  const char* separator = "\n";
+  std::vector<std::string> layers;
   for (const LayerReport& layer : timing.layers) {
-    std::cout << separator << "  {\"name\": " << quoted(first_name(layer))
-              << ", \"type\": " << quoted(layer.type) << ", \"algorithm\": " << quoted(layer.note);
+    JsonObject row;
+    row.add("name", first_name(layer)).add("type", layer.type).add("algorithm", layer.note);
     for (size_t stage = 0; stage < kStageNames.size(); ++stage)
-      std::cout << ", \"" << kStageNames[stage] << "_seconds\": " << layer.seconds[stage] << ", \""
-                << kStageNames[stage] << "_calls\": " << layer.calls[stage];
-    std::cout << '}';
-    separator = ",\n";
+      row.add(text(kStageNames[stage], "_seconds"), layer.seconds[stage])
+          .add(text(kStageNames[stage], "_calls"), layer.calls[stage]);
+    layers.push_back(row.str());
   }
-  std::cout << "\n ]}\n";
+  JsonObject whole;
+  whole.add("model", timing.model)
+      .add("phase", timing.phase)
+      .add("device", timing.device)
+      .add("iterations", timing.iterations)
+      .add("images", timing.images)
+      .add("median_seconds", timing.median)
+      .add("fastest_seconds", timing.fastest)
+      .add("images_per_second", timing.images / timing.median)
+      .add("planned_bytes", timing.planned_bytes)
+      .add("peak_bytes", timing.peak_bytes)
+      .add("profiled_seconds", timing.profiled)
+      .add("other_seconds", timing.other())
+      .add_json("layers", json_list(layers));
+  std::cout << whole.str() << "\n";
 }
 
 void time() {

@@ -6,6 +6,7 @@
 import argparse
 import pathlib
 import re
+import shutil
 import sys
 
 import numpy
@@ -35,26 +36,30 @@ def check(net, reader):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tool", required=True, type=pathlib.Path)
-    parser.add_argument("--folder", required=True, type=pathlib.Path, help="for converted files")
+    parser.add_argument("--folder", required=True, type=pathlib.Path, help="for converted files; they stay where something fails")
     parser.add_argument("--readers", required=True, help=", ".join(READERS))
     parser.add_argument("models", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
-    failed = 0
+    failed = passed = 0
     for model in options.models:
         excused = dict(re.findall(r"^# not for (\w+): (.*)", model.read_text(), re.MULTILINE))
-        net = nets.ConvertedNet(options.tool, model, options.folder / model.parent.parent.name / model.parent.name / model.stem)
+        folder = options.folder / model.parent.parent.name / model.parent.name / model.stem
+        net = nets.ConvertedNet(options.tool, model, folder)
         for name in options.readers.split(","):
             if name in excused:
-                print(f"left out          {name:13} {model}: {excused[name]}", flush=True)
+                print(f"left out          {name:12} {model}: {excused[name]}", flush=True)
                 continue
             try:
                 worst, blob = check(net, READERS[name])
                 equal = worst <= TOLERANCE
-                print(f"{'ok' if equal else 'DIFFERS':8} {worst:.1e}  {name:13} {model}  {blob}", flush=True)
-                failed += not equal
-            except Exception as reason:  # whatever a reader raises: it is the verdict
-                print(f"FAILED            {name:13} {model}: {reason}", flush=True)
-                failed += 1
+                print(f"{'equal' if equal else 'DIFFERS':8} {worst:.1e}  {name:12} {model}  {blob}", flush=True)
+            except Exception as reason:  # whatever a reader raises is its verdict
+                print(f"FAILED            {name:12} {model}: {reason}", flush=True)
+                equal = False
+            passed, failed = passed + equal, failed + (not equal)
+        if failed == 0:
+            shutil.rmtree(folder)  # a large model takes a gigabyte
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -1,5 +1,6 @@
 """Nets to show to the referees: random weights, converted files, and what orepa_tool itself says."""
 
+import json
 import re
 import subprocess
 
@@ -65,10 +66,17 @@ def input_shapes(prototxt):
             for layer in inputs}
 
 
+def name_of(layer):
+    return re.search(r'name: "([^"]*)"', layer).group(1)
+
+
+def layer_names(prototxt):
+    return [name_of(layer) for layer in layers(prototxt)]
+
+
 def last_layers(prototxt):
     """By blob, the last layer that writes it."""
-    return {re.search(r'top: "([^"]*)"', layer).group(1): re.search(r'name: "([^"]*)"', layer).group(1)
-            for layer in layers(prototxt)}
+    return {re.search(r'top: "([^"]*)"', layer).group(1): name_of(layer) for layer in layers(prototxt)}
 
 
 class ConvertedNet:
@@ -81,7 +89,9 @@ class ConvertedNet:
         weights = write_random_weights(tool, model, folder)
         convert = ("convert", "--model", model, "--weights", weights)
         run(tool, *convert, "--output", self.prototxt, "--output_weights", self.caffemodel)
-        run(tool, *convert, "--output", self.onnx, "--to", "onnx")
+        report = json.loads(run(tool, *convert, "--output", self.onnx, "--to", "onnx", "--json"))
+        if not report["relative_error"] <= 1e-4 or report["output"] != str(self.onnx):
+            raise RuntimeError(f"convert reports {report}")
 
         random = numpy.random.default_rng(2)
         shapes = input_shapes(self.prototxt)

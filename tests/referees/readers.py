@@ -43,4 +43,52 @@ def onnxruntime(net):
     return dict(zip(names, session.run(names, net.inputs)))
 
 
-READERS = {reader.__name__: reader for reader in (opencv_caffe, opencv_onnx, onnx_checker, onnxruntime)}
+def netron(net):
+    """Netron's modules in Node: it has to see every layer with its weights, whose sums stand for their numbers. It has
+    to find in the .caffemodel what the ONNX file holds under the name of the same layer."""
+    import importlib.util
+    import json
+    import pathlib
+    import subprocess
+
+    import numpy
+    import onnx
+
+    folder = pathlib.Path(importlib.util.find_spec("netron").submodule_search_locations[0])
+    (folder / "package.json").write_text('{"type": "module"}')  # for Node 18, which does not find it out by itself
+    files = (net.prototxt, net.caffemodel, net.onnx)
+    script = pathlib.Path(__file__).with_name("netron.mjs")
+    done = subprocess.run(["node", script, folder, *files], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    prototxt, caffemodel, onnx_file = map(json.loads, done.stdout.splitlines())
+
+    graph = onnx.load(str(net.onnx)).graph
+    held = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+    def compare(what, seen, expected):
+        if seen != expected:
+            raise ValueError(f"it sees {what} {seen}, not {expected}")
+
+    def compare_weights(seen, name):
+        compare(f"the shape of {name}", tuple(seen["shape"]), held[name].shape)
+        expected = held[name].sum(dtype="float64")
+        if not abs(seen["sum"] - expected) <= 1e-9 * numpy.abs(held[name]).sum(dtype="float64"):
+            raise ValueError(f"it sees {name} with the sum {seen['sum']}, not {expected}")
+
+    caffe_layers = set(nets.layer_names(net.prototxt)) - set(net.inputs)
+    for seen in (prototxt, caffemodel):
+        compare("layers", {layer["name"] for layer in seen["layers"]}, caffe_layers)
+    compare("nodes", [layer["name"] for layer in onnx_file["layers"]], [node.name for node in graph.node])
+    for layer in caffemodel["layers"]:
+        for weights, name in zip(layer["weights"], ("weight", "bias")):
+            if layer["type"] in ("Convolution", "InnerProduct") and f"{layer['name']}/{name}" in held:
+                compare_weights(weights, f"{layer['name']}/{name}")
+    for layer in onnx_file["layers"]:
+        for weights in layer["weights"]:
+            if weights["type"] == "float32":
+                compare_weights(weights, weights["name"])
+    return {}
+
+
+READERS = {reader.__name__: reader for reader in (opencv_caffe, opencv_onnx, onnx_checker, onnxruntime, netron)}

@@ -199,6 +199,13 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
             kDone)
       << output_;
   EXPECT_SAYS("ORepaConv + BatchNorm + Scale");
+  ASSERT_EQ(run({"convert", "--model", net_, "--weights", weights, "--output",
+                 folder_ + "deploy.onnx", "--to", "onnx", "--json"}),
+            kDone)
+      << output_;
+  EXPECT_EQ(output_.find("{\"model\": \""), 0u) << output_;
+  EXPECT_SAYS(
+      "\"merged\": [\n  {\"layer\": \"conv\", \"parts\": \"ORepaConv + BatchNorm + Scale\"");
   // A pool that rounds down is no stock Caffe: 8 -> 4, where rounding up would give 5.
   const std::string deploy = content_of(folder_ + "deploy.prototxt");
   for (const char* foreign : {"round_mode", "orepa_param", "BatchNorm", "label", "phase"})
