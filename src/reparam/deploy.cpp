@@ -1,6 +1,7 @@
 #include "reparam/deploy.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -52,12 +53,18 @@ void add_strided_identity(NetParameter& net, const LayerParameter& pool, int64_t
   }
 }
 
-// Whether rounding up gives the same size along this axis.
-bool rounds_alike(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool padded) {
-  const int64_t room = in + 2 * pad - kernel;
-  int64_t up = (room + stride - 1) / stride + 1;
-  if (padded && (up - 1) * stride >= in + pad) --up;
-  return up == room / stride + 1;
+// How many windows Caffe readers make along an axis. A last one that would start beyond the image
+// and its padding is dropped: by Caffe where either axis has padding, by OpenCV where this one has.
+int64_t rounded_up(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool drops) {
+  const int64_t out = (in + 2 * pad - kernel + stride - 1) / stride + 1;
+  return drops && (out - 1) * stride >= in + pad ? out - 1 : out;
+}
+
+// Whether all of them make as many as the pool has.
+bool all_agree(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool padded, bool floor) {
+  const int64_t caffe = rounded_up(in, kernel, stride, pad, padded);
+  const int64_t wanted = floor ? (in + 2 * pad - kernel) / stride + 1 : caffe;
+  return caffe == wanted && rounded_up(in, kernel, stride, pad, pad > 0) == wanted;
 }
 
 // Some readers know only the _h and _w forms of a window that is not square.
@@ -94,20 +101,32 @@ void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bot
   const Pair stride = read_pair(spec, windows, "stride", "stride", 1);
   const Pair pad = read_pair(spec, windows, "pad", "pad", 0);
   const bool padded = pad[0] > 0 || pad[1] > 0;
-  const bool alike = rounds_alike(bottom[2], kernel[0], stride[0], pad[0], padded) &&
-                     rounds_alike(bottom[3], kernel[1], stride[1], pad[1], padded);
-  if (pool.global_pooling() || !floor || alike) {
+  std::array<bool, 2> agreed;
+  for (const int axis : {0, 1})
+    agreed[axis] =
+        all_agree(bottom[2 + axis], kernel[axis], stride[axis], pad[axis], padded, floor);
+  // One that rounds down gets stride 1 along both, and so is right for images of any size.
+  Pair dense = stride;
+  for (const int axis : {0, 1})
+    if (!agreed[axis] || (floor && !agreed[1 - axis])) dense[axis] = 1;
+  if (pool.global_pooling() || dense == stride) {
     *net.add_layer() = std::move(layer);
     return;
   }
   const LayerParameter original = layer;
+  pool.clear_stride();
   pool.clear_stride_h();
   pool.clear_stride_w();
-  pool.set_stride(1);
+  if (dense[0] == dense[1]) {
+    pool.set_stride(static_cast<uint32_t>(dense[0]));
+  } else {
+    pool.set_stride_h(static_cast<uint32_t>(dense[0]));
+    pool.set_stride_w(static_cast<uint32_t>(dense[1]));
+  }
   layer.set_name(original.name() + "_stride1");
   layer.set_top(0, original.top(0) + "_stride1");
   *net.add_layer() = std::move(layer);
-  add_strided_identity(net, original, bottom[1], stride);
+  add_strided_identity(net, original, bottom[1], {stride[0] / dense[0], stride[1] / dense[1]});
 }
 
 }  // namespace

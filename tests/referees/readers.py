@@ -5,27 +5,28 @@ Python has them all: OpenCV and the checker come from Debian, the others from Py
 import nets
 
 
-def opencv_outputs(net, loaded, names):
-    """`names` by blob: what OpenCV calls the outputs."""
+def opencv_outputs(net, loaded):
+    """Outputs go by the names of tensors in ONNX; in Caffe by those of layers, some of which it calls after their blob."""
     import cv2
 
     loaded.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
     for blob, values in net.inputs.items():
         loaded.setInput(values, blob)
-    return dict(zip(net.outputs, loaded.forward([names[blob] for blob in net.outputs])))
+    ends, layers = loaded.getUnconnectedOutLayersNames(), nets.last_layers(net.prototxt)
+    names = [blob if blob in ends else layers[blob] for blob in net.outputs]
+    return dict(zip(net.outputs, loaded.forward(names)))
 
 
 def opencv_caffe(net):
     import cv2
 
-    loaded = cv2.dnn.readNetFromCaffe(str(net.prototxt), str(net.caffemodel))
-    return opencv_outputs(net, loaded, nets.last_layers(net.prototxt))
+    return opencv_outputs(net, cv2.dnn.readNetFromCaffe(str(net.prototxt), str(net.caffemodel)))
 
 
 def opencv_onnx(net):
     import cv2
 
-    return opencv_outputs(net, cv2.dnn.readNetFromONNX(str(net.onnx)), {blob: blob for blob in net.outputs})
+    return opencv_outputs(net, cv2.dnn.readNetFromONNX(str(net.onnx)))
 
 
 def onnx_checker(net):
