@@ -5,7 +5,8 @@
 namespace orepa {
 namespace {
 
-// The planes of a tensor stored N, H, W, C and of the same one with a border.
+// The planes of a tensor stored N, H, W, C and of the same one with a border. A row of the functors
+// below is a pixel, so that what depends on its place is computed once for all channels.
 struct Border {
   int64_t height, width, channels, pad;  // without the border
   OREPA_HD int64_t padded_height() const { return height + 2 * pad; }
@@ -19,16 +20,16 @@ struct AddBorder {
   const float *inner, *mean, *variance, *scale, *shift;
   float eps;
   float* y;
-  OREPA_HD void operator()(int64_t i) const {
-    const int64_t c = i % border.channels, column = i / border.channels;
-    const int64_t w = column % border.padded_width() - border.pad;
-    const int64_t row = column / border.padded_width();
+  OREPA_HD void operator()(int64_t pixel, int64_t c) const {
+    const int64_t row = pixel / border.padded_width();
+    const int64_t w = pixel % border.padded_width() - border.pad;
     const int64_t h = row % border.padded_height() - border.pad;
     const int64_t n = row / border.padded_height();
+    const int64_t at = pixel * border.channels + c;
     if (h >= 0 && h < border.height && w >= 0 && w < border.width)
-      y[i] = inner[((n * border.height + h) * border.width + w) * border.channels + c];
+      y[at] = inner[((n * border.height + h) * border.width + w) * border.channels + c];
     else
-      y[i] = shift[c] - mean[c] * scale[c] / sqrtf(variance[c] + eps);
+      y[at] = shift[c] - mean[c] * scale[c] / sqrtf(variance[c] + eps);
   }
 };
 
@@ -36,12 +37,12 @@ struct DropBorder {
   Border border;
   const float* dy;
   float* inner;
-  OREPA_HD void operator()(int64_t i) const {
-    const int64_t c = i % border.channels, column = i / border.channels;
-    const int64_t w = column % border.width, row = column / border.width;
+  OREPA_HD void operator()(int64_t pixel, int64_t c) const {
+    const int64_t row = pixel / border.width, w = pixel % border.width;
     const int64_t h = row % border.height, n = row / border.height;
     const int64_t padded_row = n * border.padded_height() + h + border.pad;
-    inner[i] = dy[(padded_row * border.padded_width() + w + border.pad) * border.channels + c];
+    const int64_t from = padded_row * border.padded_width() + w + border.pad;
+    inner[pixel * border.channels + c] = dy[from * border.channels + c];
   }
 };
 
@@ -66,16 +67,16 @@ class BatchNormPad : public BatchNorm {
     float* inner = pass.floats(inner_);
     normalize(pass, inner);
     const Tensor y = pass.output(0);
-    parallel_for(
-        pass.device(), y.count(),
+    parallel_rows(
+        pass.device(), y.count() / border_.channels, border_.channels,
         AddBorder{border_, inner, pass.parameter(mean_).data, pass.parameter(variance_).data,
                   pass.parameter(scale_).data, pass.parameter(shift_).data, eps_, y.data});
   }
 
   void backward(Pass& pass) override {
     float* inner = pass.floats(inner_gradient_);
-    parallel_for(pass.device(), pass.input(0).count(),
-                 DropBorder{border_, pass.output_gradient(0).data, inner});
+    parallel_rows(pass.device(), pass.input(0).count() / border_.channels, border_.channels,
+                  DropBorder{border_, pass.output_gradient(0).data, inner});
     propagate(pass, inner);
   }
 

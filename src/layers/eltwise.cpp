@@ -26,13 +26,19 @@ struct Sum {
   }
 };
 
-// The common case of a residual block, in one vectorised pass.
-struct SumOfTwo {
-  const float *a, *b;
+// The common cases, residual sums and the branches of a block, in one vectorised pass.
+template <int kCount>
+struct PlainSum {
+  const float* x[kCount];
   bool relu;
   float* y;
+  explicit PlainSum(const Operands& in, float* y) : relu(in.relu), y(y) {
+    for (int k = 0; k < kCount; ++k) x[k] = in.x[k];
+  }
   OREPA_HD void operator()(int64_t i) const {
-    const float sum = a[i] + b[i];
+    float sum = x[0][i] + x[1][i];
+    if constexpr (kCount > 2) sum += x[2][i];
+    if constexpr (kCount > 3) sum += x[3][i];
     y[i] = relu && !(sum > 0) ? 0.0f : sum;
   }
 };
@@ -138,7 +144,11 @@ class Eltwise : public Layer {
     const Tensor y = pass.output(0);
     Device& device = pass.device();
     if (shared_ && in.count == 2)
-      parallel_for(device, y.count(), SumOfTwo{in.x[0], in.x[1], in.relu, y.data});
+      parallel_for(device, y.count(), PlainSum<2>(in, y.data));
+    else if (shared_ && in.count == 3)
+      parallel_for(device, y.count(), PlainSum<3>(in, y.data));
+    else if (shared_ && in.count == 4)
+      parallel_for(device, y.count(), PlainSum<4>(in, y.data));
     else if (operation_ == "SUM")
       parallel_for(device, y.count(), Sum{in, y.data});
     else if (operation_ == "PROD")
