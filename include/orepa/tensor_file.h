@@ -42,8 +42,8 @@ class TensorFileReader {
   int64_t file_ = -1, file_bytes_ = 0;
 };
 
-// Collects arrays in memory; nothing is on the disk before save(). (HDF5 1.10 crashes where the
-// disk is full while it writes a file itself.)
+// Collects arrays in memory; nothing is on the disk before save(). The same arrays make the same
+// bytes. (HDF5 1.10 crashes where the disk is full while it writes a file itself.)
 class TensorFileWriter {
  public:
   TensorFileWriter();

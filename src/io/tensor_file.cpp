@@ -212,8 +212,10 @@ void TensorFileWriter::write_array(const std::string& name, const Shape& shape, 
                      H5Sclose);
   const Object links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links, 1);
+  const Object properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(properties, false);  // the same content, the same bytes
   const Object array(
-      H5Dcreate2(file_, full.c_str(), stored_type, space, links, H5P_DEFAULT, H5P_DEFAULT),
+      H5Dcreate2(file_, full.c_str(), stored_type, space, links, properties, H5P_DEFAULT),
       H5Dclose);
   require(array.valid(), "array ", full, " cannot be made; is the name taken?");
   require(H5Dwrite(array, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0, "array ", full,

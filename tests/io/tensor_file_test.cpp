@@ -56,6 +56,9 @@ TEST(TensorFile, WritesIntegers) {
   int64_t value = 0;
   EXPECT_GE(H5Dread(array, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value), 0);
   EXPECT_EQ(value, (int64_t{1} << 40) + 1);
+  H5O_info_t info;
+  EXPECT_GE(H5Oget_info2(array, &info, H5O_INFO_TIME), 0);
+  EXPECT_EQ(info.mtime, 0);  // or files of the same content would differ
   H5Tclose(type);
   H5Dclose(array);
   H5Fclose(file);
