@@ -12,10 +12,11 @@
 namespace orepa {
 
 std::string Drafts::draft_of(const std::string& path) {
-  const std::filesystem::path wanted = path;
+  const std::filesystem::path wanted = path, folder = wanted.parent_path();
+  require(folder.empty() || std::filesystem::is_directory(folder), path,
+          ": cannot be written: there is no folder ", folder.string());
   const std::string draft =
-      (wanted.parent_path() / text("unchecked.", ::getpid(), ".", wanted.filename().string()))
-          .string();
+      (folder / text("unchecked.", ::getpid(), ".", wanted.filename().string())).string();
   drafts_.emplace_back(draft, path);
   return draft;
 }

@@ -13,7 +13,8 @@ class Drafts {
   Drafts& operator=(const Drafts&) = delete;
   ~Drafts();  // removes what was not accepted
 
-  // Where to write what shall become `path`: beside it, with the same ending.
+  // Where to write what shall become `path`: beside it, with the same ending. Throws Error where
+  // its folder does not exist.
   std::string draft_of(const std::string& path);
   // Throws Error where a file cannot get its name.
   void accept();

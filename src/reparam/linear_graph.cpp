@@ -24,7 +24,7 @@ LinearGraph::LinearGraph(const Graph& graph, const Parameters& parameters,
     : graph_(graph), parameters_(parameters), shape_of_(shape_of), most_growth_(most_growth) {
   do {
     build();
-    while (simplify_once()) {
+    while (simplify()) {
     }
   } while (give_up_on_growth());
 }
@@ -58,13 +58,18 @@ void LinearGraph::build() {
   }
 }
 
-bool LinearGraph::simplify_once() {
+bool LinearGraph::simplify() {
+  bool changed = false;
   for (size_t i = 0; i < operations_.size(); ++i) {
     const Operation::Kind kind = operations_[i].kind;
-    if (kind == Operation::Kind::kLinear && merge_chain(i)) return true;
-    if (kind == Operation::Kind::kSum && (flatten_sum(i) || merge_branches(i))) return true;
+    const size_t before = operations_.size();
+    const bool merged = (kind == Operation::Kind::kLinear && merge_chain(i)) ||
+                        (kind == Operation::Kind::kSum && (flatten_sum(i) || merge_branches(i)));
+    if (!merged) continue;
+    changed = true;
+    i -= before - operations_.size() + 1;  // the same operation again: what went stood before it
   }
-  return false;
+  return changed;
 }
 
 int LinearGraph::uses(int value) const {

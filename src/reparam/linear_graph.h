@@ -44,7 +44,7 @@ class LinearGraph {
 
  private:
   void build();
-  bool simplify_once();
+  bool simplify();  // one walk; whether anything changed
   bool merge_chain(size_t second);
   bool flatten_sum(size_t sum);
   bool merge_branches(size_t sum);
