@@ -9,9 +9,9 @@
 
 namespace orepa::tool {
 
-void load_weights_flag(Parameters& parameters) {
-  if (FLAGS_weights.empty()) return;
-  const WeightsReport report = load_weights(FLAGS_weights, parameters, FLAGS_weights_strict);
+void load_and_report(const std::string& weights, Parameters& parameters) {
+  if (weights.empty()) return;
+  const WeightsReport report = load_weights(weights, parameters, FLAGS_weights_strict);
   std::cout << report.table() << std::flush;
 }
 

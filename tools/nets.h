@@ -7,9 +7,9 @@
 
 namespace orepa::tool {
 
-// Loads what --weights names (nothing where it is absent), as --weights_strict says, and prints
-// what was loaded.
-void load_weights_flag(Parameters& parameters);
+// Loads files, named with commas between them (nothing where the text is empty), as
+// --weights_strict says, and prints what was loaded.
+void load_and_report(const std::string& weights, Parameters& parameters);
 
 // The name of the first of the layers that run as one; the row's type names them all.
 std::string first_name(const LayerReport& row);

@@ -36,6 +36,15 @@ SolverOptions solver_options() {
   return options;
 }
 
+// Where a new run starts: --weights, else what the solver's file names (Caffe's precedence).
+std::string starting_weights(const SolverSpec& spec) {
+  if (!FLAGS_weights.empty()) return FLAGS_weights;
+  std::string paths;
+  for (const std::string& path : spec.options().strings("weights"))
+    paths += (paths.empty() ? "" : ",") + path;
+  return paths;
+}
+
 void print_settings(const SolverSpec& spec, const Device& device, Solver& solver) {
   int64_t learned = 0, merged = 0;
   for (const LayerReport& layer : solver.net().report()) {
@@ -61,7 +70,7 @@ void train() {
   Progress progress(spec.options().integer("display"));
   Solver solver(spec, *device, options, progress);
   print_settings(spec, *device, solver);
-  if (solver.iteration() == 0) load_weights_flag(solver.parameters());
+  if (solver.iteration() == 0) load_and_report(starting_weights(spec), solver.parameters());
   if (!solver.solve()) std::cout << "stopped as asked; --snapshot auto goes on from here\n";
 }
 

@@ -21,17 +21,17 @@ layer { name: "block" type: "Convolution" bottom: "x" top: "block"
   convolution_param { num_output: 8 kernel_size: 3 pad: 1 bias_term: false } }
 layer { name: "block.bn" type: "BatchNorm" bottom: "block" top: "block" }
 layer { name: "block.scale" type: "Scale" bottom: "block" top: "block" scale_param { bias_term: true } }
-layer { name: "block.squeeze" type: "Pooling" bottom: "block" top: "block.squeeze"
+layer { name: "block.se.squeeze" type: "Pooling" bottom: "block" top: "block.se.squeeze"
   pooling_param { pool: AVE global_pooling: true } }
-layer { name: "block.down" type: "InnerProduct" bottom: "block.squeeze" top: "block.down"
+layer { name: "block.se.down" type: "InnerProduct" bottom: "block.se.squeeze" top: "block.se.down"
   inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }
-layer { name: "block.down_relu" type: "ReLU" bottom: "block.down" top: "block.down" }
-layer { name: "block.up" type: "InnerProduct" bottom: "block.down" top: "block.up"
+layer { name: "block.se.relu" type: "ReLU" bottom: "block.se.down" top: "block.se.down" }
+layer { name: "block.se.up" type: "InnerProduct" bottom: "block.se.down" top: "block.se.up"
   inner_product_param { num_output: 8 weight_filler { type: "xavier" } } }
-layer { name: "block.gate" type: "Sigmoid" bottom: "block.up" top: "block.gate" }
-layer { name: "block.excite" type: "Scale" bottom: "block" bottom: "block.gate" top: "block.excite"
+layer { name: "block.se.gate" type: "Sigmoid" bottom: "block.se.up" top: "block.se.gate" }
+layer { name: "block.se.excite" type: "Scale" bottom: "block" bottom: "block.se.gate" top: "block.se.excite"
   scale_param { axis: 0 } }
-layer { name: "block.relu" type: "ReLU" bottom: "block.excite" top: "block.excite" }
+layer { name: "block.relu" type: "ReLU" bottom: "block.se.excite" top: "block.se.excite" }
 )";
 
 TEST(SqueezeExcite, StaysWhileItsRepVggBlockComesAndGoes) {

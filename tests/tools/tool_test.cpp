@@ -186,6 +186,18 @@ TEST_F(ToolTest, DamagedWeightsAndUnwritableOutputLeaveNothingBehind) {
   EXPECT_FALSE(std::filesystem::exists(deploy));
 }
 
+TEST_F(ToolTest, StartsFromTheWeightsThatTheSolverNames) {
+  make_task(2);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  const std::string weights = folder_ + "snap_iter_2.caffemodel";
+  const std::string named =
+      file("named.prototxt", content_of(solver_) + " weights: \"" + weights + "\"");
+  ASSERT_EQ(run({"train", "--solver", named}), kDone) << output_;
+  EXPECT_SAYS(" loaded, 0 missing");
+  EXPECT_EQ(run({"train", "--solver", named, "--weights", folder_ + "absent"}), kFailed);
+  EXPECT_SAYS("absent");  // the flag wins
+}
+
 TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
   make_task(40);
   ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
