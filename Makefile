@@ -1,7 +1,7 @@
-# make build | test | test-slow | test-referees | test-checkpoints | sanitize | cuda-check | demo | bench | experiment |
-# models | format | clean. Everything is built in build/; each target first installs the Debian packages that it misses.
-.PHONY: build install test test-slow test-referees test-checkpoints sanitize cuda-check demo bench experiment models format \
-  clean
+# make build | test | test-slow | test-referees | test-checkpoints | sanitize | cuda-check | demo | bench | bench-models |
+# experiment | models | format | clean. Everything is built in build/; each target first installs the Debian packages that it misses.
+.PHONY: build install test test-slow test-referees test-checkpoints sanitize cuda-check demo bench bench-models experiment \
+  models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -55,9 +55,15 @@ demo: build
 bench: build
 	@sh .ci/install.sh python3-torchvision
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch
-	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --batch 64 --rounds 3 --iterations 3
+	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --batch 64 --rounds 3 --iterations 3 --pytorch
 	@for batch in 16 64; do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --model repvgg_a0 \
-	  --styles plain,repvgg,orepa_vgg --batch $$batch --rounds 3 --iterations 3; done
+	  --batch $$batch --rounds 3 --iterations 3; done
+
+# A step of every model and style: the times of README's table.
+bench-models: build
+	@sh .ci/install.sh python3
+	@for model in $$(ls models | grep -v fashion_mnist); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
+	  --model $$model --rounds 2 --iterations 2; done
 
 # Trains the demonstration's network plain, with DBB blocks and with OREPA, five seeds each: about an hour.
 experiment: build

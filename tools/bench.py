@@ -32,6 +32,9 @@ print(json.dumps({"median_seconds": statistics.median(seconds[2:]),
 """
 
 
+STYLES = ("plain", "dbb", "repvgg", "orepa", "orepa_vgg")
+
+
 def model_file(folder, model, style, batch):
     """models/MODEL/STYLE with another batch size, that of its DummyData."""
     with open(f"models/{model}/{style}/train_val.prototxt") as file:
@@ -52,7 +55,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tool", default="build/orepa_tool")
     parser.add_argument("--model", default="resnet18")
-    parser.add_argument("--styles", default="plain,dbb,orepa")
+    parser.add_argument("--styles", help="in this order; all that the model has where not given")
     parser.add_argument("--pytorch", action="store_true", help="torchvision's plain resnet18 as the first row")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
@@ -65,7 +68,9 @@ def main():
             script = (PYTORCH.replace("BATCH", str(options.batch)).replace("THREADS", str(options.threads))
                       .replace("ITERATIONS", str(options.iterations)))
             commands["PyTorch plain"] = [sys.executable, "-c", script]
-        for style in options.styles.split(","):
+        styles = options.styles.split(",") if options.styles else [
+            style for style in STYLES if os.path.isdir(f"models/{options.model}/{style}")]
+        for style in styles:
             commands[style] = [options.tool, "time", "--model", model_file(folder, options.model, style, options.batch),
                                "--iterations", str(options.iterations), "--json"]
         results = {name: [] for name in commands}
