@@ -7,15 +7,23 @@ namespace {
 
 const std::string kFolder = std::string(OREPA_SOURCE_DIR) + "/tests/golden/caffe/solver/";
 
+// In iteration 10 of sgd_momentum_l2 the two largest pixels of a max pool's window (image 1, map 3)
+// differ by 3.9e-7, less than the weights' rounding by then: which of them takes the gradient
+// differs between processors, and moves what is stored after it by up to 2.9e-4.
+constexpr int64_t kTie = 10;
+constexpr double kTieNoise = 3e-4;
+
 class CaffeSolver : public testing::TestWithParam<std::string> {
  protected:
   CaffeSolver() : golden_(kFolder + GetParam() + "/data.h5") {}
 
   // 2e-5 of the largest magnitude, and the rounding noise of the reference itself.
+  double tolerance(const std::string& name) const {
+    return 2e-5 * largest(golden_.read(name)) + golden_.number(name, "dbl_maxdiff") +
+           (after_tie_ ? kTieNoise : 0);
+  }
   void expect_close(const std::vector<float>& got, const std::string& name) const {
-    const std::vector<float> wanted = golden_.read(name);
-    const double noise = golden_.number(name, "dbl_maxdiff");
-    EXPECT_LE(largest_difference(got, wanted), 2e-5 * largest(wanted) + noise) << name;
+    EXPECT_LE(largest_difference(got, golden_.read(name)), tolerance(name)) << name;
   }
   void expect_parameters(const Parameters& parameters, const std::string& group) const {
     for (const auto& parameter : parameters.all())
@@ -34,6 +42,7 @@ class CaffeSolver : public testing::TestWithParam<std::string> {
   }
 
   TensorFileReader golden_;
+  bool after_tie_ = false;
 };
 
 TEST_P(CaffeSolver, GivesItsTrajectory) {
@@ -44,14 +53,17 @@ TEST_P(CaffeSolver, GivesItsTrajectory) {
   for (const auto& parameter : parameters.all())
     parameters.write(*parameter, golden_.read(blob("data", *parameter)));
 
-  std::vector<float> losses, rates;
-  for (int64_t i = 0; i < run->last_iteration(); ++i) {
-    rates.push_back(static_cast<float>(run->rate(i)));
-    losses.push_back(static_cast<float>(run->step()));
+  const std::vector<float> losses = golden_.read("/loss");
+  const int64_t iterations = run->last_iteration();
+  ASSERT_EQ(iterations, static_cast<int64_t>(losses.size()));
+  std::vector<float> rates;
+  for (int64_t i = 0; i < iterations; ++i) rates.push_back(static_cast<float>(run->rate(i)));
+  expect_close(rates, "/lr");
+  for (int64_t i = 0; i < iterations; ++i) {
+    EXPECT_NEAR(run->step(), losses[i], tolerance("/loss")) << "iteration " << i;
+    after_tie_ = GetParam() == "sgd_momentum_l2" && i >= kTie;
     if (i == 0) expect_parameters(parameters, "after1");
   }
-  expect_close(rates, "/lr");
-  expect_close(losses, "/loss");
   expect_parameters(parameters, "final");
   int index = 0;
   for (const auto& parameter : parameters.all())
