@@ -2,10 +2,11 @@
 
 `make experiment` (about an hour on two processors with AVX-512, three with AVX2) trains models/fashion_mnist/plain and
 what `orepa_tool reparam` makes of it, all with the plain one's solver, tests each trained network on Fashion-MNIST's
-10,000 test images, merges it, and prints the table of docs/results.md. Runs that are done stand in
-runs/experiment/results.jsonl and are not run again.
+10,000 test images, merges it, and prints the table of docs/results.md. As many runs as there are processors go on at a
+time, one thread each. Those that are done stand in runs/experiment/results.jsonl and are not run again.
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -17,7 +18,8 @@ PLAIN = "models/fashion_mnist/plain"
 
 
 def run(command):
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def write_net(tool, folder, style):
@@ -80,18 +82,20 @@ def main():
             done = [json.loads(line) for line in file]
     styles = options.styles.split(",")
     nets = {style: write_net(options.tool, options.folder, style) for style in styles}
-    for seed in range(1, options.seeds + 1):
-        for style in styles:
-            if any(r["style"] == style and r["seed"] == seed and r["epochs"] == options.epochs for r in done):
-                continue
-            done.append(train(options.tool, options.folder, style, nets[style], options.epochs, seed))
+    ran = {(r["style"], r["seed"]) for r in done if r["epochs"] == options.epochs}
+    to_run = [(style, seed) for seed in range(1, options.seeds + 1) for style in styles if (style, seed) not in ran]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = [pool.submit(train, options.tool, options.folder, style, nets[style], options.epochs, seed)
+                   for style, seed in to_run]
+        for result in concurrent.futures.as_completed(results):
+            done.append(result.result())
             with open(record, "a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
             print(json.dumps(done[-1]), flush=True)
     print("| network | parameters, merged | test accuracy, mean | deviation | each seed | after merging |")
     print("| --- | --- | --- | --- | --- | --- |")
     for style in styles:
-        runs = [r for r in done if r["style"] == style and r["epochs"] == options.epochs]
+        runs = sorted((r for r in done if r["style"] == style and r["epochs"] == options.epochs), key=lambda r: r["seed"])
         percent = [100 * r["accuracy"] for r in runs]
         print(f"| {style} | {runs[0]['parameters']}, {runs[0]['merged_parameters']} | {statistics.mean(percent):.2f} | "
               f"{statistics.stdev(percent) if len(percent) > 1 else 0:.2f} | {', '.join(f'{p:.2f}' for p in percent)} | "
