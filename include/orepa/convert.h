@@ -17,7 +17,8 @@ struct ConvertOptions {
   Format format = Format::kCaffe;
   std::string output;          // the deploy prototxt, or the .onnx file with its weights
   std::string output_weights;  // the deploy net's .caffemodel or .h5; not of ONNX
-  std::string output_test;  // the merged net with its data, loss and accuracy layers; may be empty
+  // The deploy net with the data, loss and accuracy layers, for the same weights; may be empty.
+  std::string output_test;
   double tolerance = 1e-4;  // relative to the largest number of a blob
   Algorithm algorithm = Algorithm::kAuto;
 };

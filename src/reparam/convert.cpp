@@ -8,6 +8,7 @@
 #include "reparam/deploy.h"
 #include "reparam/equality.h"
 #include "reparam/merge.h"
+#include "reparam/portable_pools.h"
 
 namespace orepa {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 void set_values(Parameters& parameters, const MergedNet& merged) {
   for (const auto& parameter : parameters.all()) {
     const auto found = merged.values.find(parameter->path());
-    // What merge() does not know are the ones of a strided identity, see deploy.h.
+    // What merge() does not know are the ones of portable pools.
     parameters.write(*parameter, found != merged.values.end()
                                      ? found->second
                                      : std::vector<float>(parameter->value.count(), 1.0f));
@@ -49,8 +50,9 @@ ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& d
     return source.net.shape(renamed == merged.original_names.end() ? blob : renamed->second);
   };
   const bool onnx = options.format == ConvertOptions::Format::kOnnx;
+  if (!onnx) merged.net = portable_pools(merged.net, shape_of);
   const NetParameter plain_net = with_input(merged.net, shape_of, 1);
-  NetSpec deploy(onnx ? plain_net : portable(plain_net, shape_of), options.output);
+  NetSpec deploy(onnx ? plain_net : portable(plain_net), options.output);
   // The trained net under the same Input, to compare with.
   const NetSpec reference(with_input(trained, shape_of, 1), spec.name());
   const std::vector<std::string> common = common_blobs(deploy, reference);

@@ -28,11 +28,7 @@ void straighten_inner_products(NetParameter& net,
                                std::map<std::string, std::vector<float>>& values);
 
 // Only fields that stock readers know (OpenCV rejects a file with any other): none of ours, no
-// fillers, no round_mode; _h and _w forms of windows that are not square. A pool of which Caffe
-// readers would make other windows along an axis, since it rounds down or they disagree, gets
-// stride 1 there, and a depthwise 1 x 1 identity convolution behind it takes every stride-th pixel:
-// exactly the same numbers. Its kernel of ones is LAYER/weight, which the caller has to fill.
-NetParameter portable(const NetParameter& net,
-                      const std::function<Shape(const std::string&)>& shape_of);
+// fillers; _h and _w forms of windows that are not square. Pools have to be portable already.
+NetParameter portable(const NetParameter& net);
 
 }  // namespace orepa

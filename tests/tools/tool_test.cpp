@@ -228,6 +228,16 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
             kDone)
       << output_;
   EXPECT_SAYS("accuracy = 1");
+  // What is deployed becomes blocks again, the rewritten pool included.
+  const std::string blocks = folder_ + "blocks.prototxt",
+                    block_weights = folder_ + "blocks.caffemodel";
+  ASSERT_EQ(
+      run({"reparam", "--style", "orepa", "--model", folder_ + "deploy_test.prototxt", "--weights",
+           folder_ + "deploy.caffemodel", "--output", blocks, "--output_weights", block_weights}),
+      kDone)
+      << output_;
+  ASSERT_EQ(run({"test", "--model", blocks, "--weights", block_weights}), kDone) << output_;
+  EXPECT_SAYS("accuracy = 1");
 }
 
 // A trained plain net goes on as one of DBB blocks, from the same accuracy.

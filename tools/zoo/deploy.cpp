@@ -2,6 +2,7 @@
 
 #include "models.h"
 #include "orepa/net.h"
+#include "reparam/portable_pools.h"
 
 namespace orepa::zoo {
 namespace {
@@ -32,7 +33,8 @@ NetSpec deploy(const Model& model, const std::string& style, const Task& task) {
   options.batch_size = 1;
   const Net net(plain, parameters, arena, options);
   const auto shape_of = [&](const std::string& blob) { return net.shape(blob); };
-  NetParameter made = portable(with_input(folded(test_layers(plain)), shape_of, 1), shape_of);
+  const NetParameter merged = portable_pools(folded(test_layers(plain)), shape_of);
+  NetParameter made = portable(with_input(merged, shape_of, 1));
   made.set_name(model.name + "_" + style);
   return NetSpec(made, made.name());
 }

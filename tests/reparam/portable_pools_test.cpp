@@ -1,4 +1,4 @@
-#include "reparam/deploy.h"
+#include "reparam/portable_pools.h"
 
 #include <gtest/gtest.h>
 
@@ -22,12 +22,12 @@ layer { name: "far" type: "Pooling" bottom: "x" top: "far"
 
 // The net of 12 x 10, where rounding up gives other sizes, made portable, on images of another
 // size.
-TEST(Portable, RewrittenPoolsHoldAtAnySize) {
+TEST(PortablePools, HoldAtAnySize) {
   const std::unique_ptr<Device> device = make_cpu_device();
   const NetSpec small = NetSpec::parse(pools(12, 10), "pools");
   Instance known(small, *device, proof_options(Algorithm::kAuto));
   const NetParameter made =
-      portable(small.proto(), [&](const std::string& blob) { return known.net.shape(blob); });
+      portable_pools(small.proto(), [&](const std::string& blob) { return known.net.shape(blob); });
   ASSERT_EQ(made.layer_size(), 1 + 2 * 3);
   for (const auto& [height, width] : {std::pair{12, 10}, {13, 15}, {8, 9}, {7, 7}}) {
     const NetSpec original = NetSpec::parse(pools(height, width), "pools");
@@ -49,7 +49,7 @@ TEST(Portable, RewrittenPoolsHoldAtAnySize) {
 
 // Caffe drops the last window of the unpadded axis too, OpenCV does not: there the pool gets stride
 // 1, and keeps its own along the other axis, where it rounds up.
-TEST(Portable, PoolsGetStrideOneWhereReadersDisagree) {
+TEST(PortablePools, GetStrideOneWhereReadersDisagree) {
   const std::unique_ptr<Device> device = make_cpu_device();
   const NetSpec spec = NetSpec::parse(R"(
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 12 dim: 11 } } }
@@ -58,7 +58,7 @@ layer { name: "apart" type: "Pooling" bottom: "x" top: "apart"
                                       "pool");
   Instance known(spec, *device, proof_options(Algorithm::kAuto));
   const NetParameter made =
-      portable(spec.proto(), [&](const std::string& blob) { return known.net.shape(blob); });
+      portable_pools(spec.proto(), [&](const std::string& blob) { return known.net.shape(blob); });
   ASSERT_EQ(made.layer_size(), 3);
   EXPECT_EQ(made.layer(1).pooling_param().stride_h(), 2u);
   EXPECT_EQ(made.layer(1).pooling_param().stride_w(), 1u);
