@@ -30,8 +30,9 @@ test-referees: build
 	@sh .ci/install.sh python3-venv nodejs
 	@/usr/bin/python3 -m venv $(REFEREES)
 	@$(REFEREES)/bin/pip install --quiet --requirement tests/referees/requirements.txt
+	@sh tests/referees/caffe/build.sh $(REFEREES)
 	@$(REFEREES)/bin/python tests/referees/check.py --tool $(BUILD)/orepa_tool --folder $(REFEREES)/files \
-	  --readers onnxruntime,onnx_checker,netron tests/referees/nets/*.prototxt models/*/*/train_val.prototxt
+	  --readers caffe,onnxruntime,onnx_checker,netron tests/referees/nets/*.prototxt models/*/*/train_val.prototxt
 
 # Checkpoints through PyTorch itself: .pth to .caffemodel and back.
 test-checkpoints: build

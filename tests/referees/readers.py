@@ -23,6 +23,23 @@ def opencv_caffe(net):
     return opencv_outputs(net, cv2.dnn.readNetFromCaffe(str(net.prototxt), str(net.caffemodel)))
 
 
+def caffe(net):
+    """caffe/forward.cpp, beside the Python of the virtual environment."""
+    import pathlib
+    import subprocess
+    import sys
+
+    import h5py
+
+    program = pathlib.Path(sys.executable).with_name("caffe_forward")
+    given, made = net.prototxt.with_name("in.h5"), net.prototxt.with_name("caffe.h5")
+    done = subprocess.run([program, net.prototxt, net.caffemodel, given, made], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    with h5py.File(made) as file:
+        return {blob: file[blob][()] for blob in net.outputs}
+
+
 def opencv_onnx(net):
     import cv2
 
@@ -92,4 +109,4 @@ def netron(net):
     return {}
 
 
-READERS = {reader.__name__: reader for reader in (opencv_caffe, opencv_onnx, onnx_checker, onnxruntime, netron)}
+READERS = {reader.__name__: reader for reader in (caffe, opencv_caffe, opencv_onnx, onnx_checker, onnxruntime, netron)}

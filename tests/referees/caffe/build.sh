@@ -1,0 +1,13 @@
+#!/bin/sh
+# Builds caffe_forward into the virtual environment FOLDER (make test-referees): build.sh FOLDER
+set -eu
+SOURCE=brocolli-caffe-9.0.2
+here=$(dirname "$0")
+sh "$here/../../../.ci/install.sh" libboost-filesystem-dev libboost-thread-dev libopenblas-dev
+if [ ! -d "$1/$SOURCE" ]; then
+  "$1/bin/pip" download --quiet --no-deps --no-binary brocolli-caffe --dest "$1" brocolli-caffe==9.0.2
+  tar -xzf "$1/$SOURCE.tar.gz" -C "$1"
+fi
+cmake -S "$here" -B "$1/caffe" -G Ninja -DCAFFE_SOURCE="$(realpath "$1/$SOURCE")" \
+  -DCMAKE_RUNTIME_OUTPUT_DIRECTORY="$(realpath "$1/bin")"
+cmake --build "$1/caffe"
