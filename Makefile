@@ -1,5 +1,5 @@
 # make build | test | test-slow | test-referees | test-checkpoints | sanitize | cuda-check | demo | bench | bench-models |
-# experiment | models | format | clean. Everything is built in build/; each target first installs the Debian packages that it misses.
+# experiment | models | format | clean. Everything is built in build/; each target first installs what it misses of Debian.
 .PHONY: build install test test-slow test-referees test-checkpoints sanitize cuda-check demo bench bench-models experiment \
   models format clean
 
@@ -66,7 +66,7 @@ bench-models: build
 	@for model in $$(ls models | grep -v fashion_mnist); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
 	  --model $$model --rounds 2 --iterations 2; done
 
-# Trains the demonstration's network plain, with DBB blocks and with OREPA, five seeds each: about an hour.
+# Trains the demonstration's network plain, with DBB blocks and with OREPA, five seeds each: hours.
 experiment: build
 	@sh .ci/install.sh python3
 	@python3 models/fashion_mnist/experiment.py --tool $(BUILD)/orepa_tool
