@@ -98,7 +98,7 @@ void run() {
   options.algorithm = net_options(Phase::kTest).algorithm;
   const NetSpec spec = NetSpec::read(FLAGS_model);
   const std::unique_ptr<Device> device = make_cpu_device();
-  const ConvertReport report = convert(spec, FLAGS_weights, *device, options);
+  const ConvertReport report = convert(spec, split(FLAGS_weights), *device, options);
 
   if (FLAGS_json)
     print_json(report, options);

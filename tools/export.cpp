@@ -23,7 +23,7 @@ void run() {
   NetOptions options;
   options.batch_size = 1;  // its parameters are all that is wanted
   const Net net(spec, parameters, arena, options);
-  load_weights(FLAGS_weights, parameters, true);
+  load_weights(split(FLAGS_weights), parameters, true);
   export_published(FLAGS_output, spec, parameters, trained ? &*trained : nullptr);
   std::cout << "written: " << FLAGS_output << "\n";
 }

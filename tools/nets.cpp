@@ -9,7 +9,7 @@
 
 namespace orepa::tool {
 
-void load_and_report(const std::string& weights, Parameters& parameters) {
+void load_and_report(const std::vector<std::string>& weights, Parameters& parameters) {
   if (weights.empty()) return;
   const WeightsReport report = load_weights(weights, parameters, FLAGS_weights_strict);
   std::cout << report.table() << std::flush;

@@ -2,14 +2,15 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "orepa/net.h"
 
 namespace orepa::tool {
 
-// Loads files, named with commas between them (nothing where the text is empty), as
-// --weights_strict says, and prints what was loaded.
-void load_and_report(const std::string& weights, Parameters& parameters);
+// Loads the files, as --weights_strict says, and prints what was loaded; nothing where there are
+// none.
+void load_and_report(const std::vector<std::string>& weights, Parameters& parameters);
 
 // The name of the first of the layers that run as one; the row's type names them all.
 std::string first_name(const LayerReport& row);

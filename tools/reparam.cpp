@@ -39,7 +39,7 @@ void run() {
   const ReparamOptions options{FLAGS_style, FLAGS_include, FLAGS_exclude};
   ReparamFiles files;
   files.output = FLAGS_output;
-  files.weights = FLAGS_weights;
+  files.weights = split(FLAGS_weights);
   files.output_weights = FLAGS_output_weights;
   const std::unique_ptr<Device> device = make_cpu_device();
   const ReparamReport report = reparam_files(NetSpec::read(FLAGS_model), options, files, *device);

@@ -50,7 +50,7 @@ void run() {
   Parameters parameters(*device, 0, FLAGS_backward || options.phase == Phase::kTrain);
   Arena arena(*device);
   Net net(spec, parameters, arena, options);
-  load_and_report(FLAGS_weights, parameters);
+  load_and_report(split(FLAGS_weights), parameters);
 
   const TensorFileReader in(FLAGS_input);
   for (const Net::Blob& blob : net.inputs())

@@ -37,12 +37,8 @@ SolverOptions solver_options() {
 }
 
 // Where a new run starts: --weights, else what the solver's file names (Caffe's precedence).
-std::string starting_weights(const SolverSpec& spec) {
-  if (!FLAGS_weights.empty()) return FLAGS_weights;
-  std::string paths;
-  for (const std::string& path : spec.options().strings("weights"))
-    paths += (paths.empty() ? "" : ",") + path;
-  return paths;
+std::vector<std::string> starting_weights(const SolverSpec& spec) {
+  return FLAGS_weights.empty() ? spec.options().strings("weights") : split(FLAGS_weights);
 }
 
 void print_settings(const SolverSpec& spec, const Device& device, Solver& solver) {

@@ -57,11 +57,11 @@ struct ConvertReport {
   int64_t parameters_before = 0, parameters_after = 0;  // learned numbers, statistics not counted
 };
 
-// Loads `weights` (all have to be there), merges, writes, reads back what was written (of ONNX,
-// which is not read here: takes the net that it is written from) and compares both nets on random
-// inputs. Throws Error, and leaves the files as they were, where they differ by more than the
-// tolerance.
-ConvertReport convert(const NetSpec& net, const std::string& weights, Device& device,
+// Loads the files `weights` (all weights have to be there), merges, writes, reads back what was
+// written (of ONNX, which is not read here: takes the net that it is written from) and compares
+// both nets on random inputs. Throws Error, and leaves the files as they were, where they differ by
+// more than the tolerance.
+ConvertReport convert(const NetSpec& net, const std::vector<std::string>& weights, Device& device,
                       const ConvertOptions& options);
 
 }  // namespace orepa

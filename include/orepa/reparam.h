@@ -46,8 +46,8 @@ std::vector<std::string> reparam_styles();  // alphabetical
 NetSpec reparam(const NetSpec& net, const ReparamOptions& options, ReparamReport* report = nullptr);
 
 struct ReparamFiles {
-  std::string output;   // the prototxt
-  std::string weights;  // of the net as it is: .caffemodel or .h5; may be empty
+  std::string output;                // the prototxt
+  std::vector<std::string> weights;  // of the net as it is: .caffemodel or .h5; may be empty
   std::string output_weights;
   double tolerance = 1e-5;  // of every blob, relative to its largest number
 };

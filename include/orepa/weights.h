@@ -34,10 +34,11 @@ struct WeightsReport {
   std::string table() const;
 };
 
-// Loads one file, or several separated by commas (of two that hold the same blob the later wins).
-// Throws Error, before any parameter is changed, where a file cannot be read or is damaged, where a
-// number is not finite, and, if `strict`, where anything is missing, unused or misshapen.
-WeightsReport load_weights(const std::string& paths, Parameters& parameters, bool strict = false);
+// Loads the files, at least one; of two that hold the same blob the later wins. Throws Error,
+// before any parameter is changed, where a file cannot be read or is damaged, where a number is not
+// finite, and, if `strict`, where anything is missing, unused or misshapen.
+WeightsReport load_weights(const std::vector<std::string>& files, Parameters& parameters,
+                           bool strict = false);
 
 // Writes a .caffemodel (the net of `spec` with its blobs) or, by the ending, a .h5. Atomic: the
 // whole file, or an Error and no file. Throws Error where `parameters` has a layer that is not in

@@ -50,7 +50,8 @@ def newest(folder, name):
     return f"{folder}/" + max(files, key=lambda f: int(f.split("_iter_")[1].split(".")[0]))
 
 
-def train(tool, folder, style, net, epochs, seed):
+def train(tool, folder, record, style, net, epochs, seed):
+    """One run, with its test, its conversion and the test of that; its results go to the end of `record`."""
     name = f"{style}_{seed}"
     start = time.time()
     run([tool, "train", "--solver", write_solver(folder, name, net, epochs, seed)])
@@ -62,8 +63,18 @@ def train(tool, folder, style, net, epochs, seed):
                   "--output_test", test])
     after = float(re.search(r"^accuracy = (\S+)", run([tool, "test", "--model", test, "--weights", merged]), re.M)[1])
     parameters = re.search(r"^parameters: (\S+) -> (\S+)", report, re.M)
-    return {"style": style, "seed": seed, "epochs": epochs, "accuracy": accuracy, "merged_accuracy": after,
-            "seconds": seconds, "parameters": parameters[1], "merged_parameters": parameters[2]}
+    results = {"style": style, "seed": seed, "epochs": epochs, "accuracy": accuracy, "merged_accuracy": after,
+               "seconds": seconds, "parameters": parameters[1], "merged_parameters": parameters[2]}
+    with open(record, "a") as file:
+        file.write(json.dumps(results) + "\n")
+    print(json.dumps(results), flush=True)
+
+
+def read_results(record, epochs):
+    if not os.path.exists(record):
+        return []
+    with open(record) as file:
+        return [results for results in map(json.loads, file) if results["epochs"] == epochs]
 
 
 def main():
@@ -76,26 +87,19 @@ def main():
     options = parser.parse_args()
     os.makedirs(options.folder, exist_ok=True)
     record = f"{options.folder}/results.jsonl"
-    done = []
-    if os.path.exists(record):
-        with open(record) as file:
-            done = [json.loads(line) for line in file]
     styles = options.styles.split(",")
     nets = {style: write_net(options.tool, options.folder, style) for style in styles}
-    ran = {(r["style"], r["seed"]) for r in done if r["epochs"] == options.epochs}
-    to_run = [(style, seed) for seed in range(1, options.seeds + 1) for style in styles if (style, seed) not in ran]
+    ran = {(r["style"], r["seed"]) for r in read_results(record, options.epochs)}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = [pool.submit(train, options.tool, options.folder, style, nets[style], options.epochs, seed)
-                   for style, seed in to_run]
-        for result in concurrent.futures.as_completed(results):
-            done.append(result.result())
-            with open(record, "a") as file:
-                file.write(json.dumps(done[-1]) + "\n")
-            print(json.dumps(done[-1]), flush=True)
+        runs = [pool.submit(train, options.tool, options.folder, record, style, nets[style], options.epochs, seed)
+                for seed in range(1, options.seeds + 1) for style in styles if (style, seed) not in ran]
+    for finished in runs:
+        finished.result()  # raises what the run raised
+    results = read_results(record, options.epochs)
     print("| network | parameters, merged | test accuracy, mean | deviation | each seed | after merging |")
     print("| --- | --- | --- | --- | --- | --- |")
     for style in styles:
-        runs = sorted((r for r in done if r["style"] == style and r["epochs"] == options.epochs), key=lambda r: r["seed"])
+        runs = sorted((r for r in results if r["style"] == style), key=lambda r: r["seed"])
         percent = [100 * r["accuracy"] for r in runs]
         print(f"| {style} | {runs[0]['parameters']}, {runs[0]['merged_parameters']} | {statistics.mean(percent):.2f} | "
               f"{statistics.stdev(percent) if len(percent) > 1 else 0:.2f} | {', '.join(f'{p:.2f}' for p in percent)} | "

@@ -126,7 +126,7 @@ void restore_snapshot(const std::string& path, Parameters& parameters, Momentum&
             ": the momentum of ", wanted[i]->path(), " has ",
             state.history(static_cast<int>(i)).data_size(), " numbers, but the parameter is ",
             wanted[i]->value.shape.str());
-  load_weights(weights_of(path, state), parameters, true);
+  load_weights({weights_of(path, state)}, parameters, true);
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto& data = state.history(static_cast<int>(i)).data();
     momentum.write(*wanted[i], {data.begin(), data.end()});

@@ -25,15 +25,6 @@ bool is_hdf5(const std::string& path) {
   return false;
 }
 
-std::vector<std::string> split(const std::string& paths) {
-  std::vector<std::string> parts;
-  std::istringstream in(paths);
-  for (std::string part; std::getline(in, part, ',');)
-    if (!part.empty()) parts.push_back(part);
-  require(!parts.empty(), "no weight file is named");
-  return parts;
-}
-
 bool in_files(const Parameter& parameter) { return parameter.kind != Parameter::Kind::kDerived; }
 
 // BatchNorm's third blob, by which Caffe divides the other two.
@@ -124,13 +115,15 @@ std::string WeightsReport::table() const {
   return out.str();
 }
 
-WeightsReport load_weights(const std::string& paths, Parameters& parameters, bool strict) {
+WeightsReport load_weights(const std::vector<std::string>& files, Parameters& parameters,
+                           bool strict) {
+  require(!files.empty(), "no weight file is named");
   WeightsReport report;
   const std::map<std::string, Parameter*> wanted = by_key(parameters);
-  std::map<const Parameter*, std::string> files;
+  std::map<const Parameter*, std::string> origins;
   std::set<const Parameter*> seen;
   Values values;
-  for (const std::string& file : split(paths)) {
+  for (const std::string& file : files) {
     for (StoredBlob& blob : is_hdf5(file) ? read_hdf5_weights(file) : read_caffemodel(file)) {
       const auto found = wanted.find(blob.layer + "/" + blob.key);
       if (found == wanted.end()) {
@@ -146,19 +139,22 @@ WeightsReport load_weights(const std::string& paths, Parameters& parameters, boo
       }
       require_finite(blob, file);
       values[&parameter] = std::move(blob.values);
-      files[&parameter] = file;
+      origins[&parameter] = file;
     }
   }
   for (const auto& parameter : parameters.all()) {
     const Shape& shape = parameter->value.shape;
     if (values.count(parameter.get()) > 0)
       report.rows.push_back(
-          {Status::kLoaded, parameter->path(), shape, shape, files[parameter.get()]});
+          {Status::kLoaded, parameter->path(), shape, shape, origins[parameter.get()]});
     else if (in_files(*parameter) && !is_factor(*parameter) && seen.count(parameter.get()) == 0)
       report.rows.push_back({Status::kMissing, parameter->path(), shape, {}, ""});
   }
-  if (strict && report.count(Status::kLoaded) < static_cast<int>(report.rows.size()))
-    fail(paths, ": does not fit the net\n", report.table());
+  if (strict && report.count(Status::kLoaded) < static_cast<int>(report.rows.size())) {
+    std::string names;
+    for (const std::string& file : files) names += (names.empty() ? "" : ", ") + file;
+    fail(names, ": does not fit the net\n", report.table());
+  }
   divide_by_factor(parameters, values);
   for (const auto& parameter : parameters.all()) {
     const auto found = values.find(parameter.get());

@@ -32,7 +32,7 @@ int64_t learned_numbers(const Parameters& parameters) {
 
 }  // namespace
 
-ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& device,
+ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weights, Device& device,
                       const ConvertOptions& options) {
   const NetParameter trained = test_layers(spec);
   const NetSpec trained_spec(trained, spec.name());
@@ -74,7 +74,7 @@ ConvertReport convert(const NetSpec& spec, const std::string& weights, Device& d
   if (onnx)
     set_values(plain.parameters, merged);
   else
-    load_weights(weights_draft, plain.parameters, true);
+    load_weights({weights_draft}, plain.parameters, true);
   Instance original(reference, device, proof_options(options.algorithm, common));
   copy_values(source.parameters, original.parameters);
   run_alike(original.net, plain.net);

@@ -51,7 +51,7 @@ class GoldenCaffe : public testing::TestWithParam<std::string> {
       options.phase = phase;
       options.input_gradients = options.seed_outputs = phase == Phase::kTrain;
       net = std::make_unique<Net>(test.spec_, parameters, arena, options);
-      if (!parameters.all().empty()) load_weights(test.file_.path(), parameters, true);
+      if (!parameters.all().empty()) load_weights({test.file_.path()}, parameters, true);
       for (const Net::Blob& input : net->inputs())
         net->set(input.name, test.file_.read("/in/" + input.name));
       net->prepare();

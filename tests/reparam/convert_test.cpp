@@ -69,7 +69,7 @@ class ConvertTest : public testing::Test {
 };
 
 TEST_F(ConvertTest, KeepsTheNetsNumbers) {
-  const ConvertReport report = convert(spec_, weights_, *device_, options_);
+  const ConvertReport report = convert(spec_, {weights_}, *device_, options_);
   ASSERT_EQ(report.rows.size(), 2u);
   EXPECT_EQ(report.rows[0].parts, "ORepaConv + BatchNorm + Scale");
   EXPECT_EQ(report.rows[1].layer, "sum");
@@ -84,7 +84,7 @@ TEST_F(ConvertTest, KeepsTheNetsNumbers) {
 }
 
 TEST_F(ConvertTest, WritesWhatStockReadersKnow) {
-  convert(spec_, weights_, *device_, options_);
+  convert(spec_, {weights_}, *device_, options_);
   const NetSpec deploy = NetSpec::read(options_.output);
   EXPECT_EQ(deploy.proto().layer(0).type(), "Input");
   EXPECT_EQ(deploy.proto().layer(0).top_size(), 1);
@@ -107,16 +107,16 @@ TEST_F(ConvertTest, WritesOneOnnxFile) {
   options.format = ConvertOptions::Format::kOnnx;
   options.output = folder_ + "deploy.onnx";
   options.tolerance = -1;
-  EXPECT_THROW(convert(spec_, weights_, *device_, options), Error);
+  EXPECT_THROW(convert(spec_, {weights_}, *device_, options), Error);
   EXPECT_FALSE(exists(options.output));
   options.tolerance = 1e-4;
-  EXPECT_LE(convert(spec_, weights_, *device_, options).output_error, 5e-6);
+  EXPECT_LE(convert(spec_, {weights_}, *device_, options).output_error, 5e-6);
   EXPECT_TRUE(exists(options.output));
 }
 
 TEST_F(ConvertTest, LeavesNoFileBehindWhereTheNetsDiffer) {
   options_.tolerance = -1;  // what no net can keep
-  EXPECT_THROW(convert(spec_, weights_, *device_, options_), Error);
+  EXPECT_THROW(convert(spec_, {weights_}, *device_, options_), Error);
   for (const std::string& path : {options_.output, options_.output_weights, options_.output_test})
     EXPECT_FALSE(exists(path)) << path;
 }
@@ -124,11 +124,11 @@ TEST_F(ConvertTest, LeavesNoFileBehindWhereTheNetsDiffer) {
 TEST_F(ConvertTest, LeavesEarlierFilesAloneWhereItFails) {
   write_file(options_.output, "an earlier net");
   options_.tolerance = -1;
-  EXPECT_THROW(convert(spec_, weights_, *device_, options_), Error);
+  EXPECT_THROW(convert(spec_, {weights_}, *device_, options_), Error);
   EXPECT_EQ(std::filesystem::file_size(options_.output), std::string("an earlier net").size());
   options_.tolerance = 1e-4;
   options_.output_weights = folder_ + "nowhere/deploy.caffemodel";
-  EXPECT_THROW(convert(spec_, weights_, *device_, options_), Error);
+  EXPECT_THROW(convert(spec_, {weights_}, *device_, options_), Error);
   EXPECT_EQ(std::filesystem::file_size(options_.output), std::string("an earlier net").size());
   // Nor any draft: only the weights and the earlier net are there.
   const std::filesystem::directory_iterator files(folder_);
@@ -141,7 +141,7 @@ TEST_F(ConvertTest, NeedsEveryWeight) {
           "layer { name: \"more\" type: \"InnerProduct\" bottom: \"ip\" top: \"more\" "
           "inner_product_param { num_output: 2 } }",
       "net");
-  EXPECT_THROW(convert(larger, weights_, *device_, options_), Error);
+  EXPECT_THROW(convert(larger, {weights_}, *device_, options_), Error);
   EXPECT_FALSE(exists(options_.output));
 }
 

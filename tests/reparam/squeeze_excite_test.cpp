@@ -49,7 +49,7 @@ TEST(SqueezeExcite, StaysWhileItsRepVggBlockComesAndGoes) {
     ConvertOptions options;
     options.output = folder + "deploy.prototxt";
     options.output_weights = folder + "deploy.caffemodel";
-    const ConvertReport report = convert(net, weights, *device, options);
+    const ConvertReport report = convert(net, {weights}, *device, options);
     ASSERT_EQ(report.rows.size(), 1u);
     EXPECT_EQ(report.rows[0].layer, "block");
     EXPECT_EQ(report.rows[0].branches.size(), 3u);  // 3 x 3, 1 x 1, identity

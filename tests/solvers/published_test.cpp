@@ -110,11 +110,11 @@ TEST_P(Published, LogitsOfTheTrainedStateAgree) {
   options.output = folder_ + "deploy.prototxt";
   options.output_weights = folder_ + "deploy.caffemodel";
   options.algorithm = Algorithm::kDirect;
-  convert(net_, trained, *device, options);
+  convert(net_, {trained}, *device, options);
   const NetSpec deploy = NetSpec::read(options.output);
   const std::string state = folder_ + "deploy.h5";
   const std::vector<float> deployed = logits(deploy, golden_, [&](Parameters& parameters) {
-    load_weights(options.output_weights, parameters, true);
+    load_weights({options.output_weights}, parameters, true);
     export_published(state, deploy, parameters, &net_);
   });
   EXPECT_LE(largest_difference(deployed, golden_.read("/deploy/logits")), 1e-4f);

@@ -68,7 +68,7 @@ ReparamReport reparam_files(const NetSpec& net, const ReparamOptions& options,
     }
     const NetSpec written = NetSpec::read(draft);
     EveryPhase read_back(written, device);
-    load_weights(weights_draft, read_back.parameters, true);
+    load_weights({weights_draft}, read_back.parameters, true);
     given.prepare();
     read_back.prepare();
     prove(net, given, written, read_back, expansion, device, report);

@@ -25,8 +25,8 @@ class Inflate : public testing::Test {
     Arena arena(*device_);
     const Net built(net_, parameters, arena, {});
     fill_as_trained(parameters, 5);
-    files_.weights = folder_ + "plain.caffemodel";
-    save_weights(files_.weights, net_, parameters);
+    save_weights(trained_, net_, parameters);
+    files_.weights = {trained_};
     files_.output = folder_ + "blocks.prototxt";
     files_.output_weights = folder_ + "blocks.caffemodel";
   }
@@ -35,6 +35,7 @@ class Inflate : public testing::Test {
   }
 
   std::string folder_ = test_folder();
+  std::string trained_ = folder_ + "plain.caffemodel";
   std::unique_ptr<Device> device_;
   NetSpec net_;
   ReparamFiles files_;
@@ -59,8 +60,9 @@ TEST_P(InflateAs, StartsAsTheTrainedNet) {
 TEST_P(InflateAs, StartsAsTheConvertedNet) {
   ConvertOptions options;
   options.output = folder_ + "deploy.prototxt";
-  options.output_weights = files_.weights = folder_ + "deploy.caffemodel";
-  convert(net_, folder_ + "plain.caffemodel", *device_, options);
+  options.output_weights = folder_ + "deploy.caffemodel";
+  files_.weights = {options.output_weights};
+  convert(net_, {trained_}, *device_, options);
   const ReparamReport report = reparam(NetSpec::read(options.output), GetParam());
   EXPECT_GT(report.rewritten(), 4);
   EXPECT_LE(report.largest_error, kRounding) << report.largest_error_blob;
@@ -74,10 +76,10 @@ TEST_P(InflateAs, ConvertsBackToThePlainNet) {
     ConvertOptions options;
     options.output = folder_ + name + ".prototxt";
     options.output_weights = folder_ + name + ".caffemodel";
-    convert(net, weights, *device_, options);
+    convert(net, {weights}, *device_, options);
     return NetSpec::read(options.output);
   };
-  const NetSpec plain = deployed(net_, files_.weights, "plain_deploy");
+  const NetSpec plain = deployed(net_, trained_, "plain_deploy");
   const NetSpec blocks =
       deployed(NetSpec::read(files_.output), files_.output_weights, "blocks_deploy");
   std::string differences;
@@ -89,8 +91,8 @@ TEST_P(InflateAs, ConvertsBackToThePlainNet) {
   Parameters first(*device_, 0, false), second(*device_, 1, false);
   Arena arena(*device_);
   const Net a(plain, first, arena, {}), b(blocks, second, arena, {});
-  load_weights(folder_ + "plain_deploy.caffemodel", first, true);
-  load_weights(folder_ + "blocks_deploy.caffemodel", second, true);
+  load_weights({folder_ + "plain_deploy.caffemodel"}, first, true);
+  load_weights({folder_ + "blocks_deploy.caffemodel"}, second, true);
   for (const auto& parameter : first.all()) {
     const std::vector<float> wanted = first.read(*parameter);
     const std::vector<float> got = second.read(*second.find(parameter->layer, parameter->name));
@@ -102,7 +104,7 @@ TEST_P(InflateAs, ConvertsBackToThePlainNet) {
 struct ShortRun {
   ShortRun(const std::string& net, const std::string& weights)
       : training("net: \"" + net + "\" base_lr: 0.01 momentum: 0.9 max_iter: 4") {
-    load_weights(weights, training->parameters(), true);
+    load_weights({weights}, training->parameters(), true);
     zeros_before = zero_scales();
     for (int i = 0; i < 4; ++i) losses.push_back(training->step());
   }
@@ -123,7 +125,7 @@ struct ShortRun {
 TEST_P(InflateAs, TrainsOnFromThere) {
   reparam(net_, GetParam());
   net_.write(folder_ + "plain.prototxt");
-  const ShortRun plain(folder_ + "plain.prototxt", files_.weights);
+  const ShortRun plain(folder_ + "plain.prototxt", trained_);
   ShortRun blocks(files_.output, files_.output_weights);
   EXPECT_NEAR(blocks.losses[0], plain.losses[0], 1e-5 * plain.losses[0]);
   EXPECT_NE(blocks.losses[3], plain.losses[3]);
@@ -192,7 +194,7 @@ TEST_F(Inflate, TakesLayersOfPhaseTrainAlong) {
     train.phase = Phase::kTrain;
     const Net built(net, parameters, arena, train);
     fill_as_trained(parameters, 5);
-    save_weights(files_.weights, net, parameters);
+    save_weights(trained_, net, parameters);
   }
   const ReparamReport report = reparam(net);
   EXPECT_LE(report.largest_error, kRounding) << report.largest_error_blob;
@@ -206,7 +208,7 @@ TEST_F(Inflate, TakesLayersOfPhaseTrainAlong) {
   const Net old(net, given, arena, train);
   load_weights(files_.weights, given, true);
   Net blocks(NetSpec::read(files_.output), made, arena, train);
-  load_weights(files_.output_weights, made, true);
+  load_weights({files_.output_weights}, made, true);
   blocks.prepare();
   const std::vector<float> wanted = given.read(*given.find("head", "weight"));
   EXPECT_LE(largest_difference(made.read(*made.find("head", "weight")), wanted),

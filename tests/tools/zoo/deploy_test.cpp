@@ -43,7 +43,7 @@ TEST_P(Deploy, IsWhatConvertWrites) {
     ConvertOptions options;
     options.output = folder + "deploy.prototxt";
     options.output_weights = folder + "deploy.caffemodel";
-    convert(trained, folder + "trained.caffemodel", *device, options);
+    convert(trained, {folder + "trained.caffemodel"}, *device, options);
 
     google::protobuf::util::MessageDifferencer differencer;
     std::string differences;
