@@ -64,7 +64,7 @@ bench: build
 bench-models: build
 	@sh .ci/install.sh python3
 	@for model in $$(ls models | grep -v fashion_mnist); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
-	  --model $$model --rounds 2 --iterations 2; done
+	  --model $$model --rounds 2 --iterations 1; done
 
 # Trains the demonstration's network plain, with DBB blocks and with OREPA, five seeds each: hours.
 experiment: build

@@ -32,6 +32,18 @@ int64_t learned_numbers(const Parameters& parameters) {
 
 }  // namespace
 
+void WeightRange::include(const std::vector<double>& weights) {
+  for (const double weight : weights) {
+    least = std::min(least, weight);
+    most = std::max(most, weight);
+  }
+}
+
+void WeightRange::include(const WeightRange& other) {
+  least = std::min(least, other.least);
+  most = std::max(most, other.most);
+}
+
 ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weights, Device& device,
                       const ConvertOptions& options) {
   const NetParameter trained = test_layers(spec);

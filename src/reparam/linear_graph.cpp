@@ -6,18 +6,6 @@
 
 namespace orepa {
 
-void WeightRange::include(const std::vector<double>& weights) {
-  for (const double weight : weights) {
-    least = std::min(least, weight);
-    most = std::max(most, weight);
-  }
-}
-
-void WeightRange::include(const WeightRange& other) {
-  least = std::min(least, other.least);
-  most = std::max(most, other.most);
-}
-
 LinearGraph::LinearGraph(const Graph& graph, const Parameters& parameters,
                          const std::function<Shape(const std::string&)>& shape_of,
                          double most_growth)
