@@ -58,13 +58,13 @@ bench: build
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --batch 64 --rounds 3 --iterations 3 --pytorch
 	@for batch in 16 64; do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --model repvgg_a0 \
-	  --batch $$batch --rounds 3 --iterations 3; done
+	  --batch $$batch --rounds 3 --iterations 3 || exit 1; done
 
 # A step of every model and style: the times of README's table.
 bench-models: build
 	@sh .ci/install.sh python3
 	@for model in $$(ls models | grep -v fashion_mnist); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
-	  --model $$model --rounds 2 --iterations 1; done
+	  --model $$model --rounds 2 --iterations 1 || exit 1; done
 
 # Trains the demonstration's network plain, with DBB blocks and with OREPA, five seeds each: hours.
 experiment: build
@@ -80,4 +80,4 @@ format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-sanitize build-cuda
+	rm -rf build build-sanitize build-cuda build-portable

@@ -38,7 +38,8 @@ STYLES = ("plain", "dbb", "repvgg", "orepa", "orepa_vgg")
 def model_file(folder, model, style, batch):
     """models/MODEL/STYLE with another batch size, that of its DummyData."""
     with open(f"models/{model}/{style}/train_val.prototxt") as file:
-        text = re.sub(r"(shape \{ dim: )16\b", rf"\g<1>{batch}", file.read())
+        text, count = re.subn(r"(shape \{ dim: )16\b", rf"\g<1>{batch}", file.read())
+    assert count > 0, f"no batch of 16 in models/{model}/{style}"
     path = os.path.join(folder, f"{style}_{batch}.prototxt")
     with open(path, "w") as file:
         file.write(text)

@@ -6,9 +6,11 @@ usage: torch_to_h5.py checkpoint.pth state.h5
 
 One array a tensor, under its name. {'state_dict': ...} and {'model': ...} are unpacked, and the
 prefix `module.` of DataParallel is taken off. The way back writes a plain state_dict, which
-load_state_dict(strict=True) takes. Needs Debian's python3-torch and python3-h5py.
+load_state_dict(strict=True) takes. Needs Debian's python3-torch and python3-h5py. A .pth file is a
+pickle, which can run anything as it is read: open only what you trust.
 """
 import argparse
+import os
 import sys
 
 import h5py
@@ -28,9 +30,13 @@ def to_hdf5(source, target):
     if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
         sys.exit(f"{source}: is no state_dict (tensors by name), nor has one as its 'state_dict' or "
                  "'model'; save model.state_dict()")
-    with h5py.File(target, "w") as file:
+    draft = target + ".part"
+    with h5py.File(draft, "w") as file:
         for name, tensor in state.items():
+            if tensor.is_floating_point():
+                tensor = tensor.float()  # NumPy has no bfloat16
             file[name.removeprefix("module.")] = tensor.detach().numpy()
+    os.replace(draft, target)
 
 
 def to_torch(source, target):

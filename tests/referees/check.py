@@ -22,15 +22,19 @@ TOLERANCE = 1e-4
 def error(expected, got):
     if got.squeeze().shape != expected.squeeze().shape:
         raise ValueError(f"its output is {got.shape}, not {expected.shape}")
+    if not numpy.isfinite(got).all():
+        raise ValueError("it computes numbers that are not finite")
     return numpy.abs(expected.squeeze().astype("float64") - got.squeeze()).max() / numpy.abs(expected).max()
 
 
 def check(net, reader):
     """The largest error of an output, and which one that is; 0 of a reader that computes nothing."""
     outputs = reader(net)
-    if outputs and outputs.keys() != net.outputs.keys():
+    if outputs is None:
+        return 0, ""
+    if outputs.keys() != net.outputs.keys():
         raise ValueError(f"its outputs are {sorted(outputs)}, not {sorted(net.outputs)}")
-    return max(((error(net.outputs[blob], values), blob) for blob, values in outputs.items()), default=(0, ""))
+    return max((error(net.outputs[blob], values), blob) for blob, values in outputs.items())
 
 
 def main():
@@ -44,7 +48,12 @@ def main():
     for model in options.models:
         excused = dict(re.findall(r"^# not for (\w+): (.*)", model.read_text(), re.MULTILINE))
         folder = options.folder / model.parent.parent.name / model.parent.name / model.stem
-        net = nets.ConvertedNet(options.tool, model, folder)
+        try:
+            net = nets.ConvertedNet(options.tool, model, folder)
+        except RuntimeError as reason:
+            print(f"FAILED            {model}: {reason}", flush=True)
+            failed += 1
+            continue
         for name in options.readers.split(","):
             if name in excused:
                 print(f"left out          {name:12} {model}: {excused[name]}", flush=True)

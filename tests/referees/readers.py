@@ -1,5 +1,5 @@
 """Programs by other people that read converted nets. Each reader takes a nets.ConvertedNet, raises where it does not
-load the files, and returns outputs by blob; one that computes nothing returns none. Imports are inside, since no
+load the files, and returns outputs by blob; one that computes nothing returns None. Imports are inside, since no
 Python has them all: OpenCV and the checker come from Debian, the others from PyPI (make test-referees)."""
 
 import nets
@@ -50,7 +50,6 @@ def onnx_checker(net):
     import onnx
 
     onnx.checker.check_model(str(net.onnx), full_check=True)
-    return {}
 
 
 def onnxruntime(net):
@@ -99,14 +98,16 @@ def netron(net):
         compare("layers", {layer["name"] for layer in seen["layers"]}, caffe_layers)
     compare("nodes", [layer["name"] for layer in onnx_file["layers"]], [node.name for node in graph.node])
     for layer in caffemodel["layers"]:
-        for weights, name in zip(layer["weights"], ("weight", "bias")):
-            if layer["type"] in ("Convolution", "InnerProduct") and f"{layer['name']}/{name}" in held:
-                compare_weights(weights, f"{layer['name']}/{name}")
-    for layer in onnx_file["layers"]:
-        for weights in layer["weights"]:
-            if weights["type"] == "float32":
-                compare_weights(weights, weights["name"])
-    return {}
+        if layer["type"] in ("Convolution", "InnerProduct"):
+            names = [name for name in (f"{layer['name']}/weight", f"{layer['name']}/bias") if name in held]
+            compare(f"the number of weights of {layer['name']}", len(layer["weights"]), len(names))
+            for weights, name in zip(layer["weights"], names):
+                compare_weights(weights, name)
+    numbers = [weights for layer in onnx_file["layers"] for weights in layer["weights"] if weights["type"] == "float32"]
+    compare("weights", {weights["name"] for weights in numbers},
+            {name for name, values in held.items() if values.dtype == "float32"})
+    for weights in numbers:
+        compare_weights(weights, weights["name"])
 
 
 READERS = {reader.__name__: reader for reader in (caffe, opencv_caffe, opencv_onnx, onnx_checker, onnxruntime, netron)}
