@@ -47,7 +47,25 @@ void Net::Engine::declare_automatic_tops(Node& node, size_t made) {
   }
 }
 
+// Caffe shares parameters of one name, which is not offered.
+void Net::Engine::refuse_sharing() const {
+  std::map<std::string, std::string> owners;
+  const auto check = [&](const LayerSpec& spec) {
+    for (const Options& param : spec.options.messages("param")) {
+      if (!param.has("name")) continue;
+      const auto [owner, first] = owners.emplace(param.string("name"), spec.name);
+      require(first, spec.where("param"), "parameter \"", owner->first, "\" is that of layer \"",
+              owner->second, "\" too; sharing is not offered");
+    }
+  };
+  for (const Node& node : graph.nodes) {
+    check(node.spec);
+    for (const LayerSpec& spec : node.absorbed) check(spec);
+  }
+}
+
 void Net::Engine::set_up_layers() {
+  refuse_sharing();
   shapes.resize(graph.values.size());
   std::vector<bool> gradients(graph.values.size(), false);
   const SetupContext context{parameters, options, wants_backward()};
@@ -70,6 +88,13 @@ void Net::Engine::set_up_layers() {
       throw Error(node.spec.where() + message);
     }
     declare_automatic_tops(node, made.size());
+    for (size_t o = 0; o < made.size(); ++o)
+      for (size_t i = 0; i < node.inputs.size(); ++i)
+        require(graph.values[node.outputs[o]].name != graph.values[node.inputs[i]].name ||
+                    made[o] == input_shapes[i],
+                node.spec.where("top"), "top \"", graph.values[node.outputs[o]].name,
+                "\" is written over the bottom of that name, which is ", input_shapes[i].str(),
+                ", not ", made[o].str(), "; give it a name of its own");
     compiled.declaration = setup.finish(made);
     for (Parameter* parameter : compiled.declaration.parameters())
       if (parameter->learns()) compiled.learned.push_back(parameter);

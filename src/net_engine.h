@@ -34,6 +34,7 @@ struct Net::Engine {
 
   // Building: src/net_build.cpp.
   Graph compile(const NetSpec& spec) const;
+  void refuse_sharing() const;
   void set_up_layers();
   void plan();
   void declare_automatic_tops(Node& node, size_t made);

@@ -32,7 +32,8 @@ void check_outputs(bool onnx) {
 void print_tables(const ConvertReport& report, const ConvertOptions& options) {
   Table table({"layer", "merged from", "weights before", "after", "relative error"}, 2);
   for (const ConvertReport::Row& row : report.rows) {
-    table.add({row.layer, row.parts, range(row.before), range(row.after), scientific(row.error)});
+    table.add({row.layer, row.parts, range(row.before), range(row.after),
+               row.error ? scientific(*row.error) : ""});
     for (const ConvertReport::Branch& branch : row.branches)
       table.add({"", "  " + branch.parts, range(branch.weights), "", ""});
   }
@@ -42,6 +43,9 @@ void print_tables(const ConvertReport& report, const ConvertOptions& options) {
     for (const ConvertReport::Left& row : report.left) left.add({row.layer, row.type, row.reason});
     std::cout << "\n" << left.str();
   }
+  if (!report.transform.empty())
+    std::cout << "\nthe input is expected as after transform_param { " << report.transform
+              << " }\n";
   std::cout << "\nparameters: " << grouped(report.parameters_before) << " -> "
             << grouped(report.parameters_after) << "\nlargest error of the outputs on random "
             << "inputs: " << scientific(report.output_error) << " relative, "
@@ -68,7 +72,7 @@ void print_json(const ConvertReport& report, const ConvertOptions& options) {
                          .add("parts", row.parts)
                          .add_json("weights_before", json(row.before))
                          .add_json("weights_after", json(row.after))
-                         .add("relative_error", row.error)
+                         .add_json("relative_error", row.error ? json_number(*row.error) : "null")
                          .add_json("branches", json_list(branches))
                          .str());
   }
@@ -78,6 +82,7 @@ void print_json(const ConvertReport& report, const ConvertOptions& options) {
   JsonObject whole;
   whole.add("model", FLAGS_model)
       .add("output", options.output)
+      .add("transform_param", report.transform)
       .add("parameters_before", report.parameters_before)
       .add("parameters_after", report.parameters_after)
       .add("relative_error", report.output_error)

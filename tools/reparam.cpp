@@ -10,7 +10,8 @@
 #include "table.h"
 
 DEFINE_string(style, "", "which blocks: acnet, dbb, orepa, orepa_vgg or repvgg");
-DEFINE_string(include, "", "regular expression of whole layer names: only these are rewritten");
+DEFINE_string(include, "",
+              "regular expression of whole layer names, conv1|conv2: only these are rewritten");
 DEFINE_string(exclude, "", "regular expression of whole layer names that stay plain");
 
 namespace orepa::tool {

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,13 +44,15 @@ struct ConvertReport {
     std::string top;
     std::vector<Branch> branches;  // where it is a sum
     WeightRange before, after;     // the kernels of its parts, and its own
-    // Of the top, relative to its largest number.
-    double error = 0;
+    // Of the top, relative to its largest number; absent where the trained net has no such blob.
+    std::optional<double> error;
   };
   // A linear layer that one would want merged, and why it stays.
   struct Left {
     std::string layer, type, reason;
   };
+  // The transform_param of the data in whose place the input stands; empty: none.
+  std::string transform;
   std::vector<Row> rows;
   std::vector<Left> left;
   double output_error = 0;                              // relative, the largest of all outputs

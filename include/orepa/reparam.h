@@ -41,8 +41,8 @@ struct ReparamReport {
 std::vector<std::string> reparam_styles();  // alphabetical
 
 // The net is looked at as phase TRAIN and TEST have it, at level 0 and without stages. Throws Error
-// where the style is unknown, an expression is none, or neither phase makes a net. `report` may be
-// null.
+// where the style is unknown, an expression is none or matches no Convolution, or neither phase
+// makes a net. `report` may be null.
 NetSpec reparam(const NetSpec& net, const ReparamOptions& options, ReparamReport* report = nullptr);
 
 struct ReparamFiles {

@@ -40,8 +40,8 @@ void write_atomically(const std::string& path,
   try {
     write(temporary);
     flush_to_disk(temporary);
-    require(std::rename(temporary.c_str(), path.c_str()) == 0, path,
-            ": cannot be written: ", std::strerror(errno));
+    const bool renamed = std::rename(temporary.c_str(), path.c_str()) == 0;
+    require(renamed, path, ": cannot be written: ", std::strerror(errno));
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;

@@ -97,8 +97,8 @@ class Collector {
     return found != layers_.end() && found->second.string("type") == "BatchNorm";
   }
 
-  // What convert() puts behind a pool that rounds down (src/reparam/deploy.h); a published net has
-  // the pool alone.
+  // What convert() puts behind a pool that rounds down (src/reparam/portable_pools.h); a published
+  // net has the pool alone.
   void add_strided_identity(Parameter& weight) {
     add_parameter("", &weight);
     tensors.back().constant.assign(static_cast<size_t>(weight.value.count()), 1.0f);

@@ -76,6 +76,8 @@ std::vector<Shape> Convolution::setup(Setup& setup) {
 }
 
 Handle Convolution::declare_kernel(Setup& setup, const ConvolutionGeometry& geometry) {
+  setup.require(!setup.options().has("orepa_param"),
+                "has an orepa_param, which only a layer of type ORepaConv reads");
   const Options options = setup.options().message("convolution_param");
   return setup.parameter("weight", geometry.kernel,
                          Filler::from(options, "weight_filler", Filler::constant(0)));

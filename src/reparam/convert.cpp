@@ -23,6 +23,13 @@ void set_values(Parameters& parameters, const MergedNet& merged) {
   }
 }
 
+// What the input of the plain net has to have gone through.
+std::string transform_of(const NetParameter& trained) {
+  for (const LayerParameter& layer : trained.layer())
+    if (layer.has_transform_param()) return layer.transform_param().ShortDebugString();
+  return "";
+}
+
 int64_t learned_numbers(const Parameters& parameters) {
   int64_t count = 0;
   for (const auto& parameter : parameters.all())
@@ -69,12 +76,16 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   const NetSpec reference(with_input(trained, shape_of, 1), spec.name());
   const std::vector<std::string> common = common_blobs(deploy, reference);
 
-  Drafts drafts;
+  std::vector<std::string> inputs = weights;
+  inputs.push_back(spec.name());
+  Drafts drafts(inputs);
+  const std::string transform = transform_of(trained);
   const std::string draft = drafts.draft_of(options.output);
   std::string weights_draft;
   if (!onnx) {
     weights_draft = drafts.draft_of(options.output_weights);
-    deploy.write(draft);
+    deploy.write(draft,
+                 transform.empty() ? "" : "Input: as after transform_param { " + transform + " }");
     Instance plain(deploy, device, proof_options(options.algorithm));
     set_values(plain.parameters, merged);
     save_weights(weights_draft, deploy, plain.parameters);
@@ -94,13 +105,17 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   ConvertReport report;
   report.parameters_before = learned_numbers(original.parameters);
   report.parameters_after = learned_numbers(plain.parameters);
+  report.transform = transform;
   report.rows = merged.rows;
   report.left = merged.left;
   for (ConvertReport::Row& row : report.rows)
     if (!merged.original_names.contains(row.top))
       row.error = compare(original.net, plain.net, row.top).relative;
   for (const Net::Blob& output : plain.net.outputs()) {
-    const Difference difference = compare(original.net, plain.net, output.name);
+    const auto renamed = merged.original_names.find(output.name);
+    const Difference difference =
+        compare(original.net, plain.net, output.name,
+                renamed == merged.original_names.end() ? output.name : renamed->second);
     report.output_error = std::max(report.output_error, difference.relative);
     report.output_difference = std::max(report.output_difference, difference.absolute);
   }

@@ -1,6 +1,6 @@
 #include "reparam/deploy.h"
 
-#include <map>
+#include <algorithm>
 #include <set>
 
 #include "graph/graph.h"
@@ -11,6 +11,36 @@ namespace {
 
 bool is_source(const LayerParameter& layer) {
   return layer.bottom_size() == 0 && layer.type() != "Input";
+}
+
+bool measures(const LayerParameter& layer) {
+  return layer.type().ends_with("Loss") || layer.type() == "Accuracy";
+}
+
+// Tops of Input layers that only losses and accuracies read.
+std::set<std::string> label_inputs(const NetParameter& net) {
+  std::set<std::string> read, measured;
+  for (const LayerParameter& layer : net.layer())
+    (measures(layer) ? measured : read).insert(layer.bottom().begin(), layer.bottom().end());
+  std::set<std::string> labels;
+  for (const LayerParameter& layer : net.layer())
+    if (layer.type() == "Input")
+      for (const std::string& top : layer.top())
+        if (measured.contains(top) && !read.contains(top)) labels.insert(top);
+  return labels;
+}
+
+// The Input layer with the tops that stay, if any.
+void add_input(const LayerParameter& layer, const std::set<std::string>& dropped,
+               NetParameter& made) {
+  LayerParameter input = layer;
+  InputParameter& shapes = *input.mutable_input_param();
+  for (int t = layer.top_size() - 1; t >= 0; --t) {
+    if (!dropped.contains(layer.top(t))) continue;
+    input.mutable_top()->DeleteSubrange(t, 1);
+    if (shapes.shape_size() > 1) shapes.mutable_shape()->DeleteSubrange(t, 1);
+  }
+  if (input.top_size() > 0) *made.add_layer() = input;
 }
 
 // Fields from 7700 on are ours, in every message. Fillers are not needed where weights come from a
@@ -75,9 +105,8 @@ NetParameter with_input(const NetParameter& net,
                         int64_t batch_size) {
   NetParameter made = net;
   made.clear_layer();
-  std::set<std::string> dropped;               // blobs that exist no more
-  std::map<std::string, std::string> renamed;  // the top of a Dropout is its bottom
-  for (LayerParameter layer : net.layer()) {
+  std::set<std::string> dropped = label_inputs(net);  // blobs that exist no more
+  for (const LayerParameter& layer : net.layer()) {
     if (is_source(layer)) {
       for (int t = 1; t < layer.top_size(); ++t) dropped.insert(layer.top(t));
       LayerParameter& input = *made.add_layer();
@@ -90,17 +119,14 @@ NetParameter with_input(const NetParameter& net,
       if (batch_size > 0) shape.set_dim(0, batch_size);
       continue;
     }
-    bool reads_dropped = false;
-    for (std::string& bottom : *layer.mutable_bottom()) {
-      reads_dropped = reads_dropped || dropped.contains(bottom);
-      if (renamed.contains(bottom)) bottom = renamed[bottom];
-    }
-    if (reads_dropped) {
+    if (layer.type() == "Input") {
+      add_input(layer, dropped, made);
+    } else if (measures(layer) ||
+               std::any_of(layer.bottom().begin(), layer.bottom().end(),
+                           [&](const std::string& bottom) { return dropped.contains(bottom); })) {
       dropped.insert(layer.top().begin(), layer.top().end());
-    } else if (layer.type() == "Dropout") {
-      if (layer.top(0) != layer.bottom(0)) renamed[layer.top(0)] = layer.bottom(0);
     } else {
-      *made.add_layer() = std::move(layer);
+      *made.add_layer() = layer;
     }
   }
   require(made.layer_size() > 1, "nothing is left of the net once its sources and losses are gone");
@@ -128,6 +154,9 @@ NetParameter portable(const NetParameter& net) {
   made.clear_force_backward();
   clear_own_fields_and_fillers(made);
   for (LayerParameter layer : net.layer()) {
+    require(layer.type() != "BatchNormPad", "layer \"", layer.name(),
+            "\" (BatchNormPad) uses the statistics of the batch, which no Caffe reader can; take "
+            "use_global_stats: false out of it");
     layer.clear_param();
     layer.clear_loss_weight();
     layer.clear_propagate_down();

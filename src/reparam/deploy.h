@@ -16,8 +16,8 @@ namespace orepa {
 NetParameter test_layers(const NetSpec& net);
 
 // Sources of data become one Input layer of that shape, under the name of their first top. What
-// reads any other of their tops (labels: losses, accuracies) is left out, and so is Dropout. Throws
-// Error where nothing is left.
+// reads any other of their tops (labels) is left out, and so are losses, accuracies and the Inputs
+// that they alone read. Throws Error where nothing is left.
 NetParameter with_input(const NetParameter& net,
                         const std::function<Shape(const std::string&)>& shape_of,
                         int64_t batch_size);

@@ -59,11 +59,18 @@ void run_alike(Net& a, Net& b) {
 }
 
 Difference compare(const Net& a, const Net& b, const std::string& blob) {
-  const std::vector<float> first = a.read(blob), second = b.read(blob);
+  return compare(a, b, blob, blob);
+}
+
+Difference compare(const Net& a, const Net& b, const std::string& blob, const std::string& in_a) {
+  const std::vector<float> first = a.read(in_a), second = b.read(blob);
+  require(first.size() == second.size(), "blob \"", blob, "\" has ", second.size(),
+          " numbers, not ", first.size());
   double most = 0, largest = 0;
   for (size_t i = 0; i < first.size(); ++i) {
     const double difference = std::fabs(static_cast<double>(first[i]) - second[i]);
-    most = std::isnan(difference) ? INFINITY : std::max(most, difference);
+    if (!std::isfinite(difference)) return {INFINITY, INFINITY};
+    most = std::max(most, difference);
     largest = std::max(largest, std::fabs(static_cast<double>(first[i])));
   }
   return {most, most == 0 ? 0 : most / std::max(largest, 1e-30)};

@@ -33,7 +33,10 @@ struct Difference {
   double relative = 0;  // to the largest number of the blob in the first net
 };
 
-// Of a readable blob of both, after run_alike(). NaN compares as the largest difference.
+// Of a readable blob of both, after run_alike(). Infinite where a number of either is
+// not finite.
 Difference compare(const Net& a, const Net& b, const std::string& blob);
+// Of a blob that is called `in_a` in the first net.
+Difference compare(const Net& a, const Net& b, const std::string& blob, const std::string& in_a);
 
 }  // namespace orepa

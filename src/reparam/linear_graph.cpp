@@ -5,6 +5,36 @@
 #include <sstream>
 
 namespace orepa {
+namespace {
+
+using Cost = Operation::Cost;
+using Joint = Operation::Joint;
+
+constexpr size_t kMostTerms = 16;  // of an Eltwise (layers/eltwise.cpp)
+
+Cost operator+(const Cost& a, const Cost& b) { return {a.macs + b.macs, a.weights + b.weights}; }
+
+double ratio(int64_t after, int64_t before) {
+  return static_cast<double>(after) / static_cast<double>(before);
+}
+
+// How many times the cost before; weights count where there were some.
+double growth(const Cost& before, const Cost& after) {
+  const double macs = ratio(after.macs, before.macs);
+  return before.weights == 0 ? macs : std::max(macs, ratio(after.weights, before.weights));
+}
+
+std::string too_large(const Cost& before, const Cost& after) {
+  const double times = growth(before, after);
+  std::ostringstream reason;
+  reason << std::fixed << std::setprecision(1) << "one convolution would need " << times
+         << " times the "
+         << (times > ratio(after.macs, before.macs) ? "weights" : "multiply-accumulates")
+         << " of these layers";
+  return reason.str();
+}
+
+}  // namespace
 
 LinearGraph::LinearGraph(const Graph& graph, const Parameters& parameters,
                          const std::function<Shape(const std::string&)>& shape_of,
@@ -33,8 +63,11 @@ void LinearGraph::build() {
                                 shape_of_(graph_.values[out].name), parameters_)) {
         operation.kind = Operation::Kind::kLinear;
         operation.map = std::move(*map);
-        operation.macs = macs(operation.map, out);
-        if (is_convolution(node.spec)) operation.weights.include(operation.map.kernel);
+        operation.cost = cost(operation.map, out);
+        if (is_convolution(node.spec))
+          operation.weights.include(operation.map.kernel);
+        else
+          operation.cost.weights = 0;
       }
     }
     if (operation.kind == Operation::Kind::kOther && node.outputs.size() == 1 &&
@@ -90,9 +123,10 @@ std::array<int64_t, 2> LinearGraph::extents(int value) const {
   return {shape[2], shape[3]};
 }
 
-int64_t LinearGraph::macs(const LinearMap& map, int output) const {
+Operation::Cost LinearGraph::cost(const LinearMap& map, int output) const {
   const auto [height, width] = extents(output);
-  return map.outputs * map.inputs_per_group() * map.taps() * height * width;
+  const int64_t weights = map.outputs * map.inputs_per_group() * map.taps();
+  return {weights * height * width, weights};
 }
 
 void LinearGraph::erase(const std::vector<size_t>& operations) {
@@ -104,10 +138,9 @@ void LinearGraph::erase(const std::vector<size_t>& operations) {
 
 std::string LinearGraph::why_not_chained(const Operation& second) const {
   const Operation& first = operations_[private_producer(second.inputs[0])];
-  if (!first.map.is_channelwise() && !second.map.is_channelwise())
-    for (const Operation* operation : {&first, &second})
-      for (const int node : operation->nodes)
-        if (stay_.contains(node)) return stay_.at(node);
+  const auto apart = apart_.find(second.nodes.front());
+  if (apart != apart_.end() && !first.map.is_channelwise() && !second.map.is_channelwise())
+    return apart->second;
   return cannot_chain(first.map, second.map);
 }
 
@@ -116,12 +149,20 @@ bool LinearGraph::merge_chain(size_t at) {
   if (made < 0 || !why_not_chained(operations_[at]).empty()) return false;
   const Operation& first = operations_[made];
   Operation& second = operations_[at];
-  second.map = chain(first.map, second.map);
+  LinearMap map = chain(first.map, second.map);
+  if (!first.map.is_channelwise() && !second.map.is_channelwise()) {
+    const Cost before = first.cost + second.cost, after = cost(map, second.outputs[0]);
+    second.joints.insert(second.joints.begin(), {second.nodes.front(), before, after});
+  }
+  second.joints.insert(second.joints.begin(), first.joints.begin(), first.joints.end());
+  second.inner_joints.insert(second.inner_joints.end(), first.inner_joints.begin(),
+                             first.inner_joints.end());
+  second.map = std::move(map);
   second.inputs = first.inputs;
   second.nodes.insert(second.nodes.begin(), first.nodes.begin(), first.nodes.end());
   if (!is_normalisation(spec(first.named)) || is_normalisation(spec(second.named)))
     second.named = first.named;
-  second.macs += first.macs;
+  second.cost = second.cost + first.cost;
   second.parts = first.parts + " + " + second.parts;
   second.branches.insert(second.branches.begin(), first.branches.begin(), first.branches.end());
   second.weights.include(first.weights);
@@ -135,7 +176,8 @@ bool LinearGraph::flatten_sum(size_t at) {
   for (size_t k = 0; k < operations_[at].inputs.size(); ++k) {
     const int made = producer(operations_[at].inputs[k]);
     if (made < 0 || operations_[made].kind != Operation::Kind::kSum ||
-        uses(operations_[at].inputs[k]) != 1)
+        uses(operations_[at].inputs[k]) != 1 ||
+        operations_[made].inputs.size() + operations_[at].inputs.size() - 1 > kMostTerms)
       continue;
     Operation& sum = operations_[at];
     const Operation inner = operations_[made];
@@ -230,15 +272,21 @@ void LinearGraph::merge_terms(size_t at, const std::vector<size_t>& terms) {
     merged.branches.push_back({branch.parts, {}});
     merged.branches.back().weights.include(branch.map.kernel);
     merged.nodes.insert(merged.nodes.end(), branch.nodes.begin(), branch.nodes.end());
-    merged.macs += branch.macs;
+    merged.cost = merged.cost + branch.cost;
+    for (const std::vector<Operation::Joint>* joints : {&branch.joints, &branch.inner_joints})
+      merged.inner_joints.insert(merged.inner_joints.end(), joints->begin(), joints->end());
     merged.weights.include(branch.weights);
     if (terms.size() < sum.inputs.size() && merged.outputs == sum.outputs) {
       merged.outputs = {value};
+      merged.partial = true;
       merged.named = branch.named;
     }
     absorbed.push_back(static_cast<size_t>(made));
   }
   merged.map = add(parts);
+  const Cost whole = cost(merged.map, merged.outputs[0]);
+  merged.cost = {std::min(merged.cost.macs, whole.macs),
+                 std::min(merged.cost.weights, whole.weights)};
   merged.parts = text(terms.size(), terms.size() == 1 ? " branch" : " branches");
   std::sort(merged.nodes.begin(), merged.nodes.end());
 
@@ -262,19 +310,34 @@ void LinearGraph::merge_terms(size_t at, const std::vector<size_t>& terms) {
 // --- what stays ---------------------------------------------------------------------------------
 
 bool LinearGraph::give_up_on_growth() {
-  bool found = false;
+  std::map<int, std::string> apart, stay;
   for (const Operation& operation : operations_) {
-    if (operation.kind != Operation::Kind::kLinear || operation.nodes.size() < 2 ||
-        stays(operation))
+    if (operation.kind != Operation::Kind::kLinear || operation.nodes.size() < 2) continue;
+    const Cost after = cost(operation.map, operation.outputs[0]);
+    if (growth(operation.cost, after) <= most_growth_) continue;
+    // Neighbours before what is inside of a block, unless it is no neighbour that makes it grow.
+    const auto worst = [](const std::vector<Joint>& joints) {
+      return *std::max_element(joints.begin(), joints.end(), [](const Joint& a, const Joint& b) {
+        return growth(a.before, a.after) < growth(b.before, b.after);
+      });
+    };
+    const std::vector<Joint>&outer = operation.joints, &inner = operation.inner_joints;
+    if (outer.empty() && inner.empty()) {
+      if (stays(operation)) continue;
+      for (const int node : operation.nodes) stay[node] = too_large(operation.cost, after);
       continue;
-    const double growth =
-        static_cast<double>(macs(operation.map, operation.outputs[0])) / operation.macs;
-    if (growth <= most_growth_) continue;
-    std::ostringstream reason;
-    reason << std::fixed << std::setprecision(1) << "one convolution would need " << growth
-           << " times the multiply-accumulates of these layers";
-    for (const int node : operation.nodes) stay_[node] = reason.str();
-    found = true;
+    }
+    const bool neighbours =
+        inner.empty() || (!outer.empty() && growth(worst(outer).before, worst(outer).after) > 1);
+    const Joint joint = worst(neighbours ? outer : inner);
+    apart[joint.second] = too_large(joint.before, joint.after);
+  }
+  const bool found = !apart.empty() || !stay.empty();
+  if (apart.empty()) {
+    stay_.merge(stay);
+  } else {
+    apart_.merge(apart);
+    stay_.clear();  // without a chain in it, a sum may be small enough
   }
   return found;
 }

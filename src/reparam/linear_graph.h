@@ -12,6 +12,15 @@ namespace orepa {
 
 struct Operation {
   enum class Kind { kOther, kLinear, kSum };
+  struct Cost {
+    int64_t macs = 0;     // multiply-accumulates of one forward pass
+    int64_t weights = 0;  // numbers of kernels
+  };
+  // Where two convolutions were chained.
+  struct Joint {
+    int second;          // the node at which the second began
+    Cost before, after;  // of the two, and of the one
+  };
 
   Kind kind = Kind::kOther;
   std::vector<int> inputs, outputs;  // of Graph::values
@@ -19,7 +28,10 @@ struct Operation {
   int named = 0;                     // the node whose name it has
   LinearMap map;                     // kLinear
   std::vector<double> factors;       // kSum: one an input
-  int64_t macs = 0;                  // of its parts, multiply-accumulates of one forward pass
+  Cost cost;                         // of its parts
+  std::vector<Joint> joints;         // between its parts
+  std::vector<Joint> inner_joints;   // inside of branches
+  bool partial = false;              // some terms of a sum: its output is no blob of the net
   std::string parts;                 // "ORepaConv + BatchNorm", "4 branches"
   std::vector<ConvertReport::Branch> branches;  // of sums in it
   WeightRange weights;                          // of the kernels of its parts
@@ -32,9 +44,11 @@ class LinearGraph {
     std::string reason;
   };
 
-  // One convolution may need at most `most_growth` times the multiply-accumulates of the layers
-  // that it replaces; else they stay (a depthwise convolution and a pointwise one are cheaper as
-  // two).
+  // One convolution may cost at most `most_growth` times what it replaces, in multiply-accumulates
+  // and in weights; else that stays (a depthwise convolution and a pointwise one are cheaper as
+  // two, a convolution and a pool smaller).
+  // Branches that are added count as the convolution that they make, so that what becomes of a
+  // block's neighbours does not depend on the block.
   LinearGraph(const Graph& graph, const Parameters& parameters,
               const std::function<Shape(const std::string&)>& shape_of, double most_growth);
 
@@ -64,7 +78,7 @@ class LinearGraph {
   std::string why_not_chained(const Operation& second) const;
   void erase(const std::vector<size_t>& operations);
   std::array<int64_t, 2> extents(int value) const;
-  int64_t macs(const LinearMap& map, int output) const;
+  Operation::Cost cost(const LinearMap& map, int output) const;
   const LayerSpec& spec(int node) const { return graph_.nodes[node].spec; }
 
   const Graph& graph_;
@@ -72,7 +86,8 @@ class LinearGraph {
   const std::function<Shape(const std::string&)>& shape_of_;
   double most_growth_;
   std::vector<Operation> operations_;  // producers before consumers
-  std::map<int, std::string> stay_;    // nodes whose merged convolution would be too large: why
+  // Why, of what would be too large as one convolution: Joint::second of chains, nodes of sums.
+  std::map<int, std::string> apart_, stay_;
 };
 
 }  // namespace orepa

@@ -68,7 +68,8 @@ std::optional<LinearMap> normalisation(const LayerSpec& spec, int64_t channels,
 std::optional<LinearMap> scale(const LayerSpec& spec, int64_t channels,
                                const Parameters& parameters) {
   const Options options = spec.options.message("scale_param");
-  if (options.integer("axis") != 1 || options.integer("num_axes") != 1) return std::nullopt;
+  const int64_t axis = options.integer("axis");
+  if ((axis != 1 && axis != 1 - 4) || options.integer("num_axes") != 1) return std::nullopt;
   LinearMap map = LinearMap::identity(channels);
   map.kernel = read(parameters, spec, "scale");
   if (options.flag("bias_term")) map.bias = read(parameters, spec, "bias");

@@ -31,7 +31,6 @@ struct LinearMap {
 
   int64_t taps() const { return axes[0].size * axes[1].size; }
   int64_t inputs_per_group() const { return inputs / groups; }
-  bool is_pointwise() const { return taps() == 1; }
   // Each channel by itself, pixel by pixel, without padding: what BatchNorm and Scale are.
   bool is_channelwise() const;
 

@@ -1,6 +1,7 @@
 #include "reparam/merge.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "graph/graph.h"
 #include "orepa/error.h"
@@ -40,6 +41,32 @@ ConvolutionParameter convolution_of(const LinearMap& map) {
   return convolution;
 }
 
+// Dropout does nothing in phase TEST: what reads it reads its bottom.
+Graph without_dropouts(Graph graph) {
+  std::vector<int> stands_for(graph.values.size()), position(graph.nodes.size(), -1);
+  std::iota(stands_for.begin(), stands_for.end(), 0);
+  std::vector<Node> kept;
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    Node& node = graph.nodes[n];
+    for (int& input : node.inputs) input = stands_for[input];
+    if (node.spec.type == "Dropout") {
+      stands_for[node.outputs[0]] = node.inputs[0];
+    } else {
+      position[n] = static_cast<int>(kept.size());
+      kept.push_back(std::move(node));
+    }
+  }
+  graph.nodes = std::move(kept);
+  for (Value& value : graph.values) {
+    value.producer = position[value.producer];
+    value.consumers.clear();
+  }
+  for (size_t n = 0; n < graph.nodes.size(); ++n)
+    for (const int input : graph.nodes[n].inputs)
+      graph.values[input].consumers.push_back(static_cast<int>(n));
+  return graph;
+}
+
 class Merger {
  public:
   Merger(const NetParameter& net, const Parameters& parameters,
@@ -47,12 +74,14 @@ class Merger {
       : net_(net),
         parameters_(parameters),
         spec_(net),
-        graph_(build_graph(spec_, {Phase::kTest, 0, {}})),
+        graph_(without_dropouts(build_graph(spec_, {Phase::kTest, 0, {}}))),
         linear_(graph_, parameters, shape_of, most_growth) {
     for (const Value& value : graph_.values) names_.push_back(value.name);
   }
 
   MergedNet run() {
+    for (const Operation& operation : linear_.operations())
+      if (operation.partial) rename(operation.outputs[0], "_part");
     while (separate_names()) {
     }
     merged_.net = net_;
@@ -92,13 +121,18 @@ class Merger {
         if (newer == value) continue;
         const bool source = graph_.nodes[graph_.values[value].producer].inputs.empty();
         const int renamed = source ? newer : value;
-        names_[renamed] += "_" + graph_.nodes[graph_.values[renamed].producer].spec.name;
-        merged_.original_names[names_[renamed]] = graph_.values[renamed].name;
+        rename(renamed, "_" + graph_.nodes[graph_.values[renamed].producer].spec.name);
         return true;
       }
       for (const int value : values_made(operation)) newest[names_[value]] = value;
     }
     return false;
+  }
+
+  void rename(int value, const std::string& ending) {
+    merged_.original_names.erase(names_[value]);
+    names_[value] += ending;
+    merged_.original_names[names_[value]] = graph_.values[value].name;
   }
 
   // What the layers of an operation write, once it is decided which they are.

@@ -68,7 +68,17 @@ INSTANTIATE_TEST_SUITE_P(
         one("too_many_tops", "ReLU", "top: \"z\"", "makes 1 top, but 2 are named"),
         one("too_many_loss_weights", "ReLU", "loss_weight: 1 loss_weight: 2",
             "loss_weight is given 2 times"),
-        one("unknown_filler", "Scale", "scale_param { filler { type: \"gausian\" } }", ""),
+        BadLayer{"top_of_another_shape", kImage,
+                 "type: \"Convolution\" bottom: \"x\" top: \"x\" convolution_param { num_output: 3 "
+                 "kernel_size: 3 }",
+                 "top \"x\" is written over the bottom of that name, which is 2 x 6 x 5 x 5, not "
+                 "2 x 3 x 3 x 3"},
+        BadLayer{"shared_parameter", kImage,
+                 "type: \"Scale\" bottom: \"x\" top: \"y\" param { name: \"w\" } } layer { name: "
+                 "\"second\" type: \"Scale\" bottom: \"x\" top: \"z\" param { name: \"w\" }",
+                 "parameter \"w\" is that of layer \"it\" too; sharing is not offered"},
+        one("unknown_filler", "Scale", "scale_param { filler { type: \"gausian\" } }",
+            "bad.prototxt:2:78: unknown filler \"gausian\"; did you mean \"gaussian\"?"),
 
         convolution("convolution_without_outputs", "kernel_size: 3", "num_output must be positive"),
         convolution("convolution_without_kernel", "num_output: 3", "kernel_size must be positive"),
@@ -93,6 +103,9 @@ INSTANTIATE_TEST_SUITE_P(
         convolution("convolution_both_forms",
                     "num_output: 6 kernel_size: 3 kernel_h: 3 kernel_w: 3",
                     "either kernel_size or kernel_h"),
+        one("convolution_with_branches", "Convolution",
+            "convolution_param { num_output: 6 kernel_size: 3 } orepa_param { preset: OREPA }",
+            "has an orepa_param"),
         one("convolution_of_rows", "Convolution",
             "convolution_param { num_output: 6 kernel_size: 3 }", "bottom must be N x C x H x W",
             "dim: 2 dim: 6"),
@@ -137,10 +150,10 @@ INSTANTIATE_TEST_SUITE_P(
             "moving_average_fraction must lie in [0, 1)"),
         one("batch_norm_eps", "BatchNorm", "batch_norm_param { eps: 0 }", "eps must be positive"),
 
-        one("loss_without_labels", "SoftmaxWithLoss", "", ""),
+        one("loss_without_labels", "SoftmaxWithLoss", "", "takes two bottoms, scores and labels"),
         one("loss_labels", "SoftmaxWithLoss", "bottom: \"x\"", "needs one label a prediction"),
         one("loss_smoothing", "SoftmaxWithLoss", "bottom: \"x\" loss_param { label_smoothing: 1 }",
-            ""),
+            "label_smoothing must lie in [0, 1)", "dim: 2 dim: 1"),
         one("accuracy_labels", "Accuracy", "bottom: \"x\"", "needs one label a prediction"),
         one("accuracy_without_labels", "Accuracy", "", "takes two bottoms"),
 
@@ -153,11 +166,11 @@ INSTANTIATE_TEST_SUITE_P(
         one("orepa_unknown_branch", "ORepaConv",
             "convolution_param { num_output: 3 kernel_size: 3 } orepa_param { branch { type: "
             "\"kxx\" } }",
-            ""),
+            "unknown branch type \"kxx\"; did you mean \"kxk\"?"),
         one("orepa_same_branch_twice", "ORepaConv",
             "convolution_param { num_output: 3 kernel_size: 3 } orepa_param { branch { type: "
             "\"kxk\" } branch { type: \"kxk\" } }",
-            "")),
+            "two branches are called \"kxk\"")),
     [](const auto& info) { return info.param.name; });
 
 // Extents that are none, or whose product no number can hold, on the layer that states them.

@@ -7,6 +7,7 @@
 #include "orepa.pb.h"
 #include "orepa/net.h"
 #include "orepa/weights.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/reparam/random_values.h"
 
@@ -60,6 +61,16 @@ class ConvertTest : public testing::Test {
     options_.output_weights = folder_ + "deploy.caffemodel";
     options_.output_test = folder_ + "test.prototxt";
   }
+  // A net with weights as if trained, converted.
+  ConvertReport converted(const std::string& text) {
+    const NetSpec net = NetSpec::parse(text, "net");
+    Parameters parameters(*device_, 3, false);
+    Arena arena(*device_);
+    const Net built(net, parameters, arena, {});
+    fill_as_trained(parameters, 5);
+    save_weights(weights_, net, parameters);
+    return convert(net, {weights_}, *device_, options_);
+  }
   bool exists(const std::string& path) const { return std::filesystem::exists(path); }
 
   std::string folder_ = test_folder(), weights_ = folder_ + "trained.caffemodel";
@@ -78,7 +89,8 @@ TEST_F(ConvertTest, KeepsTheNetsNumbers) {
   EXPECT_EQ(report.rows[1].branches[1].parts, "ORepaConv");
   // Folding is in double; what is left is float32's rounding in another order of operations, some
   // 1e-7 a layer.
-  for (const ConvertReport::Row& row : report.rows) EXPECT_LE(row.error, 5e-6) << row.layer;
+  for (const ConvertReport::Row& row : report.rows)
+    EXPECT_LE(row.error.value_or(1), 5e-6) << row.layer;
   EXPECT_LE(report.output_error, 5e-6);
   EXPECT_LT(report.parameters_after, report.parameters_before);
 }
@@ -133,6 +145,70 @@ TEST_F(ConvertTest, LeavesEarlierFilesAloneWhereItFails) {
   // Nor any draft: only the weights and the earlier net are there.
   const std::filesystem::directory_iterator files(folder_);
   EXPECT_EQ(std::distance(begin(files), end(files)), 2);
+}
+
+TEST_F(ConvertTest, OverwritesNothingThatItReadsOrWrites) {
+  const auto refusal = [&] {
+    return error_of([&] { convert(spec_, {weights_}, *device_, options_); });
+  };
+  const ConvertOptions good = options_;
+  options_.output_weights = weights_;
+  EXPECT_NE(refusal().find("is read and would be overwritten"), std::string::npos);
+  options_ = good;
+  options_.output_test = options_.output;
+  EXPECT_NE(refusal().find("is the name of two outputs"), std::string::npos);
+  options_ = good;
+  std::filesystem::create_directory(options_.output_weights);
+  EXPECT_NE(refusal().find("it is a folder"), std::string::npos);
+  EXPECT_FALSE(exists(good.output));
+}
+
+// Labels from an Input layer of their own.
+TEST_F(ConvertTest, LeavesOutLossesAndTheirInputs) {
+  const ConvertReport report = converted(R"(
+layer { name: "in" type: "Input" top: "data" top: "label"
+  input_param { shape { dim: 2 dim: 3 dim: 5 dim: 5 } shape { dim: 2 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip"
+  inner_product_param { num_output: 4 } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" }
+)");
+  EXPECT_LE(report.output_error, 5e-6);
+  const NetSpec deploy = NetSpec::read(options_.output);
+  ASSERT_EQ(deploy.proto().layer_size(), 2);
+  EXPECT_EQ(deploy.proto().layer(0).top_size(), 1);
+  EXPECT_EQ(deploy.proto().layer(0).input_param().shape_size(), 1);
+  EXPECT_EQ(deploy.proto().layer(1).type(), "InnerProduct");
+}
+
+// The trained net has no blob of the convolutions' sum alone.
+TEST_F(ConvertTest, MergesSomeTermsOfASum) {
+  const ConvertReport report = converted(R"(
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 5 dim: 5 } } }
+layer { name: "y" type: "TanH" bottom: "x" top: "y" }
+layer { name: "a" type: "Convolution" bottom: "x" top: "a"
+  convolution_param { num_output: 3 kernel_size: 3 pad: 1 } }
+layer { name: "b" type: "Convolution" bottom: "x" top: "b"
+  convolution_param { num_output: 3 kernel_size: 1 } }
+layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "y" bottom: "b" top: "sum" }
+)");
+  EXPECT_LE(report.output_error, 5e-6);
+  ASSERT_EQ(report.rows.size(), 1u);
+  EXPECT_EQ(report.rows[0].parts, "2 branches");
+  EXPECT_FALSE(report.rows[0].error.has_value());
+}
+
+// What stays names the deploy net's output by another name: the Input's own is still read later.
+TEST_F(ConvertTest, ComparesOutputsThatHadToBeRenamed) {
+  const ConvertReport report = converted(R"(
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 5 dim: 5 } } }
+layer { name: "a" type: "Convolution" bottom: "x" top: "a"
+  convolution_param { num_output: 3 kernel_size: 3 pad: 1 } }
+layer { name: "relu" type: "ReLU" bottom: "x" top: "x" }
+layer { name: "n" type: "BatchNorm" bottom: "a" top: "n" }
+)");
+  EXPECT_LE(report.output_error, 5e-6);
+  EXPECT_EQ(NetSpec::read(options_.output).proto().layer_size(), 3);
 }
 
 TEST_F(ConvertTest, NeedsEveryWeight) {

@@ -7,14 +7,15 @@
 namespace orepa::zoo {
 namespace {
 
-// Convolutions take in the BatchNorm and the Scale that NetBuilder puts behind them.
+// Convolutions take in the BatchNorm and the Scale that NetBuilder puts behind them; its Dropouts,
+// which are in place, go.
 NetParameter folded(const NetParameter& net) {
   NetParameter made = net;
   made.clear_layer();
   for (const LayerParameter& layer : net.layer()) {
     if (layer.type() == "BatchNorm")
       made.mutable_layer(made.layer_size() - 1)->mutable_convolution_param()->set_bias_term(true);
-    else if (layer.type() != "Scale")
+    else if (layer.type() != "Scale" && layer.type() != "Dropout")
       *made.add_layer() = layer;
   }
   return made;

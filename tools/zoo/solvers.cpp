@@ -4,8 +4,9 @@ namespace orepa::zoo {
 namespace {
 
 constexpr const char* kPaper =
-    R"(# As in the OREPA paper (Hu et al., CVPR 2022): 120 epochs, 256 images a step, rate 0.1 with a cosine behind 5 epochs
-# of warm-up; in iterations of ImageNet's 1,281,167 images: 5,005 an epoch, each of 16 passes of 16.
+    R"(# The OREPA paper's recipe (Hu et al., CVPR 2022): 120 epochs, 256 images a step, rate 0.1 with a cosine behind 5 epochs
+# of warm-up; in iterations of ImageNet's 1,281,167 images: 5,005 an epoch, each of 16 passes of 16. A BatchNorm sees the
+# 16 images of a pass, in the paper the 64 of a GPU.
 )";
 constexpr const char* kPaperRecipe = R"(type: "SGD"
 momentum: 0.9

@@ -29,6 +29,21 @@ std::regex compiled(const char* option, const std::string& pattern) {
   }
 }
 
+// A pattern that matches nothing is a slip.
+void require_match(const char* option, const std::string& pattern,
+                   const std::vector<Chain>& chains) {
+  if (pattern.empty()) return;
+  const std::regex expression = compiled(option, pattern);
+  std::vector<std::string> names;
+  for (const Chain& chain : chains) names.push_back(chain.convolution->name());
+  if (std::any_of(names.begin(), names.end(),
+                  [&](const std::string& name) { return std::regex_match(name, expression); }))
+    return;
+  const std::string nearest = nearest_name(pattern, names);
+  fail(option, " \"", pattern, "\" matches the whole name of no Convolution",
+       nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?");
+}
+
 class Expander {
  public:
   Expander(const NetSpec& net, const ReparamOptions& options, bool exact)
@@ -52,8 +67,10 @@ class Expander {
     require(convolution.bottom_size() == 1 && convolution.top_size() == 1,
             "it has more than one bottom and one top");
     require(chain.seen, "no phase has it at level 0 without stages");
-    for (const ParamSpec& spec : convolution.param())
-      require(!spec.has_name(), "it shares parameter \"", spec.name(), "\"");
+    for (const LayerParameter* layer : {chain.convolution, chain.norm, chain.scale})
+      if (layer != nullptr)
+        for (const ParamSpec& spec : layer->param())
+          require(!spec.has_name(), "it shares parameter \"", spec.name(), "\"");
     Block block = style_.expand(chain, exact_);
     for (const LayerParameter& layer : block.layers)
       require(layer.name() == convolution.name() || !known_.contains(layer.name()), "the name \"",
@@ -76,7 +93,10 @@ Expansion expand(const NetSpec& net, const ReparamOptions& options, bool exact) 
   std::map<const LayerParameter*, size_t> block_of;  // of a convolution
   std::set<const LayerParameter*> replaced;
   ReparamReport report;
-  for (Chain& chain : find_chains(net)) {
+  std::vector<Chain> chains = find_chains(net);
+  require_match("include", options.include, chains);
+  require_match("exclude", options.exclude, chains);
+  for (Chain& chain : chains) {
     if (!expander.takes_norm()) chain.norm = chain.scale = nullptr;
     Block& block = blocks.emplace_back();
     try {

@@ -54,7 +54,9 @@ ReparamReport reparam_files(const NetSpec& net, const ReparamOptions& options,
   ReparamReport report = expansion.report;
   if (report.rewritten() == 0) return report;
 
-  Drafts drafts;
+  std::vector<std::string> inputs = files.weights;
+  inputs.push_back(net.name());
+  Drafts drafts(inputs);
   const std::string draft = drafts.draft_of(files.output);
   expansion.net.write(draft, text(net.name(), ", re-parameterised: style ", options.style));
   if (weights) {

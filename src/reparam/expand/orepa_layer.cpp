@@ -20,6 +20,7 @@ int count_factors(LayerParameter layer) {
   convolution = bare;
   layer.clear_include();
   layer.clear_exclude();
+  layer.set_name("convolution");
   layer.set_bottom(0, "x");
 
   NetParameter net;

@@ -9,6 +9,7 @@
 #include "io/print_text.h"
 #include "orepa/error.h"
 #include "orepa/net.h"
+#include "tests/error_of.h"
 #include "tests/reparam/expand/plain_net.h"
 
 namespace orepa {
@@ -16,13 +17,8 @@ namespace {
 
 using google::protobuf::util::MessageDifferencer;
 
-std::string error_of(const ReparamOptions& options, const NetSpec& net = plain_net()) {
-  try {
-    reparam(net, options);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+std::string reparam_error(const ReparamOptions& options, const NetSpec& net = plain_net()) {
+  return error_of([&] { reparam(net, options); });
 }
 
 class EveryStyle : public testing::TestWithParam<std::string> {};
@@ -107,20 +103,23 @@ TEST(Reparam, IncludesAndExcludesByName) {
 }
 
 TEST(Reparam, RefusesWhatItCannotRead) {
-  EXPECT_EQ(error_of({"orepa_vg", "", ""}),
+  EXPECT_EQ(reparam_error({"orepa_vg", "", ""}),
             "unknown style \"orepa_vg\"; did you mean \"orepa_vgg\"? known are acnet, dbb, orepa, "
             "orepa_vgg, repvgg");
-  EXPECT_EQ(error_of({"xxxxxxxx", "", ""}),
+  EXPECT_EQ(reparam_error({"xxxxxxxx", "", ""}),
             "unknown style \"xxxxxxxx\"; known are acnet, dbb, orepa, orepa_vgg, repvgg");
-  EXPECT_NE(error_of({"orepa", "(", ""}).find("include \"(\" is no regular expression"),
+  EXPECT_NE(reparam_error({"orepa", "(", ""}).find("include \"(\" is no regular expression"),
             std::string::npos);
-  EXPECT_NE(error_of({"orepa", "", "["}).find("exclude \"[\" is no regular expression"),
+  EXPECT_NE(reparam_error({"orepa", "", "["}).find("exclude \"[\" is no regular expression"),
             std::string::npos);
-  EXPECT_NE(error_of({"orepa", "", ""},
-                     NetSpec::parse("layer { name: \"c\" type: \"Convolution\" bottom: \"none\" }",
-                                    "net.prototxt"))
-                .find("no earlier layer"),
-            std::string::npos);
+  EXPECT_EQ(reparam_error({"orepa", "", "sam"}),
+            "exclude \"sam\" matches the whole name of no Convolution; did you mean \"same\"?");
+  EXPECT_NE(
+      reparam_error({"orepa", "", ""},
+                    NetSpec::parse("layer { name: \"c\" type: \"Convolution\" bottom: \"none\" }",
+                                   "net.prototxt"))
+          .find("no earlier layer"),
+      std::string::npos);
 }
 
 TEST(Reparam, TakesNetsOfOnePhase) {
