@@ -81,7 +81,7 @@ void set_flags(const Command& command, const std::vector<std::string>& words) {
     if (gflags::SetCommandLineOption(name.c_str(), value.c_str()).empty())
       throw UsageError(text("flag --", name, " cannot be \"", value, "\"; it is of type ",
                             gflags::GetCommandLineFlagInfoOrDie(name.c_str()).type));
-    given.insert(name);
+    if (!given.insert(name).second) throw UsageError(text("flag --", name, " is given twice"));
   }
   for (const std::string& name : command.required)
     if (given.count(name) == 0)

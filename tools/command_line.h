@@ -13,7 +13,7 @@ const Command& find_command(const std::string& name);
 
 // Sets the gflags of `command`: --flag value, --flag=value, a bool also as --flag and --noflag; one
 // dash does as well as two. Throws UsageError where a flag is unknown, misses its value, has a bad
-// one, or is required and absent.
+// one, is given twice, or is required and absent.
 void set_flags(const Command& command, const std::vector<std::string>& words);
 
 std::string general_help();

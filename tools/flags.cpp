@@ -46,6 +46,11 @@ const std::string& choice(const char* flag, const std::string& value,
   return value;
 }
 
+int64_t iterations(int64_t absent) {
+  if (FLAGS_iterations < 0) throw UsageError("--iterations must be positive");
+  return FLAGS_iterations > 0 ? FLAGS_iterations : absent;
+}
+
 NetOptions net_options(Phase default_phase) {
   NetOptions options;
   options.phase = default_phase;

@@ -30,6 +30,9 @@ std::vector<std::string> split(const std::string& list);
 const std::string& choice(const char* flag, const std::string& value,
                           const std::vector<std::string>& choices);
 
+// --iterations, or `absent` where it is 0.
+int64_t iterations(int64_t absent);
+
 // What --phase (`default_phase` where absent), --level, --stage and --algorithm say.
 NetOptions net_options(Phase default_phase);
 

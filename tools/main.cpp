@@ -1,5 +1,5 @@
 // orepa_tool: trains, tests, times, converts and shows networks. Exit code 0: done; 1: it failed;
-// 2: it was called wrongly.
+// 2: it was called wrongly; 3: a training was stopped by a signal, its snapshot written.
 #include <glog/logging.h>
 
 #include <algorithm>
@@ -53,6 +53,9 @@ int main(int argc, char** argv) {
   } catch (const orepa::tool::UsageError& error) {
     std::cerr << "error: " << error.what() << "\n`orepa_tool --help` says how it is used.\n";
     return 2;
+  } catch (const orepa::tool::Stopped& stopped) {
+    std::cout << stopped.what() << std::endl;
+    return 3;
   } catch (const std::bad_alloc&) {
     std::cerr << "error: out of memory\n";
   } catch (const std::exception& error) {

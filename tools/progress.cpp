@@ -21,15 +21,16 @@ double seconds_between(std::chrono::steady_clock::time_point from,
 
 }  // namespace
 
-Progress::Progress(int64_t display)
-    : live_(isatty(STDOUT_FILENO) != 0),
-      display_(display),
-      start_(Clock::now()),
-      last_line_(start_) {}
+Progress::Progress(int64_t display) : live_(isatty(STDOUT_FILENO) != 0), display_(display) {
+  start();
+}
+
+void Progress::start() { start_ = last_line_ = Clock::now(); }
 
 void Progress::progress(const Observer::Progress& now) {
   const Clock::time_point time = Clock::now();
   if (first_iteration_ < 0) first_iteration_ = now.iteration - 1;
+  images_ = now.images;
   const bool displayed = display_ > 0 && now.iteration % display_ == 0;
   const bool last = now.iteration == now.last_iteration;
   const double interval = live_ ? kLiveSeconds : kPlainSeconds;
@@ -42,8 +43,12 @@ void Progress::progress(const Observer::Progress& now) {
   } else {
     print(line);
   }
-  last_line_ = time;
-  images_at_last_line_ = now.images;
+  count_from_here();
+}
+
+void Progress::count_from_here() {
+  last_line_ = Clock::now();
+  images_at_last_line_ = images_;
 }
 
 std::string Progress::describe(const Observer::Progress& now, Clock::time_point time) const {
@@ -65,9 +70,13 @@ void Progress::tested(int64_t iteration, const Evaluation& evaluation) {
     if (output.values.size() == 1)
       line += text("  ", output.blob, " = ", decimals(output.values[0], 4));
   print(line + text("  (", grouped(evaluation.samples), " samples)"));
+  count_from_here();
 }
 
-void Progress::snapshotted(const std::string& state_path) { print("snapshot  " + state_path); }
+void Progress::snapshotted(const std::string& state_path) {
+  print("snapshot  " + state_path);
+  count_from_here();
+}
 
 void Progress::note(const std::string& what) { print(what); }
 

@@ -13,6 +13,8 @@ class Progress : public Observer {
   // `display`: also a line every so many iterations; 0: by time alone.
   explicit Progress(int64_t display);
 
+  // Training begins now: the time from here on counts.
+  void start();
   void progress(const Observer::Progress& now) override;
   void tested(int64_t iteration, const Evaluation& evaluation) override;
   void snapshotted(const std::string& state_path) override;
@@ -28,8 +30,11 @@ class Progress : public Observer {
   const bool live_;
   const int64_t display_;
   bool live_line_ = false;  // whether the cursor stands behind one
+  void count_from_here();   // tests and snapshots are not training
+
   Clock::time_point start_, last_line_;
-  int64_t first_iteration_ = -1, images_at_last_line_ = 0;
+  // Images: seen so far, and when the last line was printed.
+  int64_t first_iteration_ = -1, images_ = 0, images_at_last_line_ = 0;
 };
 
 }  // namespace orepa::tool

@@ -16,7 +16,7 @@ void handle(int signal) {
   if (request == Request::kSnapshot) snapshot_asked = 1;
   if (request != Request::kStop) return;
   stop_asked = 1;
-  if (signal != SIGHUP) std::signal(signal, SIG_DFL);
+  std::signal(SIGINT, SIG_DFL);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // What the user asks of a running training by signals: SIGTERM snapshots and stops, SIGINT and
-// SIGHUP do what --sigint_effect and --sighup_effect say. A second SIGINT after a stop was asked
-// for ends the process at once.
+// SIGHUP do what --sigint_effect and --sighup_effect say. A SIGINT after a stop was asked for ends
+// the process at once.
 #pragma once
 #include "orepa/solver.h"
 

@@ -32,7 +32,7 @@ void test() {
          "a source such as a Data layer, or use `orepa_tool run`");
 
   const auto start = std::chrono::steady_clock::now();
-  const Evaluation evaluation = evaluator.run(FLAGS_iterations);
+  const Evaluation evaluation = evaluator.run(iterations(0));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   std::cout << "tested " << grouped(evaluation.samples) << " samples in "
             << decimals(seconds.count(), 2) << " s ("

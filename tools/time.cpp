@@ -179,12 +179,11 @@ void print_json(const Timing& timing) {
 
 void time() {
   const NetOptions options = net_options(Phase::kTrain);
-  if (FLAGS_iterations < 0) throw UsageError("--iterations must be positive");
   const std::unique_ptr<Device> device = make_cpu_device();
   Timing timing;
   timing.model = FLAGS_model;
   timing.device = device->description();
-  timing.iterations = FLAGS_iterations > 0 ? FLAGS_iterations : kDefaultIterations;
+  timing.iterations = iterations(kDefaultIterations);
   if (options.phase == Phase::kTrain) {
     timing.phase = "TRAIN";
     time_training(*device, options, timing);

@@ -67,7 +67,8 @@ void train() {
   Solver solver(spec, *device, options, progress);
   print_settings(spec, *device, solver);
   if (solver.iteration() == 0) load_and_report(starting_weights(spec), solver.parameters());
-  if (!solver.solve()) std::cout << "stopped as asked; --snapshot auto goes on from here\n";
+  progress.start();
+  if (!solver.solve()) throw Stopped("stopped as asked; --snapshot auto goes on from here");
 }
 
 const CommandRegistrar registrar({"train",
