@@ -5,6 +5,7 @@
 #include "orepa/error.h"
 #include "orepa/model_io.h"
 #include "orepa/params.h"
+#include "tests/error_of.h"
 
 namespace orepa {
 namespace {
@@ -135,13 +136,8 @@ TEST(Filler, UnknownTypeNamesTheNearest) {
       "\"gausian\" } } }",
       "net.prototxt");
   const Options options = spec.layers()[0].message("inner_product_param");
-  try {
-    Filler::from(options, "weight_filler", Filler());
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()),
-              "net.prototxt:2:40: unknown filler \"gausian\"; did you mean \"gaussian\"?");
-  }
+  EXPECT_EQ(error_of([&] { Filler::from(options, "weight_filler", Filler()); }),
+            "net.prototxt:2:40: unknown filler \"gausian\"; did you mean \"gaussian\"?");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "orepa/error.h"
 #include "orepa/model_io.h"
+#include "tests/error_of.h"
 
 namespace orepa {
 namespace {
@@ -73,12 +74,7 @@ TEST(LearningRate, CountsEpochs) {
 }
 
 std::string error(const std::string& text) {
-  try {
-    rates(text);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_of([&] { rates(text); });
 }
 
 TEST(LearningRate, SaysWhatIsWrongAndWhere) {

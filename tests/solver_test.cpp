@@ -1,7 +1,9 @@
 #include "orepa/solver.h"
 
 #include "orepa/random.h"
+#include "tests/comparison.h"
 #include "tests/data/idx_files.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/training.h"
 

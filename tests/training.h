@@ -1,9 +1,5 @@
-// What tests of training share: a run that keeps quiet, and comparisons.
+// What tests of training share: a run that keeps quiet.
 #pragma once
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -78,32 +74,5 @@ struct Training {
   Listener listener;
   std::unique_ptr<Solver> solver;
 };
-
-// The message of the Error that `call` throws; empty where it throws none.
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
-inline float largest(const std::vector<float>& values) {
-  float most = 0;
-  for (const float value : values) most = std::max(most, std::fabs(value));
-  return most;
-}
-
-inline float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  float most = 0;
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    const float difference = std::fabs(a[i] - b[i]);
-    if (!(difference <= most)) most = difference;  // a NaN stays
-  }
-  return most;
-}
 
 }  // namespace orepa

@@ -4,6 +4,7 @@
 #include "orepa/data_source.h"
 #include "orepa/error.h"
 #include "tests/data/idx_files.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 
 namespace orepa {
@@ -11,12 +12,7 @@ namespace {
 
 // What opening says; empty where it succeeds.
 std::string refusal(const std::string& images, const std::string& labels = "") {
-  try {
-    open_idx(images, labels);
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
+  return error_of([&] { open_idx(images, labels); });
 }
 
 void expect_refusal(const std::string& path, const std::string& reason) {

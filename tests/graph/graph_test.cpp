@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "graph/fuse.h"
+#include "tests/error_of.h"
 
 namespace orepa {
 namespace {
@@ -31,14 +32,8 @@ std::string layer(const std::string& name, const std::string& type, const std::s
 
 const std::string kInput = layer("x", "Input", "", "x", "input_param { shape { dim: 2 } }");
 
-std::string error_of(const std::string& text, const LayerFilter& filter = {}) {
-  const NetSpec spec = NetSpec::parse(text, "net.prototxt");
-  try {
-    build_graph(spec, filter);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+std::string graph_error(const std::string& text) {
+  return error_of([&] { build_graph(NetSpec::parse(text, "net.prototxt"), {}); });
 }
 
 std::vector<std::string> names(const Graph& graph) {
@@ -90,22 +85,22 @@ TEST(Graph, KeepsTheLayersOfItsPhaseLevelAndStages) {
 }
 
 TEST(Graph, SaysWhatIsWrongAndWhere) {
-  EXPECT_THAT(error_of(kInput + layer("a", "ReLU", "y", "a")),
+  EXPECT_THAT(graph_error(kInput + layer("a", "ReLU", "y", "a")),
               AllOf(testing::StartsWith("net.prototxt:2:"), HasSubstr("layer \"a\" (ReLU)"),
                     HasSubstr("bottom \"y\"")));
-  EXPECT_THAT(error_of(layer("d", "Input", "", "data") + layer("a", "ReLU", "dta", "a")),
+  EXPECT_THAT(graph_error(layer("d", "Input", "", "data") + layer("a", "ReLU", "dta", "a")),
               HasSubstr("did you mean \"data\"?"));
-  EXPECT_THAT(error_of(layer("a", "ReLU", "b", "a") + layer("late", "Input", "", "b")),
+  EXPECT_THAT(graph_error(layer("a", "ReLU", "b", "a") + layer("late", "Input", "", "b")),
               HasSubstr("layer \"late\" makes it, but stands later"));
-  EXPECT_THAT(error_of(kInput + layer("a", "ReLU", "x", "a") + layer("b", "TanH", "x", "a")),
+  EXPECT_THAT(graph_error(kInput + layer("a", "ReLU", "x", "a") + layer("b", "TanH", "x", "a")),
               HasSubstr("top \"a\" is made already, by layer \"a\""));
-  EXPECT_THAT(error_of(kInput + layer("a", "ReLU", "x", "a a")), HasSubstr("made already"));
-  EXPECT_THAT(error_of(kInput + layer("x", "ReLU", "x", "a")),
+  EXPECT_THAT(graph_error(kInput + layer("a", "ReLU", "x", "a a")), HasSubstr("made already"));
+  EXPECT_THAT(graph_error(kInput + layer("x", "ReLU", "x", "a")),
               AllOf(testing::StartsWith("net.prototxt:2:"), HasSubstr("the same name")));
-  EXPECT_THAT(error_of(kInput + layer("a", "ReLU", "x", "a",
-                                      "include { phase: TRAIN } exclude { phase: TEST }")),
+  EXPECT_THAT(graph_error(kInput + layer("a", "ReLU", "x", "a",
+                                         "include { phase: TRAIN } exclude { phase: TEST }")),
               HasSubstr("include and exclude"));
-  EXPECT_THAT(error_of(layer("a", "Input", "", "a", "include { phase: TRAIN }")),
+  EXPECT_THAT(graph_error(layer("a", "Input", "", "a", "include { phase: TRAIN }")),
               HasSubstr("no layer is left for phase TEST"));
 }
 

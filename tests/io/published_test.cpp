@@ -11,6 +11,7 @@
 #include "orepa/net.h"
 #include "orepa/tensor_file.h"
 #include "orepa/weights.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/training.h"
 #include "tools/zoo/golden.h"

@@ -3,11 +3,12 @@
 #include <omp.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
+#include "io/positions.h"
 #include "orepa/tensor_file.h"
+#include "tests/comparison.h"
 #include "tests/data/idx_files.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/io/caffe_files.h"
 #include "tests/training.h"
@@ -50,12 +51,6 @@ std::string solver_text(const std::string& folder) {
     base_lr: 0.05 lr_policy: "step" gamma: 0.5 stepsize: 4 momentum: 0.9 weight_decay: 0.01
     max_iter: 6 iter_size: 2 random_seed: 7 snapshot_prefix: ")",
               folder, "run\"\n");
-}
-
-std::string content(const std::string& path) {
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  return content.str();
 }
 
 std::string weights_of(const std::string& state) {
@@ -122,7 +117,7 @@ TEST(Snapshot, AutoFindsTheNewestWholeOne) {
   for (int i = 2; i < 10; ++i) run->step();
   const std::string tenth = run->snapshot();
   EXPECT_EQ(Training(solver, resuming("auto"))->iteration(), 10);  // not sorted as text
-  write_file(weights_of(tenth), content(weights_of(tenth)).substr(0, 100));
+  write_file(weights_of(tenth), read_file(weights_of(tenth)).substr(0, 100));
   EXPECT_EQ(Training(solver, resuming("auto"))->iteration(), 2);
 }
 
@@ -133,7 +128,7 @@ TEST(Snapshot, DamageIsAnError) {
   const std::string state = run->snapshot(), weights = weights_of(state);
   EXPECT_EQ(resume_error(solver, state), "");
   for (const std::string& damaged : {state, weights}) {
-    const std::string good = content(damaged);
+    const std::string good = read_file(damaged);
     for (size_t length : {size_t{0}, size_t{10}, good.size() / 2, good.size() - 1}) {
       write_file(damaged, good.substr(0, length));
       const std::string message = resume_error(solver, state);

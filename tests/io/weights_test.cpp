@@ -10,6 +10,7 @@
 #include "orepa/error.h"
 #include "orepa/random.h"
 #include "orepa/tensor_file.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 
 namespace orepa {
@@ -58,12 +59,7 @@ class Weights : public testing::Test {
 
   // What loading says; empty where it succeeds.
   std::string refusal(const std::string& path, bool strict = false) {
-    try {
-      load_weights({path}, *parameters(3), strict);
-      return "";
-    } catch (const Error& error) {
-      return error.what();
-    }
+    return error_of([&] { load_weights({path}, *parameters(3), strict); });
   }
 
   // A file with the three blobs of "bn".

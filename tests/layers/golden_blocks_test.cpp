@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "io/published_tensors.h"
@@ -14,6 +13,7 @@
 #include "orepa/tensor_file.h"
 #include "reparam/deploy.h"
 #include "reparam/merge.h"
+#include "tests/comparison.h"
 
 namespace orepa {
 namespace {
@@ -97,19 +97,6 @@ class GoldenBlock : public testing::TestWithParam<Block> {
         parameters.write(*parameters.find(parameter->layer, parameter->name), values);
   }
 
-  // The largest difference, relative to the largest number wanted, or to `least` where that is
-  // more.
-  void expect_close(const std::vector<float>& got, const std::vector<float>& wanted,
-                    const std::string& what, double least = 0) const {
-    ASSERT_EQ(got.size(), wanted.size()) << what;
-    double difference = 0, largest = least;
-    for (size_t i = 0; i < got.size(); ++i) {
-      difference = std::max(difference, std::fabs(double{got[i]} - wanted[i]));
-      largest = std::max(largest, std::fabs(double{wanted[i]}));
-    }
-    EXPECT_LE(difference, tolerance_ * largest) << what << ", largest wanted " << largest;
-  }
-
   NetOptions net_options(Phase phase) const {
     NetOptions options;
     options.phase = phase;
@@ -135,12 +122,11 @@ TEST_P(GoldenBlock, TrainsAsPublished) {
   net.prepare();
   net.forward(0);
   net.backward();
-  expect_close(net.read("block"), file_.read("/train/y"), "y");
-  expect_close(net.read_gradient("x"), file_.read("/train/dx"), "dx");
+  expect_close(net.read("block"), file_.read("/train/y"), tolerance_, "y");
+  expect_close(net.read_gradient("x"), file_.read("/train/dx"), tolerance_, "dx");
   const auto gradients = wanted(parameters, "/train/grad/", Parameter::Kind::kLearned);
-  double largest = 0;
-  for (const auto& [parameter, values] : gradients)
-    for (const float value : values) largest = std::max(largest, std::fabs(double{value}));
+  double most = 0;
+  for (const auto& [parameter, values] : gradients) most = std::max(most, largest(values));
   size_t compared = 0;
   net.finish([&](const std::vector<Parameter*>& learned) {
     for (const Parameter* parameter : learned) {
@@ -148,15 +134,16 @@ TEST_P(GoldenBlock, TrainsAsPublished) {
       // it, a difference of terms as large as the gradients of the others.
       const Shape& shape = parameter->value.shape;
       const bool only_scales = shape.rank() == 4 && shape.count() == shape[0];
-      expect_close(read_tensor(*device_, parameter->gradient), gradients.at(parameter),
-                   "gradient of " + parameter->path(), only_scales ? largest : 0);
+      expect_close(read_tensor(*device_, parameter->gradient), gradients.at(parameter), tolerance_,
+                   "gradient of " + parameter->path(), only_scales ? most : 0);
       ++compared;
     }
   });
   EXPECT_EQ(compared, gradients.size());
   for (const auto& [parameter, values] :
        wanted(parameters, "/train/buffer/", Parameter::Kind::kBuffer))
-    expect_close(parameters.read(*parameter), values, parameter->path() + " after one batch");
+    expect_close(parameters.read(*parameter), values, tolerance_,
+                 parameter->path() + " after one batch");
 }
 
 TEST_P(GoldenBlock, InfersAndMergesAsPublished) {
@@ -167,11 +154,13 @@ TEST_P(GoldenBlock, InfersAndMergesAsPublished) {
   net.set("x", file_.read("/x"));
   net.prepare();
   net.forward(0);
-  expect_close(net.read("block"), file_.read("/eval/y"), "y");
+  expect_close(net.read("block"), file_.read("/eval/y"), tolerance_, "y");
   const MergedNet merged = merge(test_layers(spec_), parameters,
                                  [&](const std::string& blob) { return net.shape(blob); });
-  expect_close(merged.values.at("block/weight"), file_.read("/deploy/weight"), "merged kernel");
-  expect_close(merged.values.at("block/bias"), file_.read("/deploy/bias"), "merged bias");
+  expect_close(merged.values.at("block/weight"), file_.read("/deploy/weight"), tolerance_,
+               "merged kernel");
+  expect_close(merged.values.at("block/bias"), file_.read("/deploy/bias"), tolerance_,
+               "merged bias");
 }
 
 std::vector<Block> blocks() {

@@ -1,5 +1,6 @@
 // Trajectories of 12 iterations that BVLC Caffe itself computed; tests/golden/caffe/solver.
 #include "orepa/tensor_file.h"
+#include "tests/comparison.h"
 #include "tests/training.h"
 
 namespace orepa {

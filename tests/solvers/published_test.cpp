@@ -8,6 +8,7 @@
 #include "orepa/convert.h"
 #include "orepa/tensor_file.h"
 #include "orepa/weights.h"
+#include "tests/comparison.h"
 #include "tests/files.h"
 #include "tests/training.h"
 #include "tools/zoo/golden.h"
@@ -64,17 +65,17 @@ TEST_P(Published, TrajectoriesAreFollowed) {
   for (const float loss : golden_.read("/loss")) EXPECT_NEAR(run->step(), loss, 1e-4);
 
   // Relative to the tensor's largest, but at least a thousandth of its block's largest.
-  std::map<std::string, float> block_largest;
+  std::map<std::string, double> block_largest;
   for (const std::string& path : golden_.names("/state")) {
-    float& most = block_largest[block(path.substr(7))];
+    double& most = block_largest[block(path.substr(7))];
     most = std::max(most, largest(golden_.read(path)));
   }
   size_t compared = 0;
   for (const PublishedTensor& tensor : published_tensors(net_, parameters)) {
     if (tensor.is_count) continue;
     const std::vector<float> wanted = golden_.read("/state/" + tensor.name);
-    const float scale = std::max(largest(wanted), 1e-3f * block_largest[block(tensor.name)]);
-    EXPECT_LE(largest_difference(tensor.numbers(parameters), wanted), 1e-3f * scale) << tensor.name;
+    const double scale = std::max(largest(wanted), 1e-3 * block_largest[block(tensor.name)]);
+    EXPECT_LE(largest_difference(tensor.numbers(parameters), wanted), 1e-3 * scale) << tensor.name;
     ++compared;
   }
   EXPECT_EQ(compared, golden_.names("/state").size());
@@ -103,7 +104,7 @@ TEST_P(Published, LogitsOfTheTrainedStateAgree) {
     load(parameters, "/state");
     save_weights(trained, net_, parameters);
   });
-  EXPECT_LE(largest_difference(got, golden_.read("/eval/logits")), 1e-4f);
+  expect_close(got, golden_.read("/eval/logits"), 1e-4, "logits");
 
   const std::unique_ptr<Device> device = make_cpu_device();
   ConvertOptions options;
@@ -117,7 +118,7 @@ TEST_P(Published, LogitsOfTheTrainedStateAgree) {
     load_weights({options.output_weights}, parameters, true);
     export_published(state, deploy, parameters, &net_);
   });
-  EXPECT_LE(largest_difference(deployed, golden_.read("/deploy/logits")), 1e-4f);
+  expect_close(deployed, golden_.read("/deploy/logits"), 1e-4, "deployed logits");
   EXPECT_EQ(logits(deploy, golden_,
                    [&](Parameters& parameters) { import_published(state, deploy, parameters); }),
             deployed);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "orepa/error.h"
+#include "tests/error_of.h"
 
 namespace orepa {
 namespace {
@@ -64,14 +65,9 @@ TEST(UpdateRule, NesterovFollowsBothConventions) {
 }
 
 TEST(UpdateRule, UnknownTypesNameTheNearest) {
-  try {
-    make_update_rule("Nestrov", "solver.prototxt:1:1");
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_EQ(message.rfind("solver.prototxt:1:1", 0), 0u) << message;
-    EXPECT_NE(message.find("\"Nesterov\""), std::string::npos) << message;
-  }
+  const std::string message = error_of([] { make_update_rule("Nestrov", "solver.prototxt:1:1"); });
+  EXPECT_EQ(message.rfind("solver.prototxt:1:1", 0), 0u) << message;
+  EXPECT_NE(message.find("\"Nesterov\""), std::string::npos) << message;
 }
 
 }  // namespace

@@ -6,10 +6,9 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
+#include "io/positions.h"
 #include "orepa/tensor_file.h"
 #include "tests/data/idx_files.h"
 #include "tests/files.h"
@@ -17,13 +16,7 @@
 namespace orepa {
 namespace {
 
-constexpr int kDone = 0, kFailed = 1, kUsage = 2;
-
-std::string content_of(const std::string& path) {
-  std::ostringstream out;
-  out << std::ifstream(path, std::ios::binary).rdbuf();
-  return out.str();
-}
+constexpr int kDone = 0, kFailed = 1, kUsage = 2, kStopped = 3;
 
 class ToolTest : public testing::Test {
  protected:
@@ -45,10 +38,21 @@ class ToolTest : public testing::Test {
   int wait(pid_t child) {
     int status = 0;
     waitpid(child, &status, 0);
-    output_ = content_of(folder_ + "output");
+    output_ = read_file(folder_ + "output");
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
   int run(const std::vector<std::string>& words) { return wait(start(words)); }
+  // Whether the running tool prints this within a minute.
+  bool prints(const std::string& words) const {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (std::chrono::steady_clock::now() < deadline) {
+      const std::string path = folder_ + "output";
+      if (std::filesystem::exists(path) && read_file(path).find(words) != std::string::npos)
+        return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  }
 
   std::string file(const std::string& name, const std::string& content) {
     write_file(folder_ + name, content);
@@ -171,7 +175,7 @@ TEST_F(ToolTest, DamagedWeightsAndUnwritableOutputLeaveNothingBehind) {
   make_task(2);
   ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
   const std::string weights = folder_ + "snap_iter_2.caffemodel";
-  const std::string whole = content_of(weights);
+  const std::string whole = read_file(weights);
   const std::string cut = file("cut.caffemodel", whole.substr(0, whole.size() / 2));
   EXPECT_EQ(run({"test", "--model", net_, "--weights", cut}), kFailed);
   EXPECT_EQ(run({"test", "--model", net_, "--weights", file("random.h5", "no HDF5 at all")}),
@@ -191,7 +195,7 @@ TEST_F(ToolTest, StartsFromTheWeightsThatTheSolverNames) {
   ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
   const std::string weights = folder_ + "snap_iter_2.caffemodel";
   const std::string named =
-      file("named.prototxt", content_of(solver_) + " weights: \"" + weights + "\"");
+      file("named.prototxt", read_file(solver_) + " weights: \"" + weights + "\"");
   ASSERT_EQ(run({"train", "--solver", named}), kDone) << output_;
   EXPECT_SAYS(" loaded, 0 missing");
   EXPECT_EQ(run({"train", "--solver", named, "--weights", folder_ + "absent"}), kFailed);
@@ -219,7 +223,7 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
   EXPECT_SAYS(
       "\"merged\": [\n  {\"layer\": \"conv\", \"parts\": \"ORepaConv + BatchNorm + Scale\"");
   // A pool that rounds down is no stock Caffe: 8 -> 4, where rounding up would give 5.
-  const std::string deploy = content_of(folder_ + "deploy.prototxt");
+  const std::string deploy = read_file(folder_ + "deploy.prototxt");
   for (const char* foreign : {"round_mode", "orepa_param", "BatchNorm", "label", "phase"})
     EXPECT_EQ(deploy.find(foreign), std::string::npos) << foreign << " in\n" << deploy;
   EXPECT_NE(deploy.find("pool_stride1"), std::string::npos) << deploy;
@@ -243,7 +247,7 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
 // A trained plain net goes on as one of DBB blocks, from the same accuracy.
 TEST_F(ToolTest, ReparamsATrainedNet) {
   make_task(20);
-  std::string plain = content_of(net_);
+  std::string plain = read_file(net_);
   plain.replace(plain.find("ORepaConv"), 9, "Convolution");
   plain.replace(plain.find("orepa_param { preset: OREPA }"), 29, "");
   file("net.prototxt", plain);
@@ -258,6 +262,8 @@ TEST_F(ToolTest, ReparamsATrainedNet) {
   };
   EXPECT_EQ(run(with({weights})), kUsage);
   EXPECT_SAYS("--output_weights");
+  EXPECT_EQ(run(with({weights, "--style", "orepa"})), kUsage);
+  EXPECT_SAYS("flag --style is given twice");
   const std::string block_weights = folder_ + "dbb.caffemodel";
   EXPECT_EQ(run(with({weights, "--output_weights", block_weights, "--exclude", "conv"})), kFailed);
   EXPECT_SAYS("stays plain: excluded");
@@ -346,7 +352,7 @@ TEST_F(ToolTest, ExportsACheckpointAndImportsIt) {
 
   ASSERT_EQ(port("import", "orepa-pytorch", state, imported), kDone) << output_;
   ASSERT_EQ(port("export", "orepa-pytorch", imported, again), kDone) << output_;
-  EXPECT_TRUE(content_of(state) == content_of(again));
+  EXPECT_TRUE(read_file(state) == read_file(again));
 }
 
 TEST_F(ToolTest, TimesCountOneFinishAStep) {
@@ -363,29 +369,17 @@ TEST_F(ToolTest, TimesCountOneFinishAStep) {
 TEST_F(ToolTest, SignalsSnapshotAndStopAndTheRunGoesOn) {
   make_task(1000000);
   const pid_t child = start({"train", "--solver", solver_});
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (content_of(folder_ + "output").find("images/s") == std::string::npos &&
-         std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(prints("images/s"));
   kill(child, SIGHUP);  // a snapshot, and on
-  const auto snapshots = [&] {
-    const std::string said = content_of(folder_ + "output");
-    return said.find(".solverstate") != std::string::npos;
-  };
-  while (!snapshots() && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_TRUE(snapshots()) << "SIGHUP made no snapshot";
+  EXPECT_TRUE(prints(".solverstate")) << "SIGHUP made no snapshot";
   kill(child, SIGTERM);
-  EXPECT_EQ(wait(child), kDone) << output_;
+  EXPECT_EQ(wait(child), kStopped) << output_;
   EXPECT_SAYS("stopped as asked");
-  EXPECT_SAYS(".solverstate");
 
   const pid_t resumed = start({"train", "--solver", solver_, "--snapshot", "auto"});
-  while (content_of(folder_ + "output").find("images/s") == std::string::npos &&
-         std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  kill(resumed, SIGTERM);
-  EXPECT_EQ(wait(resumed), kDone) << output_;
+  EXPECT_TRUE(prints("images/s"));
+  kill(resumed, SIGINT);
+  EXPECT_EQ(wait(resumed), kStopped) << output_;
   EXPECT_SAYS("resumed from");
 }
 

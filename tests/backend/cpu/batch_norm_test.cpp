@@ -1,6 +1,7 @@
 // Batch normalisation against its definition in double, at every rank, with all that may be left
 // out.
 #include "tests/backend/cpu/numbers.h"
+#include "tests/comparison.h"
 
 namespace orepa {
 namespace {

@@ -2,6 +2,7 @@
 #include <dnnl.hpp>
 
 #include "tests/backend/cpu/numbers.h"
+#include "tests/comparison.h"
 
 namespace orepa {
 namespace {

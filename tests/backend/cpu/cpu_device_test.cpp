@@ -3,6 +3,7 @@
 
 #include "orepa/error.h"
 #include "tests/backend/cpu/numbers.h"
+#include "tests/comparison.h"
 
 namespace orepa {
 namespace {

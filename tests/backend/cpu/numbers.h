@@ -1,9 +1,8 @@
-// Buffers, random numbers and comparison for the tests of the CPU's plans.
+// Buffers and random numbers for the tests of the CPU's plans.
 #pragma once
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -52,19 +51,6 @@ inline Numbers random_numbers(int64_t count, std::string_view purpose) {
   Numbers numbers(static_cast<size_t>(count));
   for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = 2 * random.uniform(i) - 1;
   return numbers;
-}
-
-// The largest error, relative to the largest number wanted (to 1 where all are 0).
-inline void expect_close(const Numbers& got, const std::vector<double>& want, double tolerance,
-                         const char* what) {
-  ASSERT_EQ(got.size(), want.size()) << what;
-  double scale = 0, error = 0;
-  for (size_t i = 0; i < want.size(); ++i) {
-    ASSERT_TRUE(std::isfinite(got[i])) << what << "[" << i << "]";
-    scale = std::max(scale, std::abs(want[i]));
-    error = std::max(error, std::abs(got[i] - want[i]));
-  }
-  EXPECT_LE(error, tolerance * (scale > 0 ? scale : 1)) << what;
 }
 
 }  // namespace orepa

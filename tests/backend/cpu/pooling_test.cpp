@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "tests/backend/cpu/numbers.h"
+#include "tests/comparison.h"
 
 namespace orepa {
 namespace {

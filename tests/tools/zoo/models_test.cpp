@@ -8,6 +8,7 @@
 
 #include "io/positions.h"
 #include "io/print_text.h"
+#include "tests/error_of.h"
 #include "tests/training.h"
 #include "tools/zoo/golden.h"
 #include "tools/zoo/solvers.h"
@@ -36,12 +37,8 @@ TEST(Zoo, NoOtherFilesLieInItsFolders) {
 }
 
 TEST(Zoo, UnknownModelNamesTheNearest) {
-  try {
-    model("resnet81");
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "the zoo has no model \"resnet81\"; did you mean \"resnet18\"?");
-  }
+  EXPECT_EQ(error_of([] { model("resnet81"); }),
+            "the zoo has no model \"resnet81\"; did you mean \"resnet18\"?");
 }
 
 // BatchNorm's affine part and biases do not decay in any block; scaling vectors of branches do.
