@@ -100,7 +100,8 @@ def netron(net):
     for layer in caffemodel["layers"]:
         if layer["type"] in ("Convolution", "InnerProduct"):
             names = [name for name in (f"{layer['name']}/weight", f"{layer['name']}/bias") if name in held]
-            compare(f"the number of weights of {layer['name']}", len(layer["weights"]), len(names))
+            if names:  # else it is part of a pool, which ONNX has as it is
+                compare(f"the number of weights of {layer['name']}", len(layer["weights"]), len(names))
             for weights, name in zip(layer["weights"], names):
                 compare_weights(weights, name)
     numbers = [weights for layer in onnx_file["layers"] for weights in layer["weights"] if weights["type"] == "float32"]
