@@ -1,6 +1,9 @@
 // LinearGraph: the layers of a TEST graph as operations, of which linear ones are merged wherever
 // that is exact: one behind the other, and side by side where branches start at one value and are
 // added. Found from the graph alone, in any nesting; names play no part.
+//
+// linear_graph.cpp has the walk and the chains, linear_graph_sums.cpp the branches, and
+// linear_graph_left.cpp what stays.
 #pragma once
 #include <functional>
 #include <map>
@@ -15,6 +18,7 @@ struct Operation {
   struct Cost {
     int64_t macs = 0;     // multiply-accumulates of one forward pass
     int64_t weights = 0;  // numbers of kernels
+    Cost operator+(const Cost& other) const { return {macs + other.macs, weights + other.weights}; }
   };
   // Where two convolutions were chained.
   struct Joint {

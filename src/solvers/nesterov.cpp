@@ -4,7 +4,7 @@ namespace orepa {
 namespace {
 
 // Caffe: V' = mu V + lr g, W -= (1 + mu) V' - mu V. PyTorch: v' = mu v + g, W -= lr (g + mu v').
-struct Nesterov {
+struct NesterovMomentum {
   Update u;
   OREPA_HD void operator()(int64_t i) const {
     const float g = u.regularized(i), before = u.history[i];
@@ -15,14 +15,13 @@ struct Nesterov {
   }
 };
 
-class NesterovRule : public UpdateRule {
+class Nesterov : public UpdateRule {
   void apply(const Device& device, const Update& update) override {
-    parallel_for(device, update.count, Nesterov{update});
+    parallel_for(device, update.count, NesterovMomentum{update});
   }
 };
 
-const SolverRegistrar registrar("Nesterov", "SGD with Nesterov's accelerated gradient",
-                                [] { return std::make_unique<NesterovRule>(); });
+OREPA_SOLVER(Nesterov, "SGD with Nesterov's accelerated gradient");
 
 }  // namespace
 }  // namespace orepa
