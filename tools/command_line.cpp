@@ -84,7 +84,7 @@ void set_flags(const Command& command, const std::vector<std::string>& words) {
     if (!given.insert(name).second) throw UsageError(text("flag --", name, " is given twice"));
   }
   for (const std::string& name : command.required)
-    if (given.count(name) == 0)
+    if (gflags::GetCommandLineFlagInfoOrDie(name.c_str()).current_value.empty())
       throw UsageError(text("`", command.name, "` needs the flag --", name));
 }
 

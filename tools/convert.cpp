@@ -37,9 +37,9 @@ void print_tables(const ConvertReport& report, const ConvertOptions& options) {
     for (const ConvertReport::Branch& branch : row.branches)
       table.add({"", "  " + branch.parts, range(branch.weights), "", ""});
   }
-  std::cout << table.str();
+  std::cout << (report.rows.empty() ? "nothing to merge\n" : table.str());
   if (!report.left.empty()) {
-    Table left({"left as it is", "type", "because"}, 3);
+    Table left({"not merged further", "type", "because"}, 3);
     for (const ConvertReport::Left& row : report.left) left.add({row.layer, row.type, row.reason});
     std::cout << "\n" << left.str();
   }
@@ -82,6 +82,8 @@ void print_json(const ConvertReport& report, const ConvertOptions& options) {
   JsonObject whole;
   whole.add("model", FLAGS_model)
       .add("output", options.output)
+      .add("output_weights", options.output_weights)
+      .add("output_test", options.output_test)
       .add("transform_param", report.transform)
       .add("parameters_before", report.parameters_before)
       .add("parameters_after", report.parameters_after)

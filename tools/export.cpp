@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "flags.h"
+#include "io/drafts.h"
 #include "orepa/published.h"
 #include "orepa/weights.h"
 
@@ -14,6 +15,9 @@ namespace {
 
 void run() {
   choice("to", FLAGS_to, {"orepa-pytorch"});
+  std::vector<std::string> files = split(FLAGS_weights);
+  files.insert(files.end(), {FLAGS_model, FLAGS_trained});
+  require_not_read(FLAGS_output, files);
   const NetSpec spec = NetSpec::read(FLAGS_model);
   std::optional<NetSpec> trained;
   if (!FLAGS_trained.empty()) trained.emplace(NetSpec::read(FLAGS_trained));

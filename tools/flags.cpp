@@ -21,7 +21,8 @@ DEFINE_string(
     "HDF5 file to read: for run with /in/BLOB and, for --backward, /grad/BLOB; for import "
     "a state_dict");
 DEFINE_string(output, "", "file to write");
-DEFINE_string(output_weights, "", "where the weights for it go: .caffemodel or .h5");
+DEFINE_string(output_weights, "",
+              "where the weights for it go: .caffemodel or .h5; not with --to onnx");
 DEFINE_string(to, "",
               "format to write: orepa-pytorch (export); caffe, the default, or onnx (convert)");
 DEFINE_bool(json, false, "print JSON instead of tables");

@@ -2,6 +2,7 @@
 
 #include "command.h"
 #include "flags.h"
+#include "io/drafts.h"
 #include "orepa/published.h"
 #include "orepa/weights.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 void run() {
   choice("from", FLAGS_from, {"orepa-pytorch"});
+  require_not_read(FLAGS_output, {FLAGS_model, FLAGS_input});
   const NetSpec spec = NetSpec::read(FLAGS_model);
   const std::unique_ptr<Device> device = make_cpu_device();
   Parameters parameters(*device, 0, false);

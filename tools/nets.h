@@ -9,8 +9,9 @@
 namespace orepa::tool {
 
 // Loads the files, as --weights_strict says, and prints what was loaded; nothing where there are
-// none.
-void load_and_report(const std::vector<std::string>& weights, Parameters& parameters);
+// none. If `complete`, throws Error where a parameter is in none of them.
+void load_and_report(const std::vector<std::string>& weights, Parameters& parameters,
+                     bool complete = false);
 
 // The name of the first of the layers that run as one; the row's type names them all.
 std::string first_name(const LayerReport& row);

@@ -17,6 +17,12 @@ DEFINE_string(exclude, "", "regular expression of whole layer names that stay pl
 namespace orepa::tool {
 namespace {
 
+std::vector<std::string> known_types() {
+  std::vector<std::string> names;
+  for (const LayerType& type : layer_types()) names.push_back(type.name);
+  return names;
+}
+
 std::string rows_of(const ReparamReport& report) {
   std::vector<std::string> titles = {"layer", "becomes"};
   const bool compared = report.blobs_compared > 0;
@@ -29,6 +35,11 @@ std::string rows_of(const ReparamReport& report) {
     if (compared) cells.push_back(row.error ? scientific(*row.error) : "");
     table.add(cells);
     if (!plain && !row.note.empty()) notes += row.layer + ": " + row.note + "\n";
+  }
+  for (const std::string& type : report.unknown_types) {
+    const std::string nearest = nearest_name(type, known_types());
+    notes += "layers of type " + type + " are not known and copied as they are" +
+             (nearest.empty() ? "" : "; was " + nearest + " meant?") + "\n";
   }
   return table.str() + "\n" + notes;
 }

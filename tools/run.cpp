@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <iostream>
 
 #include "command.h"
 #include "flags.h"
+#include "io/drafts.h"
 #include "nets.h"
 #include "orepa/tensor_file.h"
 
@@ -20,11 +22,32 @@ std::vector<float> read(const TensorFileReader& file, const std::string& name,
   return file.read(name);
 }
 
+// Says which tensors of the group nothing takes.
+void report_unused(const TensorFileReader& file, const std::string& group,
+                   const std::vector<std::string>& taken) {
+  for (const std::string& name : file.names(group))
+    if (std::find(taken.begin(), taken.end(), name.substr(group.size() + 1)) == taken.end())
+      std::cout << file.path() << ": not used: " << name << "\n";
+}
+
 void write_parameter(TensorFileWriter& file, const std::string& group, const Parameter& parameter,
                      const std::vector<float>& values) {
   const std::string name = group + parameter.path();
   file.write(name, parameter.value.shape, values);
   file.set_attribute(name, "index", parameter.index);
+}
+
+std::vector<std::string> names_of(const std::vector<Net::Blob>& blobs) {
+  std::vector<std::string> names;
+  for (const Net::Blob& blob : blobs) names.push_back(blob.name);
+  return names;
+}
+
+// Outputs whose gradients are given: all that are no losses.
+std::vector<std::string> seeded(const Net& net) {
+  std::vector<std::string> names = FLAGS_backward ? names_of(net.outputs()) : names_of({});
+  std::erase_if(names, [&](const std::string& name) { return net.loss_weight(name) != 0; });
+  return names;
 }
 
 void write_gradients(TensorFileWriter& file, Net& net, const Parameters& parameters) {
@@ -42,6 +65,9 @@ void write_gradients(TensorFileWriter& file, Net& net, const Parameters& paramet
 }
 
 void run() {
+  std::vector<std::string> files = split(FLAGS_weights);
+  files.insert(files.end(), {FLAGS_model, FLAGS_input});
+  require_not_read(FLAGS_output, files);
   NetOptions options = net_options(Phase::kTest);
   const NetSpec spec = NetSpec::read(FLAGS_model);
   options.keep = split(FLAGS_blobs);
@@ -53,6 +79,8 @@ void run() {
   load_and_report(split(FLAGS_weights), parameters);
 
   const TensorFileReader in(FLAGS_input);
+  report_unused(in, "/in", names_of(net.inputs()));
+  report_unused(in, "/grad", seeded(net));
   for (const Net::Blob& blob : net.inputs())
     net.set(blob.name, read(in, "/in/" + blob.name, blob.shape));
   net.prepare();
@@ -67,10 +95,9 @@ void run() {
     out.write("/out/" + blob, net.shape(blob), net.read(blob));
 
   if (FLAGS_backward) {
-    for (const Net::Blob& blob : net.outputs())
-      if (const std::string name = "/grad/" + blob.name;
-          in.has(name) && net.loss_weight(blob.name) == 0)
-        net.seed_gradient(blob.name, read(in, name, blob.shape));
+    for (const std::string& blob : seeded(net))
+      if (const std::string name = "/grad/" + blob; in.has(name))
+        net.seed_gradient(blob, read(in, name, net.shape(blob)));
     parameters.begin_step();
     net.backward();
     write_gradients(out, net, parameters);

@@ -25,7 +25,7 @@ void test() {
   Parameters parameters(*device, 0, false);
   Arena arena(*device);
   Evaluator evaluator(spec, parameters, arena, options);
-  load_and_report(split(FLAGS_weights), parameters);
+  load_and_report(split(FLAGS_weights), parameters, true);
   if (evaluator.net().samples() == 0 && !evaluator.net().inputs().empty())
     fail(spec.name(),
          ": a net with Input layers has no data to be tested on; its TEST phase needs ",

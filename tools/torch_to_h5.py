@@ -11,6 +11,7 @@ pickle, which can run anything as it is read: open only what you trust.
 """
 import argparse
 import os
+import pickle
 import sys
 
 import h5py
@@ -26,20 +27,23 @@ def state_of(checkpoint):
 
 
 def to_hdf5(source, target):
-    state = state_of(torch.load(source, map_location="cpu"))
+    try:
+        state = state_of(torch.load(source, map_location="cpu"))
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        sys.exit(f"{source}: is no checkpoint of PyTorch ({error}); the other direction is --reverse")
     if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
         sys.exit(f"{source}: is no state_dict (tensors by name), nor has one as its 'state_dict' or "
                  "'model'; save model.state_dict()")
-    draft = target + ".part"
-    with h5py.File(draft, "w") as file:
+    with h5py.File(target, "w") as file:
         for name, tensor in state.items():
             if tensor.is_floating_point():
                 tensor = tensor.float()  # NumPy has no bfloat16
             file[name.removeprefix("module.")] = tensor.detach().numpy()
-    os.replace(draft, target)
 
 
 def to_torch(source, target):
+    if not h5py.is_hdf5(source):
+        sys.exit(f"{source}: is no HDF5 file; --reverse is for the way from HDF5 to a .pth file")
     with h5py.File(source, "r") as file:
         state = {name: torch.as_tensor(array[()]) for name, array in file.items()}
     torch.save(state, target)
@@ -52,7 +56,18 @@ def main():
     parser.add_argument("target")
     parser.add_argument("--reverse", action="store_true", help="from HDF5 to a .pth file")
     arguments = parser.parse_args()
-    (to_torch if arguments.reverse else to_hdf5)(arguments.source, arguments.target)
+    source, target = arguments.source, arguments.target
+    if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
+        sys.exit(f"{target}: is read and would be overwritten; give the output another name")
+    draft = target + ".part"
+    try:
+        (to_torch if arguments.reverse else to_hdf5)(source, draft)
+        os.replace(draft, target)
+    except OSError as error:
+        sys.exit(str(error))
+    finally:
+        if os.path.exists(draft):
+            os.remove(draft)
 
 
 if __name__ == "__main__":

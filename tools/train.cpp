@@ -48,13 +48,15 @@ void print_settings(const SolverSpec& spec, const Device& device, Solver& solver
     merged += layer.merged_parameters;
   }
   Net& net = solver.net();
+  const std::string images =
+      net.samples() > 0 ? " of " + grouped(net.samples()) + " images" : std::string();
   std::cout << "solver      " << spec.name() << "\nnet         " << spec.net().name()
             << "\ndevice      " << device.description() << "\nparameters  " << grouped(learned)
             << " in training, " << grouped(merged) << " merged\nbatch       " << net.batch_size()
-            << " of " << grouped(net.samples()) << " images\niterations  "
-            << grouped(solver.iteration()) << " to " << grouped(solver.last_iteration())
-            << "\nsnapshots   " << solver.snapshot_prefix() << "\nmemory      "
-            << mebibytes(solver.planned_bytes()) << " MiB at the planned peak" << std::endl;
+            << images << "\niterations  " << grouped(solver.iteration()) << " to "
+            << grouped(solver.last_iteration()) << "\nsnapshots   " << solver.snapshot_prefix()
+            << "\nmemory      " << mebibytes(solver.planned_bytes()) << " MiB at the planned peak"
+            << std::endl;
 }
 
 void train() {

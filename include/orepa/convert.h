@@ -62,8 +62,8 @@ struct ConvertReport {
 
 // Loads the files `weights` (all weights have to be there), merges, writes, reads back what was
 // written (of ONNX, which is not read here: takes the net that it is written from) and compares
-// both nets on random inputs. Throws Error, and leaves the files as they were, where they differ by
-// more than the tolerance.
+// both nets on random inputs. Throws Error, and leaves the files as they were, where an output or
+// the top of a merged layer differs by more than the tolerance.
 ConvertReport convert(const NetSpec& net, const std::vector<std::string>& weights, Device& device,
                       const ConvertOptions& options);
 

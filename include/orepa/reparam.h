@@ -7,6 +7,7 @@
 // layer stays as it is, so the rest of the net and fine-tuning from the old weights still match.
 #pragma once
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct ReparamReport {
     std::optional<double> error;
   };
   std::vector<Row> rows;  // one a Convolution, in the order of the file
+  // Types that orepa does not have; such layers are copied as they are, unread.
+  std::set<std::string> unknown_types;
   // Over all blobs that both nets have.
   int blobs_compared = 0;
   double largest_error = 0;

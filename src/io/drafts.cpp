@@ -2,32 +2,44 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "orepa/error.h"
 
 namespace orepa {
 
-Drafts::Drafts(const std::vector<std::string>& inputs) : inputs_(inputs.begin(), inputs.end()) {}
+namespace {
+
+// Whether both name one file, which need not exist.
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code none;  // a path that cannot be looked at is no other's
+  const auto whole = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, none), none);
+  };
+  return a == b || (!whole(a).empty() && whole(a) == whole(b));
+}
+
+}  // namespace
+
+void require_not_read(const std::string& output, const std::vector<std::string>& read) {
+  for (const std::string& input : read)
+    require(!same_file(output, input), output,
+            ": is read and would be overwritten; give the output another name");
+}
+
+Drafts::Drafts(const std::vector<std::string>& inputs) : inputs_(inputs) {}
 
 std::string Drafts::draft_of(const std::string& path) {
   const std::filesystem::path wanted = path, folder = wanted.parent_path();
-  std::error_code none;  // a path that cannot be looked at is no other's
-  const std::filesystem::path file = std::filesystem::weakly_canonical(wanted, none);
-  const auto is_wanted = [&](const std::filesystem::path& other) {
-    return other == wanted ||
-           (!file.empty() && std::filesystem::weakly_canonical(other, none) == file);
-  };
+  std::error_code none;
   require(!std::filesystem::is_directory(wanted, none), path,
           ": cannot be written: it is a folder");
-  require(std::none_of(inputs_.begin(), inputs_.end(), is_wanted), path,
-          ": is read and would be overwritten; give the output another name");
-  require(std::none_of(drafts_.begin(), drafts_.end(),
-                       [&](const auto& draft) { return is_wanted(draft.second); }),
-          path, ": is the name of two outputs; give each its own");
+  require_not_read(path, inputs_);
+  for (const auto& [draft, other] : drafts_)
+    require(!same_file(path, other), path, ": is the name of two outputs; give each its own");
   require(folder.empty() || std::filesystem::is_directory(folder), path,
           ": cannot be written: there is no folder ", folder.string());
   const std::string draft =

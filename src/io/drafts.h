@@ -1,11 +1,13 @@
 // Files under other names until they are known to be right; then they get their own, all of them.
 #pragma once
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace orepa {
+
+// Throws Error where `output` is one of the files that are read, by whatever path.
+void require_not_read(const std::string& output, const std::vector<std::string>& read);
 
 class Drafts {
  public:
@@ -22,7 +24,7 @@ class Drafts {
   void accept();
 
  private:
-  std::vector<std::filesystem::path> inputs_;
+  std::vector<std::string> inputs_;
   std::vector<std::pair<std::string, std::string>> drafts_;  // and the names they shall have
 };
 

@@ -15,6 +15,9 @@ struct StoredBlob {
   std::vector<float> values;  // shape.count() numbers in Caffe's order
 };
 
+// Throws Error where the name is not that of a .caffemodel or .h5.
+void require_weights_name(const std::string& path);
+
 std::vector<StoredBlob> read_caffemodel(const std::string& path);
 // Writes the net of `spec` with these blobs, which come layer by layer, in their order.
 void write_caffemodel(const std::string& path, const NetSpec& spec,

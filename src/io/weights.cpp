@@ -16,13 +16,8 @@ using Status = WeightsReport::Status;
 using Values = std::map<const Parameter*, std::vector<float>>;
 
 bool is_hdf5(const std::string& path) {
-  if (path.ends_with(".h5")) return true;
-  require(path.ends_with(".caffemodel"), path, ": is no weight file by its name: expected ",
-          "NAME.caffemodel or NAME.h5",
-          path.find(".solverstate") == std::string::npos
-              ? ""
-              : "; a .solverstate is for --snapshot, its weights stand beside it");
-  return false;
+  require_weights_name(path);
+  return path.ends_with(".h5");
 }
 
 bool in_files(const Parameter& parameter) { return parameter.kind != Parameter::Kind::kDerived; }
@@ -94,6 +89,14 @@ std::string details(const WeightsReport::Row& row) {
 }
 
 }  // namespace
+
+void require_weights_name(const std::string& path) {
+  require(path.ends_with(".caffemodel") || path.ends_with(".h5"), path,
+          ": is no weight file by its name: expected NAME.caffemodel or NAME.h5",
+          path.find(".solverstate") == std::string::npos
+              ? ""
+              : "; a .solverstate is for --snapshot, its weights stand beside it");
+}
 
 int WeightsReport::count(Status status) const {
   return static_cast<int>(std::count_if(rows.begin(), rows.end(),

@@ -1,9 +1,11 @@
 #include "orepa/convert.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "io/drafts.h"
 #include "io/onnx.h"
+#include "io/stored_blobs.h"
 #include "orepa/weights.h"
 #include "reparam/deploy.h"
 #include "reparam/equality.h"
@@ -17,9 +19,13 @@ void set_values(Parameters& parameters, const MergedNet& merged) {
   for (const auto& parameter : parameters.all()) {
     const auto found = merged.values.find(parameter->path());
     // What merge() does not know are the ones of portable pools.
-    parameters.write(*parameter, found != merged.values.end()
-                                     ? found->second
-                                     : std::vector<float>(parameter->value.count(), 1.0f));
+    const std::vector<float> values = found != merged.values.end()
+                                          ? found->second
+                                          : std::vector<float>(parameter->value.count(), 1.0f);
+    require(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }),
+            "the merged \"", parameter->path(), "\" has numbers that are not finite; look at the ",
+            "variances of the BatchNorms that are merged into it");
+    parameters.write(*parameter, values);
   }
 }
 
@@ -53,12 +59,14 @@ void WeightRange::include(const WeightRange& other) {
 
 ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weights, Device& device,
                       const ConvertOptions& options) {
+  const bool onnx = options.format == ConvertOptions::Format::kOnnx;
+  if (!onnx) require_weights_name(options.output_weights);
   const NetParameter trained = test_layers(spec);
   const NetSpec trained_spec(trained, spec.name());
   // Keeping every blob keeps every layer by itself, so that each value has a shape to ask for.
   NetOptions unfused = proof_options(options.algorithm, common_blobs(trained_spec, trained_spec));
   unfused.batch_size = 1;
-  Instance source(trained_spec, device, unfused);
+  Instance source(spec, device, unfused);
   load_weights(weights, source.parameters, true);
   source.net.prepare();
   MergedNet merged = merge(trained, source.parameters,
@@ -68,7 +76,6 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
     const auto renamed = merged.original_names.find(blob);
     return source.net.shape(renamed == merged.original_names.end() ? blob : renamed->second);
   };
-  const bool onnx = options.format == ConvertOptions::Format::kOnnx;
   if (!onnx) merged.net = portable_pools(merged.net, shape_of);
   const NetParameter plain_net = with_input(merged.net, shape_of, 1);
   NetSpec deploy(onnx ? plain_net : portable(plain_net), options.output);
@@ -122,6 +129,11 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   require(report.output_error <= options.tolerance, "the merged net differs by ",
           report.output_error, " relative to its largest output, more than the tolerance ",
           options.tolerance, "; no file was written");
+  // What comes behind may hide it: a Softmax that is all 0 and 1.
+  for (const ConvertReport::Row& row : report.rows)
+    require(row.error.value_or(0) <= options.tolerance, "the merged layer \"", row.layer,
+            "\" differs by ", *row.error, " relative to its largest output, more than the ",
+            "tolerance ", options.tolerance, "; no file was written");
   if (onnx)
     write_onnx(draft, deploy, plain.parameters,
                [&](const std::string& blob) { return plain.net.shape(blob); });

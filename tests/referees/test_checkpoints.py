@@ -74,7 +74,27 @@ class Checkpoints(unittest.TestCase):
                                   capture_output=True)
             self.assertEqual(done.returncode, 1)
             self.assertIn("is no state_dict", done.stderr)
-            self.assertFalse(pathlib.Path(folder, "state.h5").exists())
+            self.assertEqual(os.listdir(folder), ["other.pth"])
+
+    def test_wrong_calls_say_what_is_wrong(self):
+        with tempfile.TemporaryDirectory() as folder:
+            torch.save({"weight": torch.ones(2)}, f"{folder}/state.pth")
+            with h5py.File(f"{folder}/state.h5", "w") as file:
+                file["weight"] = [1.0, 1.0]
+            pathlib.Path(folder, "text.pth").write_text("no checkpoint")
+            before = sorted(os.listdir(folder))
+            for words, message in (
+                    (("none.pth", "new.h5"), "none.pth"),
+                    (("text.pth", "new.h5"), "is no checkpoint"),
+                    (("state.h5", "new.h5"), "is no checkpoint"),
+                    (("--reverse", "state.pth", "new.pth"), "is no HDF5 file"),
+                    (("--reverse", "none.h5", "new.pth"), "none.h5"),
+                    (("state.pth", "state.pth"), "would be overwritten")):
+                done = subprocess.run([SCRIPT, *words], cwd=folder, text=True, capture_output=True)
+                self.assertEqual(done.returncode, 1, words)
+                self.assertIn(message, done.stderr)
+                self.assertNotIn("Traceback", done.stderr)
+            self.assertEqual(sorted(os.listdir(folder)), before)
 
     def test_plain_net(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -158,6 +158,9 @@ TEST_F(ConvertTest, OverwritesNothingThatItReadsOrWrites) {
   options_.output_test = options_.output;
   EXPECT_NE(refusal().find("is the name of two outputs"), std::string::npos);
   options_ = good;
+  options_.output_weights = folder_ + "deploy.txt";
+  EXPECT_NE(refusal().find("deploy.txt: is no weight file by its name"), std::string::npos);
+  options_ = good;
   std::filesystem::create_directory(options_.output_weights);
   EXPECT_NE(refusal().find("it is a folder"), std::string::npos);
   EXPECT_FALSE(exists(good.output));
@@ -209,6 +212,41 @@ layer { name: "n" type: "BatchNorm" bottom: "a" top: "n" }
 )");
   EXPECT_LE(report.output_error, 5e-6);
   EXPECT_EQ(NetSpec::read(options_.output).proto().layer_size(), 3);
+}
+
+// A Softmax that is all 0 and 1 hides that 3e6 + x - 3e6 is not x.
+TEST_F(ConvertTest, RefusesALayerThatDiffersThoughTheOutputsAreEqual) {
+  const NetSpec net = NetSpec::parse(R"(
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 5 dim: 5 } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+  convolution_param { num_output: 3 kernel_size: 1 bias_filler { value: 3e6 } } }
+layer { name: "b" type: "BatchNorm" bottom: "c" top: "b" }
+layer { name: "ip" type: "InnerProduct" bottom: "b" top: "ip" inner_product_param { num_output: 2 } }
+layer { name: "prob" type: "Softmax" bottom: "ip" top: "prob" }
+)",
+                                     "net");
+  Parameters parameters(*device_, 3, false);
+  Arena arena(*device_);
+  const Net built(net, parameters, arena, {});
+  fill_as_trained(parameters, 5);
+  const auto write = [&](const std::string& name, const std::vector<float>& values) {
+    const size_t slash = name.find('/');
+    parameters.write(*parameters.find(name.substr(0, slash), name.substr(slash + 1)), values);
+  };
+  write("c/bias", {3e6f, 3e6f, 3e6f});
+  write("b/mean", {3e6f, 3e6f, 3e6f});
+  write("b/variance", {1, 1, 1});
+  write("ip/bias", {3e5f, -3e5f});
+  save_weights(weights_, net, parameters);
+  const auto refusal = [&] {
+    return error_of([&] { convert(net, {weights_}, *device_, options_); });
+  };
+  EXPECT_NE(refusal().find("the merged layer \"c\" differs by"), std::string::npos) << refusal();
+  write("b/variance", {1, -1, 1});
+  save_weights(weights_, net, parameters);
+  EXPECT_NE(refusal().find("\"c/weight\" has numbers that are not finite"), std::string::npos)
+      << refusal();
+  EXPECT_FALSE(exists(options_.output));
 }
 
 TEST_F(ConvertTest, NeedsEveryWeight) {

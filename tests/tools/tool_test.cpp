@@ -183,6 +183,12 @@ TEST_F(ToolTest, DamagedWeightsAndUnwritableOutputLeaveNothingBehind) {
   EXPECT_EQ(run({"train", "--solver", solver_, "--snapshot", weights}), kFailed);
   EXPECT_SAYS("solverstate");
 
+  // Weights of another net: what would be tested is random numbers.
+  std::string other = read_file(net_);
+  other.replace(other.find("\"ip\""), 4, "\"ip2\"");
+  EXPECT_EQ(run({"test", "--model", file("other.prototxt", other), "--weights", weights}), kFailed);
+  EXPECT_SAYS("2 parameters of the net have no weights there");
+
   const std::string deploy = folder_ + "deploy.prototxt";
   EXPECT_EQ(run({"convert", "--model", net_, "--weights", weights, "--output", deploy,
                  "--output_weights", folder_ + "nowhere/deploy.caffemodel"}),
@@ -299,6 +305,9 @@ layer { name: "bn" type: "BatchNorm" bottom: "y" top: "z"
                  folder_ + "out.h5", "--phase", "TRAIN", "--backward", "--blobs", "y"}),
             kDone)
       << output_;
+  EXPECT_SAYS("in.h5: not used: /in/ignored\n");
+  EXPECT_EQ(output_.find("not used: /in/x"), std::string::npos) << output_;
+  EXPECT_EQ(output_.find("not used: /grad/z"), std::string::npos) << output_;
   const TensorFileReader out(folder_ + "out.h5");
   EXPECT_EQ(out.read("/out/y"), (std::vector<float>{3, 5, 7, 13}));
   // mean 7, variance 14: (13 - 7) / sqrt(14)
@@ -322,6 +331,10 @@ layer { name: "bn" type: "BatchNorm" bottom: "y" top: "z"
       kFailed);
   EXPECT_SAYS("/in/x");
   EXPECT_FALSE(std::filesystem::exists(folder_ + "again.h5"));
+  EXPECT_EQ(
+      run({"run", "--model", net, "--input", folder_ + "in.h5", "--output", folder_ + "in.h5"}),
+      kFailed);
+  EXPECT_SAYS("is read and would be overwritten");
 }
 
 TEST_F(ToolTest, ExportsACheckpointAndImportsIt) {

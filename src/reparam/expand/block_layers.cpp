@@ -72,8 +72,8 @@ BlockLayers::BlockLayers(const Chain& chain) : chain_(chain) {
   require(chain.bottom() != chain.top(), "it writes over its bottom");
   for (const int axis : {0, 1}) {
     const int64_t wanted = chain.dilation[axis] * (chain.kernel[axis] / 2);
-    require(chain.pad[axis] == wanted, "with a padding of ", chain.pad[axis], " instead of ",
-            wanted, " no branch beside it has the same output");
+    require(chain.pad[axis] == wanted, "it is padded by ", chain.pad[axis],
+            "; the style's block is for a padding of ", wanted, ", which keeps the size");
   }
   for (const LayerParameter* layer : {chain.convolution, chain.norm, chain.scale})
     if (layer != nullptr) require_no_other_fields(*layer);

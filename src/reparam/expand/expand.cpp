@@ -24,8 +24,9 @@ const Style& find_style(const std::string& name) {
 std::regex compiled(const char* option, const std::string& pattern) {
   try {
     return std::regex(pattern);
-  } catch (const std::regex_error& error) {
-    fail(option, " \"", pattern, "\" is no regular expression: ", error.what());
+  } catch (const std::regex_error&) {
+    fail(option, " \"", pattern,
+         "\" is no regular expression (ECMAScript, of whole names: ", "\"conv1|layer2.*\")");
   }
 }
 
@@ -42,6 +43,13 @@ void require_match(const char* option, const std::string& pattern,
   const std::string nearest = nearest_name(pattern, names);
   fail(option, " \"", pattern, "\" matches the whole name of no Convolution",
        nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?");
+}
+
+std::set<std::string> unknown_types(const NetSpec& net) {
+  std::set<std::string> types;
+  for (const LayerParameter& layer : net.proto().layer()) types.insert(layer.type());
+  for (const LayerType& known : layer_types()) types.erase(known.name);
+  return types;
 }
 
 class Expander {
@@ -93,6 +101,7 @@ Expansion expand(const NetSpec& net, const ReparamOptions& options, bool exact) 
   std::map<const LayerParameter*, size_t> block_of;  // of a convolution
   std::set<const LayerParameter*> replaced;
   ReparamReport report;
+  report.unknown_types = unknown_types(net);
   std::vector<Chain> chains = find_chains(net);
   require_match("include", options.include, chains);
   require_match("exclude", options.exclude, chains);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "io/drafts.h"
+#include "io/stored_blobs.h"
 #include "orepa/error.h"
 #include "orepa/weights.h"
 #include "reparam/deploy.h"
@@ -50,6 +51,7 @@ void prove(const NetSpec& given, const EveryPhase& given_built, const NetSpec& w
 ReparamReport reparam_files(const NetSpec& net, const ReparamOptions& options,
                             const ReparamFiles& files, Device& device) {
   const bool weights = !files.weights.empty();
+  if (weights) require_weights_name(files.output_weights);
   Expansion expansion = expand(net, options, weights);
   ReparamReport report = expansion.report;
   if (report.rewritten() == 0) return report;

@@ -122,6 +122,16 @@ TEST(Reparam, RefusesWhatItCannotRead) {
       std::string::npos);
 }
 
+TEST(Reparam, NamesTypesThatItDoesNotKnow) {
+  ReparamReport report;
+  reparam(NetSpec::parse("input: \"x\" input_shape { dim: 1 dim: 4 dim: 6 dim: 6 }"
+                         "layer { name: \"a\" type: \"Convolutoin\" bottom: \"x\" top: \"a\" }"
+                         "layer { name: \"b\" type: \"ReLU\" bottom: \"a\" top: \"b\" }",
+                         "net"),
+          {"orepa", "", ""}, &report);
+  EXPECT_EQ(report.unknown_types, std::set<std::string>{"Convolutoin"});
+}
+
 TEST(Reparam, TakesNetsOfOnePhase) {
   const NetSpec deploy = NetSpec::parse(
       "input: \"x\" input_shape { dim: 1 dim: 4 dim: 6 dim: 6 }"

@@ -24,7 +24,7 @@ TEST(ReparamStyle, SaysWhyALayerStaysPlain) {
   using Reasons = std::map<std::string, std::string>;
   const std::string flat = "its kernel of 1 x 3 is not square and odd";
   const std::string valid =
-      "with a padding of 0 instead of 1 no branch beside it has the same output";
+      "it is padded by 0; the style's block is for a padding of 1, which keeps the size";
   EXPECT_EQ(stay_plain("orepa"), (Reasons{{"flat", flat}}));
   EXPECT_EQ(stay_plain("dbb"), (Reasons{{"flat", flat},
                                         {"valid", valid},
