@@ -379,6 +379,21 @@ TEST_F(ToolTest, TimesCountOneFinishAStep) {
   EXPECT_SAYS("\"finish_calls\": 1");
 }
 
+// Signals come at any moment, in the middle of a product of matrices too (tools/signals.h): with
+// a handler, every 150th or so was the end of the run.
+TEST_F(ToolTest, SurvivesManySignals) {
+  make_task(1000000);
+  const pid_t child = start({"train", "--solver", solver_, "--sighup_effect", "none"});
+  EXPECT_TRUE(prints("images/s"));
+  for (int i = 0; i < 2000; ++i) {
+    kill(child, SIGHUP);
+    std::this_thread::sleep_for(std::chrono::microseconds(300));
+  }
+  kill(child, SIGTERM);
+  EXPECT_EQ(wait(child), kStopped) << output_;
+  EXPECT_SAYS("stopped as asked");
+}
+
 TEST_F(ToolTest, SignalsSnapshotAndStopAndTheRunGoesOn) {
   make_task(1000000);
   const pid_t child = start({"train", "--solver", solver_});
