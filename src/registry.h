@@ -38,7 +38,7 @@ const Entry& find_in_registry(const std::string& name, const std::string& where,
   }
   const std::string nearest = nearest_name(name, known);
   fail(where, "unknown ", kind, " \"", name, "\"",
-       nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?",
+       nearest.empty() ? ";" : "; did you mean \"" + nearest + "\"?",
        " `orepa_tool layers` lists all that there are.");
 }
 

@@ -59,6 +59,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         one("unknown_type", "Convolutoin", "",
             "unknown layer type \"Convolutoin\"; did you mean \"Convolution\"?"),
+        one("unknown_type_like_none", "Wobble", "",
+            "unknown layer type \"Wobble\"; `orepa_tool layers` lists all that there are."),
         BadLayer{"no_bottom", kImage, "type: \"ReLU\" top: \"y\"",
                  "has 0 bottoms, but needs at least 1"},
         BadLayer{"missing_bottom", kImage, "type: \"ReLU\" bottom: \"z\" top: \"y\"", "\"z\""},
