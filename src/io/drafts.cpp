@@ -10,7 +10,6 @@
 #include "orepa/error.h"
 
 namespace orepa {
-
 namespace {
 
 // Whether both name one file, which need not exist.

@@ -130,10 +130,12 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
           report.output_error, " relative to its largest output, more than the tolerance ",
           options.tolerance, "; no file was written");
   // What comes behind may hide it: a Softmax that is all 0 and 1.
-  for (const ConvertReport::Row& row : report.rows)
-    require(row.error.value_or(0) <= options.tolerance, "the merged layer \"", row.layer,
-            "\" differs by ", *row.error, " relative to its largest output, more than the ",
-            "tolerance ", options.tolerance, "; no file was written");
+  for (const ConvertReport::Row& row : report.rows) {
+    const double error = row.error.value_or(0);
+    require(error <= options.tolerance, "the merged layer \"", row.layer, "\" differs by ", error,
+            " relative to its largest output, more than the tolerance ", options.tolerance,
+            "; no file was written");
+  }
   if (onnx)
     write_onnx(draft, deploy, plain.parameters,
                [&](const std::string& blob) { return plain.net.shape(blob); });
