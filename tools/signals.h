@@ -6,10 +6,9 @@
 
 namespace orepa::tool {
 
-// Starts a thread that waits for them. A handler would run on the stack of the thread that it
-// interrupts, and while oneDNN multiplies matrices (dnnl_sgemm) the stack pointer is in a block of
-// the heap, which the handler's frame would overwrite. REQUIRES: no other thread runs yet: those
-// that are started later inherit that they take none.
+// Starts a thread that waits for them: handlers may not run on those that train
+// (make_cpu_device()). REQUIRES: no other thread runs yet; those that are started later inherit
+// that they take none.
 void listen_to_signals(Request on_interrupt, Request on_hangup);
 
 // The strongest request since the last call.

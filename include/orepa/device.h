@@ -164,7 +164,9 @@ class Device {
   virtual std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
 };
 
-// The CPU through oneDNN, using OpenMP's threads.
+// The CPU through oneDNN, using OpenMP's threads. No signal handler may run on a thread that uses
+// it or on OpenMP's, except on an alternate stack: in a gemm, oneDNN (dnnl_sgemm) has the stack
+// pointer in a block of the heap, and the handler's frame would overwrite what lies below.
 std::unique_ptr<Device> make_cpu_device();
 
 // A tensor's numbers on the host, in Caffe's order (row-major at every rank), and back. Both wait
