@@ -1,6 +1,6 @@
 """The claim on real data: one network, plain, with DBB blocks and with OREPA, trained alike from several seeds.
 
-`make experiment` (an estimated one hour on two processors with AVX-512, four with AVX2) trains models/fashion_mnist/plain and
+`make experiment` (four hours on two processors with AVX2, an estimated one with AVX-512) trains models/fashion_mnist/plain and
 what `orepa_tool reparam` makes of it, all with the plain one's solver, tests each trained network on Fashion-MNIST's
 10,000 test images, merges it, and prints the table of docs/results.md. As many runs as there are processors go on at a
 time, one thread each. Those that are done stand in runs/experiment/results.jsonl and are not run again.
