@@ -8,19 +8,16 @@
 
 namespace orepa {
 
-// The folder of the running test, empty at the start; ends in a slash.
-inline std::string test_folder() {
-  const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
-  const std::filesystem::path folder =
-      std::filesystem::path(testing::TempDir()) /
-      (std::string("orepa_") + test.test_suite_name() + "_" + test.name());
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder.string() + "/";
-}
+// A file of the project, from its top: "tests/golden/models.json".
+std::string source_file(const std::string& path);
+// The program orepa_tool.
+std::string tool_path();
+// The formats of proto/orepa.proto with their comments, as protoc describes them.
+std::string definition_path();
 
-inline void write_file(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
+// The folder of the running test, empty at the start; ends in a slash.
+std::string test_folder();
+
+void write_file(const std::string& path, const std::string& content);
 
 }  // namespace orepa

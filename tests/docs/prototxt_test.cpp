@@ -8,6 +8,7 @@
 
 #include "io/positions.h"
 #include "orepa/model_io.h"
+#include "tests/files.h"
 
 namespace orepa {
 namespace {
@@ -22,7 +23,7 @@ class Definition {
  public:
   Definition() {
     pb::FileDescriptorSet files;
-    if (files.ParseFromString(read_file(OREPA_DEFINITION))) file_ = pool_.BuildFile(files.file(0));
+    if (files.ParseFromString(read_file(definition_path()))) file_ = pool_.BuildFile(files.file(0));
   }
   // The messages a prototxt can hold, each after those that lead to it.
   std::vector<const pb::Descriptor*> messages() const {
@@ -91,7 +92,7 @@ std::string section(const pb::Descriptor& message) {
 
 TEST(PrototxtPage, SaysWhatTheCommentsOfTheDefinitionSay) {
   const Definition definition;
-  const std::string page = read_file(OREPA_SOURCE_DIR "/docs/prototxt.md") + "\n";
+  const std::string page = read_file(source_file("docs/prototxt.md")) + "\n";
   for (const pb::Descriptor* message : definition.messages()) {
     const std::string expected = section(*message);
     EXPECT_NE(page.find(expected), std::string::npos)
@@ -115,7 +116,7 @@ TEST(PrototxtPage, EveryFieldOfOurOwnHasAComment) {
 
 // Examples of a whole layer or solver are read as they are, others as the inside of a layer.
 TEST(PrototxtPage, ItsExamplesAreRead) {
-  const std::string page = read_file(OREPA_SOURCE_DIR "/docs/prototxt.md");
+  const std::string page = read_file(source_file("docs/prototxt.md"));
   const std::string fence = "```\n";
   int examples = 0;
   for (size_t at = page.find(fence); at != std::string::npos;) {

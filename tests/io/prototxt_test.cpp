@@ -91,7 +91,7 @@ TEST(Prototxt, HugeNamesAreRefusedLikeOthers) {
 // Any cut and any damaged byte is read or refused with an Error, and nothing else happens.
 TEST(Prototxt, DamagedFilesNeverDoHarm) {
   const std::string whole =
-      read_file(OREPA_SOURCE_DIR "/models/fashion_mnist/orepa/train_val.prototxt").substr(0, 1500);
+      read_file(source_file("models/fashion_mnist/orepa/train_val.prototxt")).substr(0, 1500);
   const Random random(1, "damage");
   for (uint64_t i = 0; i < 300; ++i) {
     std::string damaged = whole;
@@ -117,7 +117,7 @@ TEST(Prototxt, FilesThatCannotBeReadSayWhy) {
 TEST(Prototxt, ReadsBackWhatItWrote) {
   const std::string copy = test_folder() + "copy.prototxt";
   int nets = 0;
-  for (const char* folder : {OREPA_SOURCE_DIR "/models", OREPA_SOURCE_DIR "/tests/golden/caffe"})
+  for (const std::string& folder : {source_file("models"), source_file("tests/golden/caffe")})
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
       const std::string path = entry.path().string();
       if (path.ends_with("solver.prototxt")) {

@@ -8,6 +8,7 @@
 #include "io/positions.h"
 #include "io/published_tensors.h"
 #include "orepa/net.h"
+#include "tests/files.h"
 
 namespace orepa {
 namespace {
@@ -25,7 +26,7 @@ void PrintTo(const PublishedModel& model, std::ostream* out) { *out << model.fol
 std::map<std::string, Shape> published(const PublishedModel& model) {
   Struct all;
   const auto status = google::protobuf::util::JsonStringToMessage(
-      read_file(OREPA_SOURCE_DIR "/tests/golden/models.json"), &all);
+      read_file(source_file("tests/golden/models.json")), &all);
   EXPECT_TRUE(status.ok()) << status;
   const auto field = [](const Struct& message, const std::string& name) -> const Value& {
     return message.fields().at(name);
@@ -45,7 +46,7 @@ class PublishedModels : public testing::TestWithParam<PublishedModel> {};
 
 TEST_P(PublishedModels, HaveTheSameTensors) {
   const NetSpec spec =
-      NetSpec::read(OREPA_SOURCE_DIR "/models/" + GetParam().folder + "/train_val.prototxt");
+      NetSpec::read(source_file("models/") + GetParam().folder + "/train_val.prototxt");
   const auto device = make_cpu_device();
   Parameters parameters(*device, 1, false);
   Arena arena(*device);

@@ -81,7 +81,7 @@ class GoldenState : public testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenState, ComesBackAsItWas) {
   const std::string folder = test_folder();
-  const TensorFileReader golden(OREPA_SOURCE_DIR "/tests/golden/" + GetParam() + ".h5");
+  const TensorFileReader golden(source_file("tests/golden/") + GetParam() + ".h5");
   TensorFileWriter state;
   for (const std::string& name : golden.names("/state"))
     state.write(name.substr(7), golden.shape(name), golden.read(name));

@@ -169,8 +169,7 @@ TEST(Snapshot, ANetThatDoesNotFitIsAnError) {
 // Caffe's own files, as its BINARYPROTO format would hold what stands in golden/ as HDF5.
 TEST(Snapshot, CaffesOwnFilesAreRestored) {
   const std::string folder = test_folder();
-  const std::string golden =
-      std::string(OREPA_SOURCE_DIR) + "/tests/golden/caffe/solver/snap_sgd_hdf5/";
+  const std::string golden = source_file("tests/golden/caffe/solver/snap_sgd_hdf5/");
   const TensorFileReader data(golden + "data.h5");
   write_file(folder + "snap_iter_6.caffemodel", caffe_model(golden + "snap_iter_6.caffemodel.h5"));
   write_file(folder + "snap_iter_6.solverstate",

@@ -14,6 +14,7 @@
 #include "reparam/deploy.h"
 #include "reparam/merge.h"
 #include "tests/comparison.h"
+#include "tests/files.h"
 
 namespace orepa {
 namespace {
@@ -35,7 +36,7 @@ std::string name_of(const testing::TestParamInfo<Block>& info) {
 class GoldenBlock : public testing::TestWithParam<Block> {
  protected:
   GoldenBlock()
-      : file_(OREPA_SOURCE_DIR "/tests/golden/blocks/" + GetParam().file + ".h5"),
+      : file_(source_file("tests/golden/blocks/") + GetParam().file + ".h5"),
         block_(file_.string("/", "block")),
         tolerance_(GetParam().algorithm == Algorithm::kDirect ? kDirect : kWinograd),
         device_(make_cpu_device()),

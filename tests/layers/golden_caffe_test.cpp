@@ -11,6 +11,7 @@
 #include "orepa/tensor_file.h"
 #include "orepa/weights.h"
 #include "tests/comparison.h"
+#include "tests/files.h"
 
 namespace orepa {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 // its terms is stored with each array (expect_equal).
 constexpr double kTolerance = 2e-5;
 constexpr float kCaffesFraction = 0.999f;  // the default of moving_average_fraction
-const std::string kFolder = OREPA_SOURCE_DIR "/tests/golden/caffe/layer/";
+const std::string kFolder = source_file("tests/golden/caffe/layer/");
 
 std::vector<std::string> cases() {
   std::vector<std::string> names;

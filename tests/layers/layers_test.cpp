@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "orepa/branch.h"
+#include "tests/files.h"
 #include "tests/layers/check_layer.h"
 
 namespace orepa {
@@ -42,7 +43,7 @@ TEST(Layers, EveryBranchTypeHasARow) {
 TEST(Layers, IncludeNeitherFormatsNorVendors) {
   int files = 0;
   for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(OREPA_SOURCE_DIR "/src/layers")) {
+       std::filesystem::recursive_directory_iterator(source_file("src/layers"))) {
     if (!entry.is_regular_file()) continue;
     std::ifstream file(entry.path());
     std::string line;

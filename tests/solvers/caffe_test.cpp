@@ -1,12 +1,13 @@
 // Trajectories of 12 iterations that BVLC Caffe itself computed; tests/golden/caffe/solver.
 #include "orepa/tensor_file.h"
 #include "tests/comparison.h"
+#include "tests/files.h"
 #include "tests/training.h"
 
 namespace orepa {
 namespace {
 
-const std::string kFolder = std::string(OREPA_SOURCE_DIR) + "/tests/golden/caffe/solver/";
+const std::string kFolder = source_file("tests/golden/caffe/solver/");
 
 // In iteration 10 of sgd_momentum_l2 the two largest pixels of a max pool's window (image 1, map 3)
 // differ by 3.9e-7, less than the weights' rounding by then: which of them takes the gradient

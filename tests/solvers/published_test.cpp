@@ -16,7 +16,7 @@
 namespace orepa {
 namespace {
 
-const std::string kFolder = std::string(OREPA_SOURCE_DIR) + "/tests/golden/";
+const std::string kFolder = source_file("tests/golden/");
 
 // "stage1.0.conv1" of "stage1.0.conv1.bn.weight".
 std::string block(const std::string& tensor) {

@@ -29,10 +29,11 @@ class ToolTest : public testing::Test {
     // HDF5 leaks a little when it refuses a file; under AddressSanitizer that would change the exit
     // code.
     setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-    std::vector<char*> arguments = {const_cast<char*>(OREPA_TOOL)};
+    const std::string tool = tool_path();
+    std::vector<char*> arguments = {const_cast<char*>(tool.c_str())};
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
-    execv(OREPA_TOOL, arguments.data());
+    execv(tool.c_str(), arguments.data());
     _exit(99);
   }
   int wait(pid_t child) {

@@ -10,6 +10,7 @@
 #include "orepa/error.h"
 #include "orepa/net.h"
 #include "tests/error_of.h"
+#include "tests/files.h"
 #include "tests/reparam/expand/plain_net.h"
 
 namespace orepa {
@@ -251,7 +252,7 @@ TEST(Reparam, NeedsToKnowChannelsForSomeBlocks) {
 
 // What people wrote by hand is what reparam() makes.
 TEST(Reparam, MakesTheNetThatTheGoldenRunTrains) {
-  const std::string golden = OREPA_SOURCE_DIR "/tests/golden/net_resnet_basic_";
+  const std::string golden = source_file("tests/golden/net_resnet_basic_");
   const NetSpec plain = NetSpec::read(golden + "base.prototxt");
   NetParameter made = reparam(plain, {"orepa", "", ".*shortcut.*"}).proto();
   made.set_name("resnet_basic_orepa");

@@ -9,6 +9,7 @@
 #include "io/positions.h"
 #include "io/print_text.h"
 #include "tests/error_of.h"
+#include "tests/files.h"
 #include "tests/training.h"
 #include "tools/zoo/golden.h"
 #include "tools/zoo/solvers.h"
@@ -17,7 +18,7 @@ namespace orepa::zoo {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kModels = fs::path(OREPA_SOURCE_DIR) / "models";
+const fs::path kModels = source_file("models");
 
 TEST(Zoo, FilesAreWhatTheGeneratorWrites) {
   for (const auto& [path, content] : files()) {

@@ -9,6 +9,7 @@
 
 #include "io/positions.h"
 #include "orepa/net.h"
+#include "tests/files.h"
 #include "tools/zoo/models.h"
 
 namespace orepa::zoo {
@@ -63,7 +64,7 @@ class ParameterCounts : public testing::TestWithParam<Case> {
  protected:
   ParameterCounts() {
     Json all;
-    const std::string text = read_file(OREPA_SOURCE_DIR "/tests/golden/models.json");
+    const std::string text = read_file(source_file("tests/golden/models.json"));
     EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(text, &all).ok());
     styles_ = all.fields().at(GetParam().published).struct_value();
   }
@@ -118,7 +119,7 @@ std::string decimals(int64_t number, double unit) {
 }
 
 TEST(Readme, HasTheCountsOfEveryModel) {
-  const std::string readme = read_file(OREPA_SOURCE_DIR "/README.md");
+  const std::string readme = read_file(source_file("README.md"));
   for (const Model& model : models()) {
     std::string counts;
     for (const std::vector<std::string>& either :

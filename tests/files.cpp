@@ -1,0 +1,25 @@
+#include "files.h"
+
+namespace orepa {
+
+std::string source_file(const std::string& path) { return OREPA_SOURCE_DIR "/" + path; }
+
+std::string tool_path() { return OREPA_TOOL; }
+
+std::string definition_path() { return OREPA_DEFINITION; }
+
+std::string test_folder() {
+  const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) /
+      (std::string("orepa_") + test.test_suite_name() + "_" + test.name());
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder.string() + "/";
+}
+
+void write_file(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+}  // namespace orepa
