@@ -12,14 +12,15 @@ namespace {
 namespace pb = google::protobuf;
 using Field = pb::FieldDescriptor;
 
-const Field& find(const pb::Message* message, const std::string& name) {
+const Field& find(const std::shared_ptr<const pb::Message>& message, const std::string& name) {
   require(message != nullptr, "field \"", name, "\" of no message was asked for");
   const Field* field = message->GetDescriptor()->FindFieldByName(name);
   require(field != nullptr, message->GetDescriptor()->full_name(), " has no field \"", name, "\"");
   return *field;
 }
 
-const Field& find(const pb::Message* message, const std::string& name, bool repeated) {
+const Field& find(const std::shared_ptr<const pb::Message>& message, const std::string& name,
+                  bool repeated) {
   const Field& field = find(message, name);
   require(field.is_repeated() == repeated, field.full_name(), " is ", repeated ? "not " : "",
           "repeated");
@@ -76,6 +77,11 @@ double get_number(const pb::Message& message, const Field& field, int i) {
 
 }  // namespace
 
+// Shares the document with this one.
+Options Options::part(const pb::Message& message) const {
+  return Options({message_, &message}, positions_);
+}
+
 bool Options::has(const std::string& name) const { return size(name) > 0; }
 
 bool Options::repeated(const std::string& name) const { return find(message_, name).is_repeated(); }
@@ -120,7 +126,7 @@ std::string Options::choice(const std::string& name) const {
 Options Options::message(const std::string& name) const {
   const Field& field = find(message_, name, false);
   if (field.cpp_type() != Field::CPPTYPE_MESSAGE) wrong_type(field, "message");
-  return Options(&message_->GetReflection()->GetMessage(*message_, &field), positions_);
+  return part(message_->GetReflection()->GetMessage(*message_, &field));
 }
 
 std::vector<int64_t> Options::integers(const std::string& name) const {
@@ -155,8 +161,7 @@ std::vector<Options> Options::messages(const std::string& name) const {
   const Field& field = find(message_, name, true);
   if (field.cpp_type() != Field::CPPTYPE_MESSAGE) wrong_type(field, "message");
   for (int i = 0; i < size(name); ++i)
-    values.emplace_back(&message_->GetReflection()->GetRepeatedMessage(*message_, &field, i),
-                        positions_);
+    values.push_back(part(message_->GetReflection()->GetRepeatedMessage(*message_, &field, i)));
   return values;
 }
 

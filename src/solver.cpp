@@ -223,7 +223,7 @@ struct Solver::State {
     });
   }
 
-  SolverSpec const& spec;
+  SolverSpec spec;
   Options solver;
   Device& device;
   SolverOptions options;

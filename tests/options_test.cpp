@@ -29,6 +29,19 @@ class LayerOptions : public testing::Test {
   const Options convolution_ = layer_.message("convolution_param");
 };
 
+// A net keeps the options of its layers, and may be built from a NetSpec that is gone by then.
+TEST(Options, OutliveTheDocument) {
+  Options layer;
+  {
+    NetSpec spec = NetSpec::parse(kNet, "net.prototxt");
+    layer = spec.layers().front();
+    spec = NetSpec::parse("layer { name: \"other\" }", "other.prototxt");
+  }
+  EXPECT_EQ(layer.string("name"), "conv");
+  EXPECT_EQ(layer.message("convolution_param").integers("kernel_size")[1], 5);
+  EXPECT_EQ(layer.message("convolution_param").where("num_output"), "net.prototxt:4:5");
+}
+
 TEST_F(LayerOptions, ReadsWhatIsThere) {
   EXPECT_EQ(layer_.string("type"), "Convolution");
   EXPECT_EQ(convolution_.integer("num_output"), 8);

@@ -1,7 +1,8 @@
 // NetSpec and SolverSpec: parsed prototxt files, with the source position of every field.
 //
-// Each owns its message and its positions; Options and LayerSpec made from it point into it and
-// must not outlive it. Movable, not copyable. Reading throws Error with file, line and column.
+// A document is not changed after it was read: copies share its message and its positions, and so
+// do Options and LayerSpec made from it, which may outlive it. Reading throws Error with file, line
+// and column.
 #pragma once
 #include <memory>
 #include <string>
@@ -20,9 +21,6 @@ class NetSpec {
   // `name` stands in messages where a file's path would.
   static NetSpec parse(const std::string& text, const std::string& name);
   explicit NetSpec(const NetParameter& net, const std::string& name = "net");
-  NetSpec(NetSpec&&) noexcept;
-  NetSpec& operator=(NetSpec&&) noexcept;
-  ~NetSpec();
 
   // Atomically. The lines of `comment` stand in front, each behind a "# ".
   void write(const std::string& path, const std::string& comment = "") const;
@@ -35,16 +33,14 @@ class NetSpec {
   NetSpec();
   void upgrade_inputs();
   std::string name_;
-  std::unique_ptr<NetParameter> net_;
-  std::unique_ptr<Positions> positions_;
+  std::shared_ptr<NetParameter> net_;
+  std::shared_ptr<Positions> positions_;  // null where it was not read from text
 };
 
 class SolverSpec {
  public:
   static SolverSpec read(const std::string& path);
   static SolverSpec parse(const std::string& text, const std::string& name);
-  SolverSpec(SolverSpec&&) noexcept;
-  ~SolverSpec();
 
   const std::string& name() const { return name_; }
   Options options() const;  // the whole SolverParameter
@@ -58,8 +54,8 @@ class SolverSpec {
   SolverSpec();
   NetSpec read_net(const std::string& path, const std::string& field) const;
   std::string name_;
-  std::unique_ptr<SolverParameter> solver_;
-  std::unique_ptr<Positions> positions_;
+  std::shared_ptr<SolverParameter> solver_;
+  std::shared_ptr<Positions> positions_;
 };
 
 }  // namespace orepa

@@ -1,11 +1,12 @@
 // Options: what a prototxt says about one layer or solver, read by field name with the defaults of
 // proto/orepa.proto, without any .pb.h, so that layers compile with every compiler.
 //
-// An Options is a small value: a pointer into a parsed message that the owning document (NetSpec,
-// SolverSpec in orepa/model_io.h) keeps alive, and into the table of source positions, so that an
-// error found long after parsing still points at file, line and column.
+// An Options is a small value: a part of a parsed message, and the table of source positions, so
+// that an error found long after parsing still points at file, line and column. It shares both with
+// the document that it comes from (NetSpec, SolverSpec in orepa/model_io.h) and keeps them alive.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ class Positions;  // where each field stood in its file; src/io/positions.h
 class Options {
  public:
   Options() = default;  // every field absent; only has() may be called
-  Options(const google::protobuf::Message* message, const Positions* positions)
-      : message_(message), positions_(positions) {}
+  // `positions` may be null: a message that was not read from text.
+  Options(std::shared_ptr<const google::protobuf::Message> message,
+          std::shared_ptr<const Positions> positions)
+      : message_(std::move(message)), positions_(std::move(positions)) {}
 
   // Whether the field is present: set for a singular field, non-empty for a repeated one.
   bool has(const std::string& field) const;
@@ -49,12 +52,14 @@ class Options {
   // empty where the message was not read from a text file.
   std::string where(const std::string& field = "", int index = 0) const;
 
-  const google::protobuf::Message* proto() const { return message_; }  // for src/io and src/graph
-  const Positions* positions() const { return positions_; }
+  // For src/io, src/graph and src/reparam; lives as long as any Options of the document.
+  const google::protobuf::Message* proto() const { return message_.get(); }
 
  private:
-  const google::protobuf::Message* message_ = nullptr;
-  const Positions* positions_ = nullptr;
+  Options part(const google::protobuf::Message& message) const;
+
+  std::shared_ptr<const google::protobuf::Message> message_;
+  std::shared_ptr<const Positions> positions_;
 };
 
 }  // namespace orepa

@@ -52,7 +52,7 @@ struct SolverOptions {
 class Solver {
  public:
   // Builds every net and finds out whether they fit, so that a long run fails now or not at all.
-  // `spec`, `device` and `observer` must outlive the solver.
+  // `device` and `observer` must outlive the solver.
   Solver(const SolverSpec& spec, Device& device, SolverOptions options, Observer& observer);
   ~Solver();
   Solver(const Solver&) = delete;

@@ -10,10 +10,7 @@
 
 namespace orepa {
 
-NetSpec::NetSpec() : net_(std::make_unique<NetParameter>()) {}
-NetSpec::NetSpec(NetSpec&&) noexcept = default;
-NetSpec& NetSpec::operator=(NetSpec&&) noexcept = default;
-NetSpec::~NetSpec() = default;
+NetSpec::NetSpec() : net_(std::make_shared<NetParameter>()) {}
 
 NetSpec::NetSpec(const NetParameter& net, const std::string& name) : NetSpec() {
   name_ = name;
@@ -26,7 +23,7 @@ NetSpec NetSpec::read(const std::string& path) { return parse(read_file(path), p
 NetSpec NetSpec::parse(const std::string& content, const std::string& name) {
   NetSpec spec;
   spec.name_ = name;
-  spec.positions_ = std::make_unique<Positions>(name);
+  spec.positions_ = std::make_shared<Positions>(name);
   parse_text(content, name, *spec.net_, *spec.positions_);
   spec.upgrade_inputs();
   require(spec.net_->layer_size() > 0, name, ": has no layer {}");
@@ -65,25 +62,24 @@ void NetSpec::write(const std::string& path, const std::string& comment) const {
 
 std::vector<Options> NetSpec::layers() const {
   std::vector<Options> layers;
-  for (const LayerParameter& layer : net_->layer()) layers.emplace_back(&layer, positions_.get());
+  for (const LayerParameter& layer : net_->layer())
+    layers.emplace_back(std::shared_ptr<const LayerParameter>(net_, &layer), positions_);
   return layers;
 }
 
-SolverSpec::SolverSpec() : solver_(std::make_unique<SolverParameter>()) {}
-SolverSpec::SolverSpec(SolverSpec&&) noexcept = default;
-SolverSpec::~SolverSpec() = default;
+SolverSpec::SolverSpec() : solver_(std::make_shared<SolverParameter>()) {}
 
 SolverSpec SolverSpec::read(const std::string& path) { return parse(read_file(path), path); }
 
 SolverSpec SolverSpec::parse(const std::string& content, const std::string& name) {
   SolverSpec spec;
   spec.name_ = name;
-  spec.positions_ = std::make_unique<Positions>(name);
+  spec.positions_ = std::make_shared<Positions>(name);
   parse_text(content, name, *spec.solver_, *spec.positions_);
   return spec;
 }
 
-Options SolverSpec::options() const { return Options(solver_.get(), positions_.get()); }
+Options SolverSpec::options() const { return Options(solver_, positions_); }
 
 NetSpec SolverSpec::net() const {
   const SolverParameter& solver = *solver_;

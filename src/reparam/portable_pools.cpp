@@ -48,7 +48,8 @@ void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bot
   pool.clear_round_mode();
   pool.clear_engine();
   pool.set_pool(pool.pool());  // OpenCV knows no default where the pool is global
-  const LayerSpec spec{layer.name(), layer.type(), Options(&layer, nullptr)};
+  const LayerSpec spec{layer.name(), layer.type(),
+                       Options(std::make_shared<LayerParameter>(layer), nullptr)};
   const Options windows = spec.options.message("pooling_param");
   const Pair kernel = read_pair(spec, windows, "kernel_size", "kernel", 0);
   const Pair stride = read_pair(spec, windows, "stride", "stride", 1);
