@@ -31,6 +31,7 @@ bool all_finite(const std::vector<float>& values) {
 
 void Arena::reserve(int64_t bytes) {
   if (bytes <= this->bytes()) return;
+  holder_ = nullptr;
   memory_ = DeviceMemory();  // the old one first: both together might not fit
   memory_ = DeviceMemory(device_, bytes);
 }
@@ -88,6 +89,7 @@ Net::~Net() = default;
 
 void Net::prepare() {
   require(engine_->options.allocate, "prepare() was called on a net built without memory");
+  engine_->hold(Engine::Held::kNothing);
   for (int n = 0; n < static_cast<int>(engine_->nodes.size()); ++n) {
     Layer& layer = *engine_->nodes[n].layer;
     if (!layer.has_prepare()) continue;
@@ -99,18 +101,26 @@ void Net::prepare() {
 void Net::forward(int64_t index) {
   require(engine_->options.allocate, "forward() was called on a net built without memory");
   engine_->pass_index = index;
+  engine_->hold(Engine::Held::kNothing);
   engine_->upload_inputs();
   for (int s = 0; s < engine_->program.forward_steps; ++s) engine_->run(engine_->program.steps[s]);
+  engine_->hold(Engine::Held::kBlobs);
 }
 
 void Net::backward() {
   require(engine_->wants_backward(),
           "backward() was called on a net built without a backward pass");
+  require(engine_->held() == Engine::Held::kBlobs,
+          "backward() has to follow forward() of the same net, with no other use of its arena ",
+          "between them");
+  engine_->hold(Engine::Held::kNothing);
   const std::vector<Step>& steps = engine_->program.steps;
   for (size_t s = engine_->program.forward_steps; s < steps.size(); ++s) engine_->run(steps[s]);
+  engine_->hold(Engine::Held::kBlobsAndGradients);
 }
 
 void Net::finish(const Update& update) {
+  engine_->hold(Engine::Held::kNothing);
   for (int n = 0; n < static_cast<int>(engine_->nodes.size()); ++n) {
     Engine::CompiledNode& node = engine_->nodes[n];
     if (node.learned.empty()) continue;
@@ -135,7 +145,14 @@ void Net::finish(const Update& update) {
   }
 }
 
+void Net::Engine::require_held(const std::string& what) const {
+  require(held() != Held::kNothing, what,
+          " cannot be read: no pass has been run, or its memory has been used ",
+          "for something else since; read right after forward() or backward()");
+}
+
 double Net::loss() const {
+  engine_->require_held("the loss");
   double total = 0;
   for (size_t n = 0; n < engine_->nodes.size(); ++n) {
     const std::vector<int>& outputs = engine_->graph.nodes[n].outputs;
@@ -149,6 +166,7 @@ double Net::loss() const {
 }
 
 std::string Net::find_non_finite() {
+  engine_->hold(Engine::Held::kNothing);
   engine_->upload_inputs();
   for (int s = 0; s < engine_->program.forward_steps; ++s) {
     engine_->run(engine_->program.steps[s]);
@@ -158,6 +176,7 @@ std::string Net::find_non_finite() {
         return text("layer \"", node.spec.name, "\" (", node.spec.type, "), output \"",
                     engine_->graph.values[v].name, "\"");
   }
+  engine_->hold(Engine::Held::kBlobs);
   return "";
 }
 
@@ -192,7 +211,11 @@ void Net::seed_gradient(const std::string& blob, const std::vector<float>& value
 }
 
 std::vector<float> Net::read(const std::string& blob) const {
-  return engine_->read(engine_->value(engine_->find(blob)));
+  const int v = engine_->find(blob);
+  require(engine_->kept[v], "blob \"", blob, "\" is not kept after a pass; name it among those to ",
+          "keep (NetOptions::keep, orepa_tool run --blobs)");
+  engine_->require_held("blob \"" + blob + "\"");
+  return engine_->read(engine_->value(v));
 }
 
 Shape Net::shape(const std::string& blob) const { return engine_->shapes[engine_->find(blob)]; }
@@ -204,6 +227,12 @@ std::vector<float> Net::read_gradient(const std::string& blob) const {
   for (size_t i = 0; i < engine_->graph.values.size() && v < 0; ++i)
     if (engine_->graph.values[i].name == blob) v = static_cast<int>(i);
   require(v >= 0, "there is no blob \"", blob, "\"");
+  const bool input = engine_->graph.nodes[engine_->graph.values[v].producer].spec.type == "Input";
+  require(input && engine_->options.input_gradients, "the gradient of blob \"", blob,
+          "\" is not kept: only those of Input blobs are, with NetOptions::input_gradients");
+  engine_->require_held("the gradient of blob \"" + blob + "\"");
+  require(engine_->held() == Engine::Held::kBlobsAndGradients, "the gradient of blob \"", blob,
+          "\" cannot be read before backward()");
   const int buffer = engine_->program.value_gradient[v];
   if (buffer < 0) return std::vector<float>(engine_->shapes[v].count(), 0.0f);
   return engine_->read({engine_->buffer(buffer), engine_->shapes[v]});

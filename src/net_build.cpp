@@ -137,7 +137,14 @@ void Net::Engine::plan() {
         wanted.seed_values.push_back(node.outputs[o]);
     }
   }
+  kept.assign(graph.values.size(), false);
+  for (const int v : wanted.keep_values) kept[v] = true;
+  for (size_t v = 0; v < graph.values.size(); ++v)
+    if (graph.values[v].consumers.empty()) kept[v] = true;
   program = make_program(graph, traits, wanted);
+  if (!options.share_memory)
+    for (MemoryRequest& request : program.buffers)
+      request = {request.bytes, 0, static_cast<int>(program.steps.size()), {}};
   memory = plan_memory(program.buffers);
   arena_bytes = memory.peak;
 

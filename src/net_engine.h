@@ -44,6 +44,15 @@ struct Net::Engine {
   template <class Call>
   void timed(int node, Stage stage, Call call);
 
+  // What of this net can be read from the arena, as long as no other net uses it.
+  enum class Held { kNothing, kBlobs, kBlobsAndGradients };
+  void hold(Held what) {
+    arena.holder_ = this;
+    held_last = what;
+  }
+  Held held() const { return arena.holder_ == this ? held_last : Held::kNothing; }
+  void require_held(const std::string& what) const;
+
   float* buffer(int id) const {
     return id < 0 ? nullptr : reinterpret_cast<float*>(arena.data() + memory.offsets[id]);
   }
@@ -84,6 +93,8 @@ struct Net::Engine {
   std::map<int, std::vector<float>> staged_inputs, staged_gradients;  // by value, in storage order
   int64_t samples = 0, batch_size = 0;
   int64_t pass_index = 0;
+  std::vector<bool> kept;  // by value: whether its memory is its own until the program ends
+  Held held_last = Held::kNothing;
   bool profiling = false;
 };
 

@@ -19,8 +19,10 @@
 
 namespace orepa {
 
-// Memory that nets take turns in. It grows when a net that needs more is built; no pointer into it
-// may be kept across the construction of a net.
+class Net;
+
+// Memory that nets take turns in: it holds the blobs of the net that ran last. It grows when a net
+// that needs more is built; no pointer into it may be kept across the construction of a net.
 class Arena {
  public:
   explicit Arena(Device& device) : device_(device) {}
@@ -30,8 +32,10 @@ class Arena {
   int64_t bytes() const { return memory_.bytes(); }
 
  private:
+  friend class Net;
   Device& device_;
   DeviceMemory memory_;
+  const void* holder_ = nullptr;  // the net whose blobs are in it; null: none can be read
 };
 
 struct NetOptions {
@@ -47,6 +51,7 @@ struct NetOptions {
   bool input_gradients = false;   // wants the gradient of every float input
   bool seed_outputs = false;      // gradients of outputs that are no losses are given, not absent
   std::vector<std::string> keep;  // blobs to keep readable after a pass, besides outputs
+  bool share_memory = true;       // false: every buffer has a place of its own in the arena
 };
 
 struct LayerReport {
@@ -72,13 +77,15 @@ class Net {
   // `index` is the number of this pass in the run: the position in the data and the key of random
   // numbers.
   void forward(int64_t index);
+  // Throws Error where the arena does not hold this net's last forward pass any more.
   void backward();
   // Calls update(parameters of one layer) for every layer that has learned parameters; while it
   // runs, their gradients are complete, those of factors included, and they are dropped afterwards.
   using Update = std::function<void(const std::vector<Parameter*>&)>;
   void finish(const Update& update);
 
-  // Sum over losses of loss_weight times value. Waits for the device.
+  // Sum over losses of loss_weight times value, readable as long as outputs are. Waits for the
+  // device.
   double loss() const;
   // Runs the last pass again and returns a description of the first non-finite output: `layer
   // "conv2" (Convolution), output "conv2"`; empty if all are finite.
@@ -93,9 +100,13 @@ class Net {
   // Host values in Caffe's order. set() before forward(); seed_gradient() before backward().
   void set(const std::string& blob, const std::vector<float>& values);
   void seed_gradient(const std::string& blob, const std::vector<float>& values);
-  // After forward(): outputs and kept blobs. After backward(): gradients of inputs.
+  // Of an output or a kept blob, after forward() or backward() and until the arena is used for
+  // something else: prepare(), finish(), another net's passes, the construction of a larger net.
+  // Throws Error where the memory does not hold the blob (any more).
   std::vector<float> read(const std::string& blob) const;
   Shape shape(const std::string& blob) const;
+  // Of an Input's blob, where NetOptions::input_gradients asked for it; after backward() and, as
+  // with read(), until the arena is used for something else.
   std::vector<float> read_gradient(const std::string& blob) const;
   double loss_weight(const std::string& blob) const;  // 0 where the blob is no loss
 

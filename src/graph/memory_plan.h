@@ -7,7 +7,9 @@ namespace orepa {
 
 struct MemoryRequest {
   int64_t bytes = 0;
-  int first = 0, last = 0;  // the steps between which (both included) the buffer holds something
+  // The steps between which (both included) the buffer holds something; `last` is the number of
+  // steps where it is read after all of them.
+  int first = 0, last = 0;
   // Requests whose place this one may take over in its first step, if that is their last one.
   std::vector<int> may_take_over;
 };

@@ -27,7 +27,8 @@ class ProgramBuilder {
       seed();
       for (int n = node_count() - 1; n >= 0; --n) backward(n);
     }
-    const int end = std::max(0, static_cast<int>(program_.steps.size()) - 1);
+    // What is read after the last step outlives it: no step may write over it, the last one neither.
+    const int end = static_cast<int>(program_.steps.size());
     for (size_t v = 0; v < graph_.values.size(); ++v)
       if (graph_.values[v].consumers.empty()) use(program_.value_buffer[v], end);
     for (const int v : options_.keep_values) use(program_.value_buffer[v], end);
