@@ -214,6 +214,28 @@ layer { name: "n" type: "BatchNorm" bottom: "a" top: "n" }
   EXPECT_EQ(NetSpec::read(options_.output).proto().layer_size(), 3);
 }
 
+// The last step of both nets is a Softmax in the place of what it reads: the two were compared
+// behind it, where nothing differs.
+TEST_F(ConvertTest, ComparesTheLayerBeforeTheLastOne) {
+  const NetSpec net = NetSpec::parse(R"(
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 5 dim: 5 } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { num_output: 2 kernel_size: 5 } }
+layer { name: "b" type: "BatchNorm" bottom: "c" top: "b" }
+layer { name: "prob" type: "Softmax" bottom: "b" top: "prob" }
+)",
+                                     "net");
+  Parameters parameters(*device_, 3, false);
+  Arena arena(*device_);
+  const Net built(net, parameters, arena, {});
+  fill_as_trained(parameters, 5);
+  parameters.write(*parameters.find("c", "bias"), {3e6f, -3e6f});
+  parameters.write(*parameters.find("b", "mean"), {3e6f - 200, -3e6f + 200});
+  parameters.write(*parameters.find("b", "variance"), {1, 1});
+  save_weights(weights_, net, parameters);
+  const std::string refusal = error_of([&] { convert(net, {weights_}, *device_, options_); });
+  EXPECT_NE(refusal.find("the merged layer \"c\" differs by"), std::string::npos) << refusal;
+}
+
 // A Softmax that is all 0 and 1 hides that 3e6 + x - 3e6 is not x.
 TEST_F(ConvertTest, RefusesALayerThatDiffersThoughTheOutputsAreEqual) {
   const NetSpec net = NetSpec::parse(R"(
