@@ -1,4 +1,4 @@
-// Sums over all numbers of a gradient: is it finite, and how large is it. They wait for the device.
+// How large a gradient is, and whether it is finite.
 #pragma once
 #include "orepa/params.h"
 
@@ -8,13 +8,11 @@ class GradientSums {
  public:
   // For the gradients of these parameters, or smaller tensors.
   explicit GradientSums(const Parameters& parameters);
-  bool all_finite(const Tensor& gradient);
+  // The sum of the squares, in double, which squares of floats do not overflow: it is finite
+  // exactly where all numbers are. Waits for the device.
   double squares(const Tensor& gradient);
 
  private:
-  template <class F>
-  double sum(const Tensor& gradient);
-
   Device& device_;
   DeviceMemory partial_;
 };

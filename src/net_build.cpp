@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "graph/fuse.h"
 #include "net_engine.h"
@@ -64,8 +65,32 @@ void Net::Engine::refuse_sharing() const {
   }
 }
 
+// A layer that another net of the run has too shares its parameters, so both need the same ones: a
+// bias, say, that only one of them has would be left out, or never trained. `known` of them were
+// there before this net.
+void Net::Engine::refuse_other_parameters(size_t known) const {
+  std::map<std::string, std::set<const Parameter*>> own;  // by layer
+  for (const CompiledNode& node : nodes)
+    for (const Parameter* parameter : node.declaration.parameters())
+      own[parameter->layer].insert(parameter);
+  std::set<std::string> shared;  // layers
+  for (size_t p = 0; p < parameters.all().size(); ++p) {
+    const Parameter& parameter = *parameters.all()[p];
+    const auto layer = own.find(parameter.layer);
+    if (layer == own.end()) continue;
+    const bool here = layer->second.contains(&parameter);
+    if (p < known) shared.insert(parameter.layer);
+    require(here && (p < known || !shared.contains(parameter.layer)), "layer \"", parameter.layer,
+            "\" has ", here ? "a" : "no", " parameter \"", parameter.name, "\" here, but ",
+            here ? "none" : "one",
+            " in another net of this run; a layer of one name needs the same "
+            "parameters in all of them");
+  }
+}
+
 void Net::Engine::set_up_layers() {
   refuse_sharing();
+  const size_t known_parameters = parameters.all().size();
   shapes.resize(graph.values.size());
   std::vector<bool> gradients(graph.values.size(), false);
   const SetupContext context{parameters, options, wants_backward()};
@@ -116,6 +141,7 @@ void Net::Engine::set_up_layers() {
       batch_size = made[0][0];
     nodes.push_back(std::move(compiled));
   }
+  refuse_other_parameters(known_parameters);
   for (size_t v = 0; v < graph.values.size(); ++v)
     if (graph.values[v].consumers.empty()) outputs.push_back({graph.values[v].name, shapes[v]});
 }

@@ -35,6 +35,7 @@ struct Net::Engine {
   // Building: src/net_build.cpp.
   Graph compile(const NetSpec& spec) const;
   void refuse_sharing() const;
+  void refuse_other_parameters(size_t known) const;
   void set_up_layers();
   void plan();
   void declare_automatic_tops(Node& node, size_t made);

@@ -15,6 +15,12 @@ std::regex compiled(const std::string& pattern) {
   }
 }
 
+const char* role(const Parameter& parameter) {
+  if (parameter.kind == Parameter::Kind::kDerived) return "computed from branches (ORepaConv)";
+  if (parameter.kind == Parameter::Kind::kBuffer) return "a running statistic";
+  return parameter.factor ? "the weight of a branch (ORepaConv)" : "a learned weight";
+}
+
 }  // namespace
 
 Parameters::Parameters(Device& device, uint64_t seed, bool training,
@@ -28,6 +34,10 @@ Parameter& Parameters::declare(Parameter wanted, const Shape& shape) {
     require(known->value.shape == shape, "layer \"", wanted.layer, "\": parameter \"", wanted.name,
             "\" is ", known->value.shape.str(), " in another net of this run, but ", shape.str(),
             " here");
+    require(known->kind == wanted.kind && known->factor == wanted.factor, "layer \"", wanted.layer,
+            "\": parameter \"", wanted.name, "\" is ", role(*known),
+            " in another net of this run, but ", role(wanted),
+            " here; a layer of one name needs the same type in all of them");
     return *known;
   }
   if (wanted.kind == Parameter::Kind::kLearned)

@@ -178,12 +178,18 @@ struct Solver::State {
     return total / static_cast<double>(iter_size);
   }
 
+  // The sum of its squares. Throws Error where they are not finite.
+  double squares_of_gradient(const Parameter& parameter) {
+    const double squares = sums->squares(parameter.gradient);
+    require(std::isfinite(squares), "iteration ", iteration, ": the gradient of ", parameter.path(),
+            " is not finite; lower base_lr or set clip_gradients", untouched());
+    return squares;
+  }
+
+  // Of everything that backward passes write: dW of derived weights, not yet their factors'.
   void check_gradients() {
     for (const auto& parameter : parameters.all())
-      if (parameter->gradient && parameter->gradient_written &&
-          !sums->all_finite(parameter->gradient))
-        fail("iteration ", iteration, ": the gradient of ", parameter->path(),
-             " is not finite; lower base_lr or set clip_gradients", untouched());
+      if (parameter->gradient && parameter->gradient_written) squares_of_gradient(*parameter);
   }
 
   // What all gradients are multiplied by before decay: clipping by their global norm, and the mean
@@ -194,7 +200,7 @@ struct Solver::State {
       double squares = 0;
       net->finish([&](const std::vector<Parameter*>& learned) {
         for (const Parameter* parameter : learned)
-          if (parameter->gradient) squares += sums->squares(parameter->gradient);
+          if (parameter->gradient) squares += squares_of_gradient(*parameter);
       });
       const double norm = std::sqrt(squares);
       if (norm > clip) scale = clip / norm;
@@ -205,7 +211,12 @@ struct Solver::State {
   void update() {
     const double rate = learning_rate->at(iteration);
     const float scale = gradient_scale();
+    half_updated = true;
     net->finish([&](const std::vector<Parameter*>& learned) {
+      // The gradient of a factor exists only now. Its layer and those behind it are not updated
+      // where it is not finite, and what this leaves is not a state to go on from.
+      for (const Parameter* parameter : learned)
+        if (parameter->factor && parameter->gradient) squares_of_gradient(*parameter);
       for (Parameter* parameter : learned) {
         if (!parameter->gradient) continue;
         Update update;
@@ -221,6 +232,13 @@ struct Solver::State {
         rule->apply(device, update);
       }
     });
+    half_updated = false;
+  }
+
+  void require_whole() const {
+    require(!half_updated, "iteration ", iteration, " failed in the middle of its update: some ",
+            "layers are a step ahead of others, which is no state to save or to go on from",
+            untouched());
   }
 
   SolverSpec spec;
@@ -243,6 +261,7 @@ struct Solver::State {
   int64_t iterations_per_epoch = 0, test_interval = 0, snapshot_interval = 0, average_loss = 1;
   float momentum = 0, weight_decay = 0;
   bool l1 = false, rate_in_momentum = true;
+  bool half_updated = false;  // an update failed, or is being made
   double clip = -1;
   std::string prefix, last_snapshot;
   Request pending = Request::kNone;
@@ -256,6 +275,7 @@ Solver::~Solver() = default;
 
 double Solver::step() {
   State& s = *state_;
+  s.require_whole();
   s.parameters.begin_step();
   s.net->prepare();
   const double loss = s.forward_backward();
@@ -310,6 +330,7 @@ Evaluation Solver::test() {
 
 std::string Solver::snapshot() {
   State& s = *state_;
+  s.require_whole();
   SnapshotState state;
   state.iteration = s.iteration;
   state.seed = s.parameters.seed();

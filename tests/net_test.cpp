@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 
+#include "error_of.h"
 #include "graph/memory_plan.h"
 #include "orepa/random.h"
 
@@ -247,6 +248,43 @@ TEST_F(NetTest, WithoutMemoryTellsTheSameAndRunsNothing) {
     EXPECT_EQ(planned.report()[i].parameters, net->report()[i].parameters);
   EXPECT_THROW(planned.prepare(), Error);
   EXPECT_THROW(planned.forward(0), Error);
+}
+
+// A net of another phase that shares a layer by its name shares all of its parameters.
+TEST_F(NetTest, RefusesALayerWithOtherParametersThanItHasInAnotherNet) {
+  const auto layer = [](const std::string& type, const std::string& parameters) {
+    return NetSpec::parse(
+        "layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: 1 dim: 2 dim: 4 dim: "
+        "4 } } }"
+        "layer { name: 'c' type: '" +
+            type +
+            "' bottom: 'x' top: 'c' convolution_param { "
+            "num_output: 2 kernel_size: 3 bias_term: " +
+            parameters + " }",
+        "net.prototxt");
+  };
+  const NetSpec with = layer("Convolution", "true }"), without = layer("Convolution", "false }"),
+                branches = layer("ORepaConv", "false } orepa_param { preset: OREPA }");
+  const auto refusal = [&](const NetSpec& first, const NetSpec& second) {
+    Parameters parameters(*device_, 1, true);
+    Arena arena(*device_);
+    NetOptions train;
+    train.phase = Phase::kTrain;
+    const Net one(first, parameters, arena, train);
+    return error_of([&] { Net(second, parameters, arena, {}); });
+  };
+  EXPECT_EQ(
+      refusal(with, without),
+      "layer \"c\" has no parameter \"bias\" here, but one in another net of this run; a layer "
+      "of one name needs the same parameters in all of them");
+  EXPECT_EQ(
+      refusal(without, with),
+      "layer \"c\" has a parameter \"bias\" here, but none in another net of this run; a layer "
+      "of one name needs the same parameters in all of them");
+  EXPECT_NE(refusal(branches, without).find("is computed from branches"), std::string::npos);
+  EXPECT_NE(refusal(without, branches).find("is a learned weight in another net"),
+            std::string::npos);
+  EXPECT_EQ(refusal(with, with), "");
 }
 
 TEST_F(NetTest, RefusesWhatItDoesNotHave) {

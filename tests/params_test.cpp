@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "error_of.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -36,6 +37,27 @@ TEST_F(ParametersTest, NetsThatDeclareTheSameFindTheSame) {
   EXPECT_EQ(parameters.find("conv", "weight"), &weight);
   EXPECT_EQ(parameters.find("conv", "bias"), nullptr);
   EXPECT_THROW(parameters.declare(named("conv", "weight"), {3, 2}), Error);
+}
+
+// Else a TEST Convolution would read the W that a TRAIN ORepaConv of its name composed a step ago.
+TEST_F(ParametersTest, OneNameHasOneRole) {
+  Parameters parameters(*device_, 1, true);
+  Parameter derived = named("conv", "weight"), factor = named("conv", "kxk.weight");
+  derived.kind = Parameter::Kind::kDerived;
+  factor.factor = true;
+  parameters.declare(derived, {2, 3});
+  parameters.declare(factor, {2, 3});
+  EXPECT_EQ(
+      error_of([&] {
+        parameters.declare(named("conv", "weight"), {2, 3});
+      }),
+      "layer \"conv\": parameter \"weight\" is computed from branches (ORepaConv) in another "
+      "net of this run, but a learned weight here; a layer of one name needs the same type in "
+      "all of them");
+  EXPECT_THROW(parameters.declare(named("conv", "kxk.weight"), {2, 3}), Error);
+  Parameter statistic = named("conv", "weight");
+  statistic.kind = Parameter::Kind::kBuffer;
+  EXPECT_THROW(parameters.declare(statistic, {2, 3}), Error);
 }
 
 TEST_F(ParametersTest, GradientsAreThereWhereTheyAreWanted) {

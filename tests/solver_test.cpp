@@ -215,6 +215,62 @@ TEST(Solver, StopsBeforeTheUpdateWhereAGradientIsNotFinite) {
   EXPECT_EQ(run.state(), before);
 }
 
+// Scaling by 1e-38 a kernel N of 1e38 gives a W like any other, but the gradient of the scaling
+// vector is the sum of dW N, which no float holds. It exists only once finish() makes it, behind
+// the update of the layer before.
+TEST(Solver, StopsBeforeTheUpdateOfALayerWhoseFactorsGradientIsNotFinite) {
+  const std::string prefix = test_folder() + "run";
+  std::string net = net_text(4);
+  net.insert(
+      net.find("layer { name: \"conv\""),
+      "layer { name: 'first' type: 'Convolution' bottom: 'x' top: 'first' convolution_param { "
+      "num_output: 3 kernel_size: 1 weight_filler { type: 'xavier' } } } ");
+  net.replace(net.find("bottom: \"x\" top: \"conv\""), 11, "bottom: 'first'");
+  net.replace(net.find("top: \"loss\""), 11, "top: \"loss\" loss_weight: 1000 ");
+  const std::string solver = net + kSgd + "snapshot: 1 snapshot_prefix: '" + prefix + "' ";
+  // Clipping needs all gradients before the first update, so there nothing is updated at all.
+  for (const bool clipped : {false, true}) {
+    Training run(solver + (clipped ? "clip_gradients: 1" : ""), fed());
+    Parameters& parameters = run->parameters();
+    const auto scale = [&](const std::string& name, float by) {
+      Parameter& parameter = *parameters.find("conv", name);
+      std::vector<float> values = parameters.read(parameter);
+      for (float& value : values) value *= by;
+      parameters.write(parameter, values);
+    };
+    scale("1x1_kxk.weight", 1e38f);
+    scale("1x1_kxk.scale", 1e-38f);
+    const auto read = [&](const std::string& layer, const std::string& name) {
+      return parameters.read(*parameters.find(layer, name));
+    };
+    const std::vector<float> first = read("first", "weight"), kxk = read("conv", "kxk.weight"),
+                             ip = read("ip", "weight");
+    const std::string message = error_of([&] { run->solve(); });
+    EXPECT_NE(message.find("the gradient of conv/1x1_kxk.scale is not finite"), std::string::npos)
+        << message;
+    EXPECT_EQ(read("first", "weight") == first, clipped);
+    EXPECT_EQ(read("conv", "kxk.weight"), kxk);
+    EXPECT_EQ(read("ip", "weight"), ip);
+    EXPECT_EQ(run->iteration(), 0);
+    if (clipped) continue;
+    EXPECT_TRUE(run.listener.snapshots.empty());
+    EXPECT_NE(error_of([&] { run->snapshot(); }).find("in the middle of its update"),
+              std::string::npos);
+    EXPECT_THROW(run->step(), Error);
+  }
+}
+
+// Squares of 1e25 are no floats; the clipped step would have been 0.
+TEST(Solver, ClipsGradientsWhoseSquaresNoFloatHolds) {
+  std::string net = net_text(4);
+  net.replace(net.find("top: \"loss\""), 11, "top: \"loss\" loss_weight: 1e25 ");
+  Training run(net + "base_lr: 1 max_iter: 1 clip_gradients: 0.5", fed());
+  const std::vector<float> start = weights(run);
+  run->step();
+  // 1e-4: a step is the difference of two rounded weights, some thousand times as large.
+  EXPECT_NEAR(norm_of_difference(weights(run), start), 0.5, 0.5e-4);
+}
+
 TEST(Solver, ReportsTheMeanOfTheLastLosses) {
   Training steps(net_text(4) + kSgd, fed()), run(net_text(4) + kSgd + "average_loss: 3", fed());
   std::vector<double> losses;

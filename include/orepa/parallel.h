@@ -45,8 +45,8 @@ __global__ void rows_kernel(int64_t rows, int64_t columns, F f) {
     for (int64_t j = threadIdx.x; j < columns; j += blockDim.x) f(r, j);
 }
 // One block a row: each thread sums its share, then a tree in shared memory.
-template <class F>
-__global__ void reduce_rows_kernel(int64_t columns, F f, bool accumulate, float* out) {
+template <class F, class Out>
+__global__ void reduce_rows_kernel(int64_t columns, F f, bool accumulate, Out* out) {
   __shared__ double partial[256];
   double sum = 0;
   for (int64_t j = threadIdx.x; j < columns; j += blockDim.x) sum += f(int64_t{blockIdx.x}, j);
@@ -57,7 +57,7 @@ __global__ void reduce_rows_kernel(int64_t columns, F f, bool accumulate, float*
     __syncthreads();
   }
   if (threadIdx.x == 0)
-    out[blockIdx.x] = (accumulate ? out[blockIdx.x] : 0.0f) + static_cast<float>(partial[0]);
+    out[blockIdx.x] = (accumulate ? out[blockIdx.x] : Out{0}) + static_cast<Out>(partial[0]);
 }
 // Blocks of 32 columns x 8 rows, so that reads of a row-major operand are coalesced.
 template <class F>
@@ -154,9 +154,10 @@ void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
   }
 }
 
-// out[r] = sum over j of f(r, j), added to out[r] where `accumulate`.
-template <class F>
-void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, float* out,
+// out[r] = sum over j of f(r, j), added to out[r] where `accumulate`. Pieces of a row are summed in
+// Out, float or double, and rows in double.
+template <class F, class Out>
+void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* out,
                  bool accumulate = false) {
   if (rows <= 0) return;
 #ifdef __CUDACC__
@@ -172,12 +173,12 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, float
     double sum = 0;
     for (int64_t begin = 0; begin < columns; begin += parallel::kPiece) {
       const int64_t end = std::min(columns, begin + parallel::kPiece);
-      float piece = 0;
+      Out piece = 0;
 #pragma omp simd reduction(+ : piece)
       for (int64_t j = begin; j < end; ++j) piece += f(r, j);
       sum += piece;
     }
-    out[r] = (accumulate ? out[r] : 0.0f) + static_cast<float>(sum);
+    out[r] = (accumulate ? out[r] : Out{0}) + static_cast<Out>(sum);
   }
 }
 

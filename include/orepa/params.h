@@ -74,7 +74,8 @@ class Parameters {
   Parameters& operator=(const Parameters&) = delete;
 
   // Finds the parameter `wanted.layer`/`wanted.name` or adds it (shape, kind, filler, multipliers
-  // before rules). Throws Error where it is there with another shape. Memory comes with allocate().
+  // before rules). Throws Error where it is there with another shape or role. Memory comes with
+  // allocate().
   Parameter& declare(Parameter wanted, const Shape& shape);
 
   // Gives memory to everything declared since the last call: one block for values, one for

@@ -62,7 +62,9 @@ class Solver {
   // reached the end.
   bool solve();
   // One iteration; returns its loss. Throws Error where the loss or a gradient is not finite,
-  // before the update.
+  // before the update; where only the gradient of a factor is not, which finish() makes layer by
+  // layer, before the update of its layer. Then some layers are a step ahead: neither step() nor
+  // snapshot() work any more.
   double step();
   Evaluation test();
   std::string snapshot();  // returns the path of the state

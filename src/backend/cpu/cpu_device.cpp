@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 
+#include "backend/cpu/available_memory.h"
 #include "backend/cpu/onednn.h"
 
 namespace orepa {
@@ -13,16 +13,6 @@ namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
 constexpr int64_t kPiece = int64_t{1} << 18;  // bytes that one thread copies at a time
-
-// What the system could still give, in bytes; the largest number where it does not say.
-int64_t available_memory() {
-  std::ifstream info("/proc/meminfo");
-  std::string key, unit;
-  int64_t kibibytes = 0;
-  while (info >> key >> kibibytes && std::getline(info, unit))
-    if (key == "MemAvailable:") return kibibytes * 1024;
-  return INT64_MAX;
-}
 
 const char* isa_name() {
   using dnnl::cpu_isa;
@@ -59,7 +49,7 @@ class CpuDevice : public Device {
   void* allocate(int64_t bytes) override {
     // Linux promises memory that it does not have and kills later; asked before, it tells the
     // truth.
-    const int64_t available = available_memory();
+    const int64_t available = cpu::available_memory();
     require(bytes <= available, "out of memory: ", bytes >> 20, " MiB are needed, ",
             available >> 20, " MiB are available; use a smaller batch");
     const bool large = bytes >= kHugePage;
