@@ -17,13 +17,15 @@ bool asks_for_help(const std::string& word) {
   return word == "--help" || word == "-help" || word == "-h";
 }
 
-void run(const std::vector<std::string>& words) {
+// `name` becomes that of the command, once it is known.
+void run(const std::vector<std::string>& words, std::string& name) {
   if (words.empty()) throw UsageError("no command was given");
   if (words[0] == "help" || asks_for_help(words[0])) {
     std::cout << general_help();
     return;
   }
   const Command& command = find_command(words[0]);
+  name += " " + command.name;
   const std::vector<std::string> flags(words.begin() + 1, words.end());
   if (std::any_of(flags.begin(), flags.end(), asks_for_help)) {
     std::cout << command_help(command);
@@ -46,12 +48,13 @@ int main(int argc, char** argv) {
   // A crash is a bug of ours: show where. SIGTERM is none, and stays what it was.
   google::InstallFailureSignalHandler();
   std::signal(SIGTERM, SIG_DFL);
+  std::string name = "orepa_tool";
   try {
-    orepa::tool::run({argv + 1, argv + argc});
+    orepa::tool::run({argv + 1, argv + argc}, name);
     orepa::tool::finish_output();
     return 0;
   } catch (const orepa::tool::UsageError& error) {
-    std::cerr << "error: " << error.what() << "\n`orepa_tool --help` says how it is used.\n";
+    std::cerr << "error: " << error.what() << "\n`" << name << " --help` says how it is used.\n";
     return 2;
   } catch (const orepa::tool::Stopped& stopped) {
     std::cout << stopped.what() << std::endl;

@@ -1,8 +1,8 @@
 // Weight files: Caffe's .caffemodel, and .h5 with arrays /data/LAYER/KEY, where KEY is a
 // parameter's name (what is written here) or its index among the layer's blobs (what Caffe writes).
 //
-// Blobs are matched by the layer's name, then by name or index. Shapes that differ only in axes of
-// length 1 are equal. BatchNorm's mean and variance are divided by the stored factor (0: both are
+// Blobs are matched by the layer's name, then by name or index; as in Caffe, a layer that both have
+// must have the same blobs. Shapes that differ only in axes of length 1 are equal. BatchNorm's mean and variance are divided by the stored factor (0: both are
 // 0; absent: 1), and the factor itself goes back to its steady value, unless the layer averages as
 // Caffe does (caffe_averaging), where the stored one is kept. Files are written with a factor of 1.
 #pragma once
@@ -35,8 +35,9 @@ struct WeightsReport {
 };
 
 // Loads the files, at least one; of two that hold the same blob the later wins. Throws Error,
-// before any parameter is changed, where a file cannot be read or is damaged, where a number is not
-// finite, and, if `strict`, where anything is missing, unused or misshapen.
+// before any parameter is changed, where a file cannot be read or is damaged, where a layer has
+// other blobs than the net's (it was trained as ORepaConv, say), where a number is not finite, and,
+// if `strict`, where anything is missing, unused or misshapen.
 WeightsReport load_weights(const std::vector<std::string>& files, Parameters& parameters,
                            bool strict = false);
 

@@ -37,13 +37,14 @@ Shape shape_of(const BlobProto& blob) {
   return Shape(std::vector<int64_t>(blob.shape().dim().begin(), blob.shape().dim().end()));
 }
 
-StoredBlob stored(BlobProto& blob, const std::string& path, const std::string& layer, int index) {
-  StoredBlob result{layer, std::to_string(index), shape_of(blob), {}};
+StoredBlob stored(const LayerParameter& layer, int index, BlobProto& blob,
+                  const std::string& path) {
+  StoredBlob result{layer.name(), std::to_string(index), shape_of(blob), {}, layer.type()};
   if (blob.double_data_size() > 0)
     result.values.assign(blob.double_data().begin(), blob.double_data().end());
   else
     result.values.assign(blob.data().begin(), blob.data().end());
-  const std::string where = text(path, ": layer \"", layer, "\", blob ", index);
+  const std::string where = text(path, ": layer \"", layer.name(), "\", blob ", index);
   require(!result.values.empty(), where,
           ": holds neither data nor double_data (a file of NVCaffe is written in Caffe's format "
           "with store_blobs_in_old_format: true)");
@@ -61,7 +62,7 @@ std::vector<StoredBlob> read_caffemodel(const std::string& path) {
   std::vector<StoredBlob> blobs;
   for (LayerParameter& layer : *net.mutable_layer())
     for (int i = 0; i < layer.blobs_size(); ++i)
-      blobs.push_back(stored(*layer.mutable_blobs(i), path, layer.name(), i));
+      blobs.push_back(stored(layer, i, *layer.mutable_blobs(i), path));
   return blobs;
 }
 

@@ -13,6 +13,7 @@ struct StoredBlob {
   std::string key;  // the parameter's name, or its index among the layer's blobs: "weight", "0"
   Shape shape;
   std::vector<float> values;  // shape.count() numbers in Caffe's order
+  std::string type = "";      // of the layer, where the file says it: "Convolution"
 };
 
 // Throws Error where the name is not that of a .caffemodel or .h5.

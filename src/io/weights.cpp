@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "io/same_layers.h"
 #include "io/stored_blobs.h"
 #include "orepa/error.h"
 
@@ -18,13 +19,6 @@ using Values = std::map<const Parameter*, std::vector<float>>;
 bool is_hdf5(const std::string& path) {
   require_weights_name(path);
   return path.ends_with(".h5");
-}
-
-bool in_files(const Parameter& parameter) { return parameter.kind != Parameter::Kind::kDerived; }
-
-// BatchNorm's third blob, by which Caffe divides the other two.
-bool is_factor(const Parameter& parameter) {
-  return parameter.kind == Parameter::Kind::kBuffer && parameter.name == "factor";
 }
 
 // Parameters by LAYER/NAME and by LAYER/INDEX.
@@ -127,7 +121,10 @@ WeightsReport load_weights(const std::vector<std::string>& files, Parameters& pa
   std::set<const Parameter*> seen;
   Values values;
   for (const std::string& file : files) {
-    for (StoredBlob& blob : is_hdf5(file) ? read_hdf5_weights(file) : read_caffemodel(file)) {
+    std::vector<StoredBlob> blobs =
+        is_hdf5(file) ? read_hdf5_weights(file) : read_caffemodel(file);
+    require_same_layers(blobs, file, parameters);
+    for (StoredBlob& blob : blobs) {
       const auto found = wanted.find(blob.layer + "/" + blob.key);
       if (found == wanted.end()) {
         report.rows.push_back({Status::kUnused, blob.layer + "/" + blob.key, {}, blob.shape, file});

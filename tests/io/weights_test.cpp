@@ -122,11 +122,12 @@ TEST_F(Weights, AreFoundByIndexInHdf5) {
   TensorFileWriter writer;
   writer.write("/data/fc/0", {3, 5}, std::vector<float>(15, 2));
   writer.write("/data/bn/0", {4}, std::vector<float>(4, 3));
+  writer.write("/data/bn/1", {4}, std::vector<float>(4, 1));
   writer.save(folder_ + "w.h5");
   const auto loaded = parameters(1);
   const WeightsReport report = load_weights({folder_ + "w.h5"}, *loaded);
-  EXPECT_EQ(report.count(Status::kLoaded), 2);
-  EXPECT_EQ(report.count(Status::kMissing), 3);  // the factor may be absent
+  EXPECT_EQ(report.count(Status::kLoaded), 3);
+  EXPECT_EQ(report.count(Status::kMissing), 2);  // the factor may be absent
   EXPECT_EQ(values(*loaded, "fc", "weight"), std::vector<float>(15, 2));
   EXPECT_EQ(values(*loaded, "bn", "mean"), std::vector<float>(4, 3));
   EXPECT_EQ(values(*loaded, "bn", "factor"), std::vector<float>{10});
@@ -158,6 +159,37 @@ TEST_F(Weights, ReportWhatDoesNotFit) {
   const auto untouched = parameters(1), strict = parameters(1);
   EXPECT_THROW(load_weights({path}, *strict, true), Error);
   expect_equal(*untouched, *strict);
+}
+
+// As in Caffe: of a layer with more blobs, or fewer, it is not known which is which.
+TEST_F(Weights, OfAnotherNumberOfBlobsAreRefused) {
+  const auto caffemodel = [&](const std::vector<StoredBlob>& blobs) {
+    write_caffemodel(folder_ + "w.caffemodel", spec_, blobs);
+    return refusal(folder_ + "w.caffemodel");
+  };
+  const auto hdf5 = [&](const std::string& layer, const std::vector<std::string>& keys) {
+    TensorFileWriter writer;
+    for (const std::string& key : keys)
+      writer.write("/data/" + layer + "/" + key, {4}, std::vector<float>(4));
+    writer.save(folder_ + "w.h5");
+    return refusal(folder_ + "w.h5");
+  };
+  const StoredBlob kernel{"a/conv", "0", {4, 2, 3, 3}, std::vector<float>(72)},
+      bias{"a/conv", "1", {4}, std::vector<float>(4)};
+  EXPECT_EQ(caffemodel({kernel, bias}), "");
+  EXPECT_EQ(caffemodel({kernel}),
+            folder_ + "w.caffemodel: layer \"a/conv\" has 1 blobs there, and 2 in the net; to learn "
+                      "it from scratch, give it another name in the net");
+  EXPECT_NE(caffemodel({kernel, bias, {"a/conv", "2", {4}, std::vector<float>(4)}})
+                .find("has 3 blobs there, and 2 in the net"),
+            std::string::npos);
+  EXPECT_NE(hdf5("a/conv", {"0"}).find("has 1 blobs there, and 2"), std::string::npos);
+  EXPECT_NE(hdf5("bn", {"0", "1", "2", "3", "4"}).find("has 5 blobs there, and 3"),
+            std::string::npos);
+  EXPECT_NE(hdf5("bn", {"mean", "variance", "factor", "scale", "bias"}).find("has 5 blobs there"),
+            std::string::npos);
+  EXPECT_EQ(hdf5("a/conv", {"bias"}), "");  // a name says which one it is
+  EXPECT_EQ(hdf5("bn", {"0", "1"}), "");    // the factor may be absent
 }
 
 TEST_F(Weights, ComeFromSeveralFiles) {

@@ -109,11 +109,13 @@ layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "acc
 TEST_F(ToolTest, WrongCallsGetCodeTwoAndAHint) {
   EXPECT_EQ(run({}), kUsage);
   EXPECT_EQ(run({"trian"}), kUsage);
-  EXPECT_SAYS("train");
+  EXPECT_SAYS("did you mean train?");
+  EXPECT_SAYS("`orepa_tool --help` says how it is used");
   EXPECT_EQ(run({"train"}), kUsage);
   EXPECT_SAYS("solver");
   EXPECT_EQ(run({"test", "--modle", "x"}), kUsage);
-  EXPECT_SAYS("model");
+  EXPECT_SAYS("did you mean --model?");
+  EXPECT_SAYS("`orepa_tool test --help` says how it is used");
   EXPECT_EQ(run({"time", "--model", "x", "--iterations", "many"}), kUsage);
   EXPECT_EQ(run({"summary", "--model", "x", "--phase", "DURING"}), kUsage);
   EXPECT_EQ(run({"reparam", "--model", "x", "--output", "y", "--style", "dbbb"}), kUsage);
@@ -249,6 +251,41 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
       << output_;
   ASSERT_EQ(run({"test", "--model", blocks, "--weights", block_weights}), kDone) << output_;
   EXPECT_SAYS("accuracy = 1");
+}
+
+// The first factor of an ORepaConv has the shape of the plain kernel and stands at its position.
+TEST_F(ToolTest, WeightsOfABlockAreNotThoseOfAConvolution) {
+  make_task(2);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  const std::string trained = folder_ + "snap_iter_2.caffemodel";
+  std::string content = read_file(net_);
+  content.replace(content.find("ORepaConv"), 9, "Convolution");
+  content.replace(content.find("orepa_param { preset: OREPA }"), 29, "");
+  const std::string plain = file("plain.prototxt", content);
+  EXPECT_EQ(run({"test", "--model", plain, "--weights", trained}), kFailed);
+  EXPECT_SAYS("layer \"conv\" has 14 blobs there, and 1 in the net; it was trained as ORepaConv: run "
+              "`orepa_tool convert`");
+  // By name, too.
+  ASSERT_EQ(run({"export", "--to", "orepa-pytorch", "--model", net_, "--weights", trained,
+                 "--output", folder_ + "state.h5"}),
+            kDone);
+  ASSERT_EQ(run({"import", "--from", "orepa-pytorch", "--model", net_, "--input",
+                 folder_ + "state.h5", "--output", folder_ + "named.h5"}),
+            kDone)
+      << output_;
+  EXPECT_EQ(run({"test", "--model", plain, "--weights", folder_ + "named.h5"}), kFailed);
+  EXPECT_SAYS("it was trained as ORepaConv: run `orepa_tool convert`");
+
+  // And the other way round.
+  EXPECT_EQ(run({"train", "--solver",
+                 file("plain_solver.prototxt",
+                      "net: \"" + plain + "\" base_lr: 0.1 max_iter: 1 snapshot_prefix: \"" +
+                          folder_ + "plain\"")}),
+            kDone)
+      << output_;
+  EXPECT_EQ(run({"test", "--model", net_, "--weights", folder_ + "plain_iter_1.caffemodel"}),
+            kFailed);
+  EXPECT_SAYS("`orepa_tool reparam --weights` makes its weights of a plain net's");
 }
 
 // A trained plain net goes on as one of DBB blocks, from the same accuracy.
