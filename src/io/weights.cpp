@@ -121,8 +121,7 @@ WeightsReport load_weights(const std::vector<std::string>& files, Parameters& pa
   std::set<const Parameter*> seen;
   Values values;
   for (const std::string& file : files) {
-    std::vector<StoredBlob> blobs =
-        is_hdf5(file) ? read_hdf5_weights(file) : read_caffemodel(file);
+    std::vector<StoredBlob> blobs = is_hdf5(file) ? read_hdf5_weights(file) : read_caffemodel(file);
     require_same_layers(blobs, file, parameters);
     for (StoredBlob& blob : blobs) {
       const auto found = wanted.find(blob.layer + "/" + blob.key);

@@ -178,8 +178,9 @@ TEST_F(Weights, OfAnotherNumberOfBlobsAreRefused) {
       bias{"a/conv", "1", {4}, std::vector<float>(4)};
   EXPECT_EQ(caffemodel({kernel, bias}), "");
   EXPECT_EQ(caffemodel({kernel}),
-            folder_ + "w.caffemodel: layer \"a/conv\" has 1 blobs there, and 2 in the net; to learn "
-                      "it from scratch, give it another name in the net");
+            folder_ +
+                "w.caffemodel: layer \"a/conv\" has 1 blobs there, and 2 in the net; to learn "
+                "it from scratch, give it another name in the net");
   EXPECT_NE(caffemodel({kernel, bias, {"a/conv", "2", {4}, std::vector<float>(4)}})
                 .find("has 3 blobs there, and 2 in the net"),
             std::string::npos);

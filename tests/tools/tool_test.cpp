@@ -263,8 +263,9 @@ TEST_F(ToolTest, WeightsOfABlockAreNotThoseOfAConvolution) {
   content.replace(content.find("orepa_param { preset: OREPA }"), 29, "");
   const std::string plain = file("plain.prototxt", content);
   EXPECT_EQ(run({"test", "--model", plain, "--weights", trained}), kFailed);
-  EXPECT_SAYS("layer \"conv\" has 14 blobs there, and 1 in the net; it was trained as ORepaConv: run "
-              "`orepa_tool convert`");
+  EXPECT_SAYS(
+      "layer \"conv\" has 14 blobs there, and 1 in the net; it was trained as ORepaConv: run "
+      "`orepa_tool convert`");
   // By name, too.
   ASSERT_EQ(run({"export", "--to", "orepa-pytorch", "--model", net_, "--weights", trained,
                  "--output", folder_ + "state.h5"}),

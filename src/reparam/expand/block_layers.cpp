@@ -148,15 +148,23 @@ BatchNormParameter BlockLayers::statistics() const {
   return statistics;
 }
 
+ParamSpecs BlockLayers::affine_specs() const {
+  if (chain_.scale != nullptr) return chain_.scale->param();
+  ParamSpecs specs;
+  for (int blob = 0; blob < 2; ++blob) specs.Add()->set_decay_mult(0);
+  return specs;
+}
+
 void BlockLayers::padded_norm(const std::string& name, const std::string& bottom) {
   LayerParameter& norm = add(name, "BatchNormPad", bottom);
   *norm.mutable_batch_norm_param() = statistics();
   norm.mutable_batch_norm_param()->set_pad(static_cast<uint32_t>(chain_.pad[0]));
   if (chain_.norm != nullptr) *norm.mutable_param() = chain_.norm->param();
-  if (chain_.scale == nullptr || chain_.scale->param_size() == 0) return;
+  const ParamSpecs affine = affine_specs();
+  if (affine.empty()) return;
   constexpr int kStatistics = 3;  // blobs in front of scale and bias
   while (norm.param_size() < kStatistics) norm.add_param();
-  norm.mutable_param()->MergeFrom(chain_.scale->param());
+  norm.mutable_param()->MergeFrom(affine);
 }
 
 void BlockLayers::end_branch(const std::string& name, const std::string& bottom) {
@@ -167,12 +175,11 @@ void BlockLayers::end_branch(const std::string& name, const std::string& bottom)
   if (chain_.norm != nullptr) *norm.mutable_param() = chain_.norm->param();
   LayerParameter& scale = add(scale_name(name), "Scale", blob);
   scale.set_top(0, blob);
-  if (chain_.scale != nullptr) {
-    *scale.mutable_param() = chain_.scale->param();
+  *scale.mutable_param() = affine_specs();
+  if (chain_.scale != nullptr)
     *scale.mutable_scale_param() = chain_.scale->scale_param();
-  } else {
+  else
     scale.mutable_scale_param()->set_bias_term(true);
-  }
   block_.silent.push_back(scale.name());
   ends_.push_back(blob);
 }

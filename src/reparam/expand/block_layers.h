@@ -11,6 +11,8 @@ struct BranchWindow {
   Pair kernel{1, 1}, stride{1, 1}, pad{0, 0}, dilation{1, 1};
 };
 
+using ParamSpecs = google::protobuf::RepeatedPtrField<ParamSpec>;
+
 class BlockLayers {
  public:
   // Throws Error with the reason where the chain cannot be the sum of branches.
@@ -40,6 +42,9 @@ class BlockLayers {
 
  private:
   BatchNormParameter statistics() const;
+  // The chain's, of scale and bias behind a BatchNorm; where it has none they do not decay, as
+  // published.
+  ParamSpecs affine_specs() const;
 
   const Chain& chain_;
   Block block_;
