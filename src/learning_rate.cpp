@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "orepa/error.h"
+#include "solvers/settings.h"
 
 namespace orepa {
 namespace {
@@ -19,13 +20,10 @@ LearningRate::LearningRate(const Options& solver, int64_t iterations_per_epoch, 
       power_(solver.number("power")),
       minimum_(solver.number("min_lr")),
       warmup_start_(solver.number("warmup_start_lr")),
-      step_(solver.integer("stepsize")),
-      warmup_(solver.integer("warmup_iter")),
+      step_(length_of(solver, "stepsize", "stepsize_epoch", iterations_per_epoch)),
+      warmup_(length_of(solver, "warmup_iter", "warmup_epoch", iterations_per_epoch)),
       max_iter_(max_iter),
-      steps_(solver.integers("stepvalue")) {
-  const auto iterations = [&](double epochs) {
-    return std::llround(epochs * static_cast<double>(iterations_per_epoch));
-  };
+      steps_(lengths_of(solver, "stepvalue", "stepvalue_epoch", iterations_per_epoch)) {
   require(solver.has("base_lr"), solver.where(), ": base_lr is missing");
   require(base_ >= 0, solver.where("base_lr"), ": base_lr must not be negative, got ", base_);
   bool known = false;
@@ -33,13 +31,8 @@ LearningRate::LearningRate(const Options& solver, int64_t iterations_per_epoch, 
   require(known, solver.where("lr_policy"), ": unknown lr_policy \"", policy_,
           "\"; did you mean \"", nearest_name(policy_, kPolicies),
           "\"? There are fixed, step, exp, inv, multistep, poly, sigmoid and cosine.");
-  if (solver.has("stepsize_epoch")) step_ = iterations(solver.number("stepsize_epoch"));
-  if (solver.has("stepvalue_epoch")) steps_.clear();
-  for (const double epoch : solver.numbers("stepvalue_epoch")) steps_.push_back(iterations(epoch));
-  if (solver.has("warmup_epoch")) warmup_ = iterations(solver.number("warmup_epoch"));
   require(policy_ != "step" || step_ > 0, solver.where("stepsize"),
           ": lr_policy \"step\" needs a positive stepsize or stepsize_epoch");
-  require(warmup_ >= 0, solver.where("warmup_iter"), ": warmup_iter must not be negative");
 }
 
 double LearningRate::at(int64_t iteration) const {

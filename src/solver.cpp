@@ -4,49 +4,24 @@
 #include <cmath>
 #include <deque>
 #include <filesystem>
-#include <map>
 
 #include "gradient_sums.h"
 #include "io/snapshot.h"
 #include "learning_rate.h"
 #include "momentum.h"
+#include "solvers/settings.h"
 #include "solvers/update_rule.h"
 
 namespace orepa {
 namespace {
 
-std::vector<ParameterRule> read_rules(const Options& solver) {
-  std::vector<ParameterRule> rules;
-  for (const Options& given : solver.messages("param_rule")) {
-    ParameterRule rule;
-    rule.pattern = given.string("name");
-    rule.sets_lr_mult = given.has("lr_mult");
-    rule.sets_decay_mult = given.has("decay_mult");
-    rule.lr_mult = static_cast<float>(given.number("lr_mult"));
-    rule.decay_mult = static_cast<float>(given.number("decay_mult"));
-    rules.push_back(std::move(rule));
-  }
-  return rules;
-}
-
-std::string prefix_of(const SolverSpec& spec) {
-  const Options options = spec.options();
-  if (options.has("snapshot_prefix")) return options.string("snapshot_prefix");
-  return std::filesystem::path(spec.name()).replace_extension().string();
-}
-
 // The state to go on from; empty for a new run.
-std::string resume_from(const SolverSpec& spec, const SolverOptions& options) {
-  return options.snapshot == "auto" ? newest_snapshot(prefix_of(spec)) : options.snapshot;
+std::string resume_from(const SolverSettings& settings, const SolverOptions& options) {
+  return options.snapshot == "auto" ? newest_snapshot(settings.prefix) : options.snapshot;
 }
 
 SnapshotState read_state(const std::string& resumed) {
   return resumed.empty() ? SnapshotState{} : read_snapshot_state(resumed);
-}
-
-uint64_t seed_of(const Options& solver, const SnapshotState& state) {
-  if (state.has_seed) return state.seed;
-  return static_cast<uint64_t>(std::max<int64_t>(0, solver.integer("random_seed")));
 }
 
 }  // namespace
@@ -54,87 +29,42 @@ uint64_t seed_of(const Options& solver, const SnapshotState& state) {
 struct Solver::State {
   State(const SolverSpec& spec, Device& device, SolverOptions given, Observer& observer)
       : spec(spec),
-        solver(spec.options()),
+        settings(spec),
         device(device),
         options(std::move(given)),
         observer(observer),
-        resumed(resume_from(spec, options)),
+        resumed(resume_from(settings, options)),
         state(read_state(resumed)),
         net_spec(spec.net()),
-        parameters(device, seed_of(solver, state), true, read_rules(solver)),
+        parameters(device, state.has_seed ? state.seed : settings.seed, true, settings.rules),
         arena(device) {
-    iter_size = solver.integer("iter_size");
-    require(iter_size >= 1, solver.where("iter_size"), ": iter_size must be positive, got ",
-            iter_size);
     NetOptions net_options;
     net_options.phase = Phase::kTrain;
     net_options.level = options.level;
     net_options.stages = options.stages;
     net_options.algorithm = options.algorithm;
-    net_options.weights_change_every_pass = iter_size == 1;
+    net_options.weights_change_every_pass = settings.iter_size == 1;
     net = std::make_unique<Net>(net_spec, parameters, arena, net_options);
-    if (net->samples() > 0) {
-      const int64_t images = net->batch_size() * iter_size;
-      iterations_per_epoch = (net->samples() + images - 1) / images;
-    }
-    last_iteration = interval("max_iter", "max_epoch");
-    require(last_iteration > 0, solver.where(), ": max_iter or max_epoch is missing");
-    test_interval = interval("test_interval", "test_interval_epoch");
-    snapshot_interval = interval("snapshot", "snapshot_epoch");
-    if (test_interval > 0)
+    schedule = Schedule(spec.options(), iterations_per_epoch());
+    if (schedule.test_interval > 0)
       evaluator = std::make_unique<Evaluator>(spec.test_net(), parameters, arena, net_options);
-    learning_rate = std::make_unique<LearningRate>(
-        solver, std::max<int64_t>(iterations_per_epoch, 1), last_iteration);
-    momentum = static_cast<float>(solver.number("momentum"));
-    require(momentum >= 0 && momentum < 1, solver.where("momentum"),
-            ": momentum must lie in [0, 1), got ", momentum);
-    weight_decay = static_cast<float>(solver.number("weight_decay"));
-    require(weight_decay >= 0, solver.where("weight_decay"),
-            ": weight_decay must not be negative, got ", weight_decay);
-    const std::string kind = solver.string("regularization_type");
-    require(kind == "L1" || kind == "L2", solver.where("regularization_type"),
-            ": regularization_type must be L1 or L2, got \"", kind, "\"");
-    l1 = kind == "L1";
-    rate_in_momentum = solver.choice("momentum_convention") == "CAFFE";
-    clip = solver.number("clip_gradients");
-    average_loss = solver.integer("average_loss");
-    require(average_loss >= 1, solver.where("average_loss"),
-            ": average_loss must be positive, got ", average_loss);
-    rule = make_update_rule(type(), solver.where(solver.has("type") ? "type" : "solver_type"));
+    learning_rate = std::make_unique<LearningRate>(spec.options(), schedule.iterations_per_epoch,
+                                                   schedule.last_iteration);
+    rule = make_update_rule(settings.type, spec.options().where("type"));
     history = std::make_unique<Momentum>(parameters);
     sums = std::make_unique<GradientSums>(parameters);
-    prefix = prefix_of(spec);
     prepare_folder();
     if (!resumed.empty()) restore();
   }
 
-  std::string type() const {
-    static const std::map<std::string, std::string> old_names = {
-        {"SGD", "SGD"},         {"NESTEROV", "Nesterov"}, {"ADAGRAD", "AdaGrad"},
-        {"RMSPROP", "RMSProp"}, {"ADADELTA", "AdaDelta"}, {"ADAM", "Adam"}};
-    return solver.has("solver_type") ? old_names.at(solver.choice("solver_type"))
-                                     : solver.string("type");
-  }
-
-  // A length in iterations, given so or in epochs; 0 where neither is.
-  int64_t interval(const std::string& iterations, const std::string& epochs) const {
-    require(!solver.has(iterations) || !solver.has(epochs), solver.where(epochs), ": either ",
-            iterations, " or ", epochs, " can be given, not both");
-    if (!solver.has(epochs)) {
-      const int64_t value = solver.integer(iterations);
-      require(value >= 0, solver.where(iterations), ": ", iterations, " must not be negative, got ",
-              value);
-      return value;
-    }
-    require(iterations_per_epoch > 0, solver.where(epochs), ": ", epochs,
-            " needs a net with a source of samples; use ", iterations);
-    require(solver.number(epochs) > 0, solver.where(epochs), ": ", epochs, " must be positive");
-    return std::max<int64_t>(
-        1, std::llround(solver.number(epochs) * static_cast<double>(iterations_per_epoch)));
+  // 0 where the net has no source of samples.
+  int64_t iterations_per_epoch() const {
+    const int64_t images = net->batch_size() * settings.iter_size;
+    return net->samples() > 0 ? (net->samples() + images - 1) / images : 0;
   }
 
   void prepare_folder() const {
-    const std::filesystem::path folder = std::filesystem::path(prefix).parent_path();
+    const std::filesystem::path folder = std::filesystem::path(settings.prefix).parent_path();
     std::error_code failure;
     if (!folder.empty()) std::filesystem::create_directories(folder, failure);
     require(!failure, "the folder of snapshot_prefix, ", folder.string(),
@@ -160,8 +90,8 @@ struct Solver::State {
 
   double forward_backward() {
     double total = 0;
-    for (int64_t k = 0; k < iter_size; ++k) {
-      const int64_t pass = iteration * iter_size + k;
+    for (int64_t k = 0; k < settings.iter_size; ++k) {
+      const int64_t pass = iteration * settings.iter_size + k;
       if (options.feed) options.feed(*net, pass);
       net->forward(pass);
       const double loss = net->loss();
@@ -175,7 +105,7 @@ struct Solver::State {
       total += loss;
       net->backward();
     }
-    return total / static_cast<double>(iter_size);
+    return total / static_cast<double>(settings.iter_size);
   }
 
   // The sum of its squares. Throws Error where they are not finite.
@@ -196,16 +126,16 @@ struct Solver::State {
   // over passes.
   float gradient_scale() {
     double scale = 1;
-    if (clip > 0) {
+    if (settings.clip > 0) {
       double squares = 0;
       net->finish([&](const std::vector<Parameter*>& learned) {
         for (const Parameter* parameter : learned)
           if (parameter->gradient) squares += squares_of_gradient(*parameter);
       });
       const double norm = std::sqrt(squares);
-      if (norm > clip) scale = clip / norm;
+      if (norm > settings.clip) scale = settings.clip / norm;
     }
-    return static_cast<float>(scale / static_cast<double>(iter_size));
+    return static_cast<float>(scale / static_cast<double>(settings.iter_size));
   }
 
   void update() {
@@ -226,9 +156,9 @@ struct Solver::State {
         update.count = parameter->value.count();
         update.gradient_scale = scale;
         update.rate = static_cast<float>(rate * parameter->lr_mult);
-        update.momentum = momentum;
-        update.rate_in_momentum = rate_in_momentum;
-        (l1 ? update.l1 : update.l2) = weight_decay * parameter->decay_mult;
+        update.momentum = settings.momentum;
+        update.rate_in_momentum = settings.rate_in_momentum;
+        (settings.l1 ? update.l1 : update.l2) = settings.weight_decay * parameter->decay_mult;
         rule->apply(device, update);
       }
     });
@@ -242,7 +172,8 @@ struct Solver::State {
   }
 
   SolverSpec spec;
-  Options solver;
+  SolverSettings settings;
+  Schedule schedule;
   Device& device;
   SolverOptions options;
   Observer& observer;
@@ -257,13 +188,9 @@ struct Solver::State {
   std::unique_ptr<UpdateRule> rule;
   std::unique_ptr<Momentum> history;
   std::unique_ptr<GradientSums> sums;
-  int64_t iteration = 0, first_iteration = 0, last_iteration = 0, iter_size = 1;
-  int64_t iterations_per_epoch = 0, test_interval = 0, snapshot_interval = 0, average_loss = 1;
-  float momentum = 0, weight_decay = 0;
-  bool l1 = false, rate_in_momentum = true;
+  int64_t iteration = 0, first_iteration = 0;
   bool half_updated = false;  // an update failed, or is being made
-  double clip = -1;
-  std::string prefix, last_snapshot;
+  std::string last_snapshot;
   Request pending = Request::kNone;
   std::deque<double> recent_losses;
 };
@@ -291,39 +218,43 @@ bool Solver::solve() {
     const Evaluation evaluation = test();
     if (evaluation.complete) s.observer.tested(s.iteration, evaluation);
   };
-  if (s.evaluator && s.iteration == 0 && s.solver.flag("test_initialization")) test_now();
-  while (s.iteration < s.last_iteration) {
+  if (s.evaluator && s.iteration == 0 && s.settings.test_initialization) test_now();
+  while (s.iteration < s.schedule.last_iteration) {
     const Request request = s.poll();
     s.pending = Request::kNone;
     if (request != Request::kNone) snapshot();
     if (request == Request::kStop) return false;
 
     s.recent_losses.push_back(step());
-    if (static_cast<int64_t>(s.recent_losses.size()) > s.average_loss) s.recent_losses.pop_front();
+    if (static_cast<int64_t>(s.recent_losses.size()) > s.settings.average_loss)
+      s.recent_losses.pop_front();
     Observer::Progress progress;
     progress.iteration = s.iteration;
-    progress.last_iteration = s.last_iteration;
-    if (s.iterations_per_epoch > 0)
+    progress.last_iteration = s.schedule.last_iteration;
+    if (s.schedule.iterations_per_epoch > 0)
       progress.epoch =
-          static_cast<double>(s.iteration) / static_cast<double>(s.iterations_per_epoch);
+          static_cast<double>(s.iteration) / static_cast<double>(s.schedule.iterations_per_epoch);
     for (const double loss : s.recent_losses)
       progress.loss += loss / static_cast<double>(s.recent_losses.size());
     progress.rate = s.learning_rate->at(s.iteration - 1);
-    progress.images = (s.iteration - s.first_iteration) * s.iter_size * s.net->batch_size();
+    progress.images =
+        (s.iteration - s.first_iteration) * s.settings.iter_size * s.net->batch_size();
     s.observer.progress(progress);
 
-    const bool last = s.iteration == s.last_iteration;
-    if (s.snapshot_interval > 0 && s.iteration % s.snapshot_interval == 0 && !last) snapshot();
-    if (s.evaluator && (last || s.iteration % s.test_interval == 0)) test_now();
+    const bool last = s.iteration == s.schedule.last_iteration;
+    if (s.schedule.snapshot_interval > 0 && s.iteration % s.schedule.snapshot_interval == 0 &&
+        !last)
+      snapshot();
+    if (s.evaluator && (last || s.iteration % s.schedule.test_interval == 0)) test_now();
   }
-  if (s.solver.flag("snapshot_after_train")) snapshot();
+  if (s.settings.snapshot_after_train) snapshot();
   return true;
 }
 
 Evaluation Solver::test() {
   State& s = *state_;
   require(s.evaluator != nullptr, s.spec.name(), ": there is no test net; set test_interval");
-  const std::vector<int64_t> batches = s.solver.integers("test_iter");
+  const std::vector<int64_t> batches = s.spec.options().integers("test_iter");
   return s.evaluator->run(
       batches.empty() ? 0 : batches[0], [&] { return s.poll() == Request::kStop; }, s.options.feed);
 }
@@ -335,7 +266,7 @@ std::string Solver::snapshot() {
   state.iteration = s.iteration;
   state.seed = s.parameters.seed();
   state.device = s.device.description();
-  s.last_snapshot = write_snapshot(s.prefix, state, s.net_spec, s.parameters, *s.history);
+  s.last_snapshot = write_snapshot(s.settings.prefix, state, s.net_spec, s.parameters, *s.history);
   s.observer.snapshotted(s.last_snapshot);
   return s.last_snapshot;
 }
@@ -354,8 +285,8 @@ int64_t Solver::planned_bytes() const {
 }
 bool Solver::has_test() const { return state_->evaluator != nullptr; }
 int64_t Solver::iteration() const { return state_->iteration; }
-int64_t Solver::last_iteration() const { return state_->last_iteration; }
+int64_t Solver::last_iteration() const { return state_->schedule.last_iteration; }
 double Solver::rate(int64_t iteration) const { return state_->learning_rate->at(iteration); }
-std::string Solver::snapshot_prefix() const { return state_->prefix; }
+std::string Solver::snapshot_prefix() const { return state_->settings.prefix; }
 
 }  // namespace orepa

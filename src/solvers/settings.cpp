@@ -1,0 +1,141 @@
+#include "solvers/settings.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <map>
+
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+// SolverState::iter has 32 bits.
+constexpr int64_t kMostIterations = std::numeric_limits<int32_t>::max();
+
+std::string type_of(const Options& solver) {
+  static const std::map<std::string, std::string> old_names = {
+      {"SGD", "SGD"},         {"NESTEROV", "Nesterov"}, {"ADAGRAD", "AdaGrad"},
+      {"RMSPROP", "RMSProp"}, {"ADADELTA", "AdaDelta"}, {"ADAM", "Adam"}};
+  return solver.has("solver_type") ? old_names.at(solver.choice("solver_type"))
+                                   : solver.string("type");
+}
+
+std::string prefix_of(const SolverSpec& spec) {
+  const Options solver = spec.options();
+  if (solver.has("snapshot_prefix")) return solver.string("snapshot_prefix");
+  return std::filesystem::path(spec.name()).replace_extension().string();
+}
+
+std::vector<ParameterRule> rules_of(const Options& solver) {
+  std::vector<ParameterRule> rules;
+  for (const Options& message : solver.messages("param_rule")) {
+    ParameterRule rule;
+    rule.pattern = message.string("name");
+    rule.sets_lr_mult = message.has("lr_mult");
+    rule.sets_decay_mult = message.has("decay_mult");
+    rule.lr_mult = static_cast<float>(message.number("lr_mult"));
+    rule.decay_mult = static_cast<float>(message.number("decay_mult"));
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+// A value of the field, with the error that it is out of its bounds.
+template <class Value>
+Value checked(const Options& solver, const char* field, Value value, bool sound,
+              const char* bounds) {
+  require(sound, solver.where(field), ": ", field, " must ", bounds, ", got ", value);
+  return value;
+}
+
+int64_t positive(const Options& solver, const char* field) {
+  const int64_t value = solver.integer(field);
+  return checked(solver, field, value, value >= 1, "be positive");
+}
+
+void require_one_form(const Options& solver, const std::string& iterations,
+                      const std::string& epochs) {
+  require(!solver.has(iterations) || !solver.has(epochs), solver.where(epochs), ": either ",
+          iterations, " or ", epochs, " can be given, not both");
+}
+
+int64_t checked_iterations(const Options& solver, const std::string& field, int index,
+                           int64_t value) {
+  require(value >= 0, solver.where(field, index), ": ", field, " must not be negative, got ",
+          value);
+  return value;
+}
+
+int64_t iterations_of(const Options& solver, const std::string& field, int index, double epochs,
+                      const std::string& iterations, int64_t iterations_per_epoch) {
+  const std::string where = solver.where(field, index);
+  require(iterations_per_epoch > 0, where, ": ", field,
+          " needs a net with a source of samples; use ", iterations);
+  require(epochs >= 0, where, ": ", field, " must not be negative, got ", epochs);
+  const double length = epochs * static_cast<double>(iterations_per_epoch);
+  require(length <= static_cast<double>(kMostIterations), where, ": ", field, " ", epochs,
+          " would be ", length, " iterations; there are ", kMostIterations, " at most");
+  return epochs == 0 ? 0 : std::max<int64_t>(1, std::llround(length));
+}
+
+}  // namespace
+
+SolverSettings::SolverSettings(const SolverSpec& spec) {
+  const Options solver = spec.options();
+  type = type_of(solver);
+  prefix = prefix_of(spec);
+  seed = static_cast<uint64_t>(std::max<int64_t>(0, solver.integer("random_seed")));
+  iter_size = positive(solver, "iter_size");
+  average_loss = positive(solver, "average_loss");
+  const double mu = solver.number("momentum"), decay = solver.number("weight_decay");
+  momentum =
+      static_cast<float>(checked(solver, "momentum", mu, mu >= 0 && mu < 1, "lie in [0, 1)"));
+  weight_decay =
+      static_cast<float>(checked(solver, "weight_decay", decay, decay >= 0, "not be negative"));
+  const std::string kind = solver.string("regularization_type");
+  require(kind == "L1" || kind == "L2", solver.where("regularization_type"),
+          ": regularization_type must be L1 or L2, got \"", kind, "\"");
+  l1 = kind == "L1";
+  rate_in_momentum = solver.choice("momentum_convention") == "CAFFE";
+  clip = solver.number("clip_gradients");
+  test_initialization = solver.flag("test_initialization");
+  snapshot_after_train = solver.flag("snapshot_after_train");
+  rules = rules_of(solver);
+}
+
+int64_t length_of(const Options& solver, const std::string& iterations, const std::string& epochs,
+                  int64_t iterations_per_epoch) {
+  require_one_form(solver, iterations, epochs);
+  return solver.has(epochs) ? iterations_of(solver, epochs, 0, solver.number(epochs), iterations,
+                                            iterations_per_epoch)
+                            : checked_iterations(solver, iterations, 0, solver.integer(iterations));
+}
+
+std::vector<int64_t> lengths_of(const Options& solver, const std::string& iterations,
+                                const std::string& epochs, int64_t iterations_per_epoch) {
+  require_one_form(solver, iterations, epochs);
+  std::vector<int64_t> lengths;
+  for (const int64_t value : solver.integers(iterations))
+    lengths.push_back(
+        checked_iterations(solver, iterations, static_cast<int>(lengths.size()), value));
+  for (const double value : solver.numbers(epochs))
+    lengths.push_back(iterations_of(solver, epochs, static_cast<int>(lengths.size()), value,
+                                    iterations, iterations_per_epoch));
+  return lengths;
+}
+
+Schedule::Schedule(const Options& solver, int64_t iterations_per_epoch)
+    : iterations_per_epoch(iterations_per_epoch) {
+  require(solver.has("max_iter") || solver.has("max_epoch"), solver.where(),
+          ": max_iter or max_epoch is missing");
+  const auto length = [&](const char* iterations, const char* epochs) {
+    return length_of(solver, iterations, epochs, iterations_per_epoch);
+  };
+  last_iteration = length("max_iter", "max_epoch");
+  test_interval = length("test_interval", "test_interval_epoch");
+  snapshot_interval = length("snapshot", "snapshot_epoch");
+}
+
+}  // namespace orepa

@@ -1,0 +1,47 @@
+// What the fields of a SolverParameter ask for, checked: each error names its field and its place.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "orepa/model_io.h"
+#include "orepa/params.h"
+
+namespace orepa {
+
+// What is known before the nets are built.
+struct SolverSettings {
+  explicit SolverSettings(const SolverSpec& spec);
+
+  std::string type;    // of the update rule
+  std::string prefix;  // of snapshots; the solver's file without its ending where none is named
+  uint64_t seed = 0;
+  int64_t iter_size = 1, average_loss = 1;
+  float momentum = 0, weight_decay = 0;
+  bool l1 = false;               // decay by the sign of a weight, not by its size
+  bool rate_in_momentum = true;  // see momentum_convention
+  double clip = -1;              // the largest norm of the gradients; none where not positive
+  bool test_initialization = true, snapshot_after_train = true;
+  std::vector<ParameterRule> rules;
+};
+
+// A length of training in iterations: what the field `iterations` says, or `epochs` of
+// `iterations_per_epoch` (0: of a net without a source of samples), which are an iteration at least
+// unless they are 0; 0 where neither field is there.
+int64_t length_of(const Options& solver, const std::string& iterations, const std::string& epochs,
+                  int64_t iterations_per_epoch);
+// The same of repeated fields.
+std::vector<int64_t> lengths_of(const Options& solver, const std::string& iterations,
+                                const std::string& epochs, int64_t iterations_per_epoch);
+
+// When things happen, in iterations.
+struct Schedule {
+  Schedule() = default;
+  Schedule(const Options& solver, int64_t iterations_per_epoch);
+
+  int64_t iterations_per_epoch = 0;  // 0 where the net has no source of samples
+  int64_t last_iteration = 0;
+  int64_t test_interval = 0, snapshot_interval = 0;  // 0: never
+};
+
+}  // namespace orepa
