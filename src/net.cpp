@@ -87,8 +87,18 @@ Net::Net(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions o
 
 Net::~Net() = default;
 
+// Without it, W and packed kernels would be those of an older step.
+void Net::Engine::require_prepared() const {
+  const bool needed = std::any_of(nodes.begin(), nodes.end(), [](const CompiledNode& node) {
+    return node.layer->has_prepare();
+  });
+  require(!needed || prepared_version == parameters.version(),
+          "forward() and backward() need a prepare() after every change of parameters");
+}
+
 void Net::prepare() {
   require(engine_->options.allocate, "prepare() was called on a net built without memory");
+  engine_->prepared_version = engine_->parameters.version();
   engine_->hold(Engine::Held::kNothing);
   for (int n = 0; n < static_cast<int>(engine_->nodes.size()); ++n) {
     Layer& layer = *engine_->nodes[n].layer;
@@ -100,6 +110,7 @@ void Net::prepare() {
 
 void Net::forward(int64_t index) {
   require(engine_->options.allocate, "forward() was called on a net built without memory");
+  engine_->require_prepared();
   engine_->pass_index = index;
   engine_->hold(Engine::Held::kNothing);
   engine_->upload_inputs();
@@ -113,6 +124,7 @@ void Net::backward() {
   require(engine_->held() == Engine::Held::kBlobs,
           "backward() has to follow forward() of the same net, with no other use of its arena ",
           "between them");
+  engine_->require_prepared();
   engine_->hold(Engine::Held::kNothing);
   const std::vector<Step>& steps = engine_->program.steps;
   for (size_t s = engine_->program.forward_steps; s < steps.size(); ++s) engine_->run(steps[s]);
@@ -143,6 +155,7 @@ void Net::finish(const Update& update) {
     for (Parameter* parameter : node.learned)
       if (parameter->factor) parameter->gradient = {};
   }
+  engine_->parameters.touch();
 }
 
 void Net::Engine::require_held(const std::string& what) const {

@@ -53,6 +53,7 @@ struct Net::Engine {
   }
   Held held() const { return arena.holder_ == this ? held_last : Held::kNothing; }
   void require_held(const std::string& what) const;
+  void require_prepared() const;
 
   float* buffer(int id) const {
     return id < 0 ? nullptr : reinterpret_cast<float*>(arena.data() + memory.offsets[id]);
@@ -94,6 +95,7 @@ struct Net::Engine {
   std::map<int, std::vector<float>> staged_inputs, staged_gradients;  // by value, in storage order
   int64_t samples = 0, batch_size = 0;
   int64_t pass_index = 0;
+  int64_t prepared_version = -1;  // of the parameters, at the last prepare()
   std::vector<bool> kept;  // by value: whether its memory is its own until the program ends
   Held held_last = Held::kNothing;
   bool profiling = false;

@@ -103,6 +103,7 @@ void Parameters::write(Parameter& parameter, const std::vector<float>& values) {
   require(static_cast<int64_t>(values.size()) == shape.count(), parameter.path(), " is ",
           shape.str(), ", but ", values.size(), " numbers were given");
   write_tensor(device_, parameter.value, values);
+  touch();
 }
 
 int64_t Parameters::bytes() const {

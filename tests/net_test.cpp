@@ -287,6 +287,20 @@ TEST_F(NetTest, RefusesALayerWithOtherParametersThanItHasInAnotherNet) {
   EXPECT_EQ(refusal(with, with), "");
 }
 
+// Else it would run with the W and the packed kernels of an older step.
+TEST_F(NetTest, NeedsToBePreparedAfterParametersChanged) {
+  const auto net = make(Phase::kTrain);
+  EXPECT_THROW(net->forward(0), Error);
+  step(*net);  // an update may have changed them
+  EXPECT_THROW(net->forward(0), Error);
+  net->prepare();
+  net->forward(0);
+  Parameter& weight = *parameters_.find("conv1", "weight");
+  parameters_.write(weight, parameters_.read(weight));
+  EXPECT_EQ(error_of([&] { net->backward(); }),
+            "forward() and backward() need a prepare() after every change of parameters");
+}
+
 TEST_F(NetTest, RefusesWhatItDoesNotHave) {
   const auto net = make(Phase::kTest);
   EXPECT_THROW(net->set("y", {1}), Error);

@@ -75,7 +75,7 @@ class Net {
   // Once after every change of parameters, before the first pass.
   void prepare();
   // `index` is the number of this pass in the run: the position in the data and the key of random
-  // numbers.
+  // numbers. Throws Error where parameters were changed after the last prepare().
   void forward(int64_t index);
   // Throws Error where the arena does not hold this net's last forward pass any more.
   void backward();

@@ -93,6 +93,11 @@ class Parameters {
   std::vector<float> read(const Parameter& parameter) const;
   void write(Parameter& parameter, const std::vector<float>& values);
 
+  // Counts the changes of values, so that nobody uses what was derived from older ones (W, packed
+  // kernels). Whoever changes values in their memory calls touch(); write() and Net::finish() do.
+  int64_t version() const { return version_; }
+  void touch() { ++version_; }
+
   Device& device() const { return device_; }
   uint64_t seed() const { return seed_; }
   bool training() const { return training_; }
@@ -102,6 +107,7 @@ class Parameters {
   Device& device_;
   uint64_t seed_;
   bool training_;
+  int64_t version_ = 0;
   std::vector<ParameterRule> rules_;
   std::vector<std::unique_ptr<Parameter>> parameters_;
   size_t allocated_ = 0;
