@@ -10,6 +10,8 @@
 #include "table.h"
 
 DEFINE_string(output_test, "", "also write the merged net with its data and accuracy layers");
+DEFINE_bool(merge_all, false,
+            "also merge layers that are cheaper apart: linear bottlenecks, pools");
 
 namespace orepa::tool {
 namespace {
@@ -102,6 +104,7 @@ void run() {
   options.output = FLAGS_output;
   options.output_weights = FLAGS_output_weights;
   options.output_test = FLAGS_output_test;
+  options.merge_all = FLAGS_merge_all;
   options.algorithm = net_options(Phase::kTest).algorithm;
   const NetSpec spec = NetSpec::read(FLAGS_model);
   const std::unique_ptr<Device> device = make_cpu_device();
@@ -116,7 +119,8 @@ void run() {
 const CommandRegistrar registrar({"convert",
                                   "merge a trained net into the plain one for use",
                                   {"model", "weights", "output"},
-                                  {"to", "output_weights", "output_test", "algorithm", "json"},
+                                  {"to", "output_weights", "output_test", "merge_all", "algorithm",
+                                   "json"},
                                   run});
 
 }  // namespace

@@ -20,6 +20,9 @@ struct ConvertOptions {
   std::string output_weights;  // the deploy net's .caffemodel or .h5; not of ONNX
   // The deploy net with the data, loss and accuracy layers, for the same weights; may be empty.
   std::string output_test;
+  // Also merges layers in sequence that are cheaper apart, and blocks that would be several times
+  // their cost.
+  bool merge_all = false;
   double tolerance = 1e-4;  // relative to the largest number of a blob
   Algorithm algorithm = Algorithm::kAuto;
 };

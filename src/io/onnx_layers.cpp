@@ -106,6 +106,7 @@ void relu(const OnnxLayer& layer) {
     layer.last("LeakyRelu", layer.inputs, {{"alpha", slope}});
 }
 
+void dropout(const OnnxLayer& layer) { layer.last("Identity", layer.inputs); }
 void sigmoid(const OnnxLayer& layer) { layer.last("Sigmoid", layer.inputs); }
 void tanh(const OnnxLayer& layer) { layer.last("Tanh", layer.inputs); }
 
@@ -179,10 +180,19 @@ void scale(const OnnxLayer& layer) {
 }
 
 const std::map<std::string, void (*)(const OnnxLayer&)> kLayers{
-    {"BatchNorm", batch_norm}, {"Concat", concat},   {"Convolution", convolution},
-    {"Eltwise", eltwise},      {"Flatten", flatten}, {"InnerProduct", inner_product},
-    {"Pooling", pooling},      {"ReLU", relu},       {"Scale", scale},
-    {"Sigmoid", sigmoid},      {"Softmax", softmax}, {"TanH", tanh},
+    {"BatchNorm", batch_norm},
+    {"Concat", concat},
+    {"Convolution", convolution},
+    {"Dropout", dropout},
+    {"Eltwise", eltwise},
+    {"Flatten", flatten},
+    {"InnerProduct", inner_product},
+    {"Pooling", pooling},
+    {"ReLU", relu},
+    {"Scale", scale},
+    {"Sigmoid", sigmoid},
+    {"Softmax", softmax},
+    {"TanH", tanh},
 };
 
 }  // namespace

@@ -69,8 +69,9 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   Instance source(spec, device, unfused);
   load_weights(weights, source.parameters, true);
   source.net.prepare();
-  MergedNet merged = merge(trained, source.parameters,
-                           [&](const std::string& blob) { return source.net.shape(blob); });
+  MergedNet merged = merge(
+      trained, source.parameters, [&](const std::string& blob) { return source.net.shape(blob); },
+      options.merge_all);
   straighten_inner_products(merged.net, merged.values);
   const auto shape_of = [&](const std::string& blob) {
     const auto renamed = merged.original_names.find(blob);

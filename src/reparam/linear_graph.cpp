@@ -2,63 +2,75 @@
 
 #include <algorithm>
 
+#include "orepa/error.h"
+#include "reparam/linear_layers.h"
+
 namespace orepa {
 
-LinearGraph::LinearGraph(const Graph& graph, const Parameters& parameters,
-                         const std::function<Shape(const std::string&)>& shape_of,
-                         double most_growth)
-    : graph_(graph), parameters_(parameters), shape_of_(shape_of), most_growth_(most_growth) {
-  do {
-    build();
-    while (simplify()) {
-    }
-  } while (give_up_on_growth());
+LinearGraph::LinearGraph(const Graph& graph,
+                         const std::function<Shape(const std::string&)>& shape_of, bool merge_all)
+    : graph_(graph), merge_all_(merge_all) {
+  for (const orepa::Value& value : graph.values)
+    values_.push_back({value.name, false, shape_of(value.name)});
+  build();
+  simplify();
 }
 
 void LinearGraph::build() {
-  operations_.clear();
   for (int n = 0; n < static_cast<int>(graph_.nodes.size()); ++n) {
     const Node& node = graph_.nodes[n];
-    Operation operation;
+    Operation& operation = operations_.emplace_back();
     operation.inputs = node.inputs;
     operation.outputs = node.outputs;
-    operation.nodes = {n};
-    operation.named = n;
-    operation.parts = node.spec.type;
-    if (node.inputs.size() == 1 && node.outputs.size() == 1) {
-      const int in = node.inputs[0], out = node.outputs[0];
-      if (auto map = linear_map(node.spec, shape_of_(graph_.values[in].name),
-                                shape_of_(graph_.values[out].name), parameters_)) {
-        operation.kind = Operation::Kind::kLinear;
-        operation.map = std::move(*map);
-        operation.cost = cost(operation.map, out);
-        if (is_convolution(node.spec))
-          operation.weights.include(operation.map.kernel);
-        else
-          operation.cost.weights = 0;
-      }
-    }
-    if (operation.kind == Operation::Kind::kOther && node.outputs.size() == 1 &&
-        shape_of_(graph_.values[node.outputs[0]].name).rank() == 4) {
+    operation.node = n;
+    if (node.outputs.size() != 1) continue;
+    const Shape& out = values_[node.outputs[0]].shape;
+    const auto shape = node.inputs.size() == 1
+                           ? linear_shape(node.spec, values_[node.inputs[0]].shape, out)
+                           : std::nullopt;
+    if (shape) {
+      operation.kind = Operation::Kind::kLinear;
+      operation.linear = LinearExpression::layer(n, *shape);
+    } else if (out.rank() == 4 || out.rank() == 2) {
       operation.factors = sum_factors(node.spec, node.inputs.size());
       if (!operation.factors.empty()) operation.kind = Operation::Kind::kSum;
     }
-    operations_.push_back(std::move(operation));
   }
 }
 
-bool LinearGraph::simplify() {
-  bool changed = false;
-  for (size_t i = 0; i < operations_.size(); ++i) {
-    const Operation::Kind kind = operations_[i].kind;
-    const size_t before = operations_.size();
-    const bool merged = (kind == Operation::Kind::kLinear && merge_chain(i)) ||
-                        (kind == Operation::Kind::kSum && (flatten_sum(i) || merge_branches(i)));
-    if (!merged) continue;
-    changed = true;
-    i -= before - operations_.size() + 1;  // the same operation again: what went stood before it
+// Every merge takes an operation or an input away, so that there are at most as many merges as
+// those are at first.
+void LinearGraph::simplify() {
+  int64_t left = merges_left();
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = 0; i < operations_.size(); ++i) {
+      const size_t before = operations_.size();
+      if (!merge_at(i)) continue;
+      changed = true;
+      i -= before - operations_.size() + 1;  // the same operation again: what went stood before it
+      const int64_t next = merges_left();
+      require(next < left, "merging made the graph no smaller, so it would not end: this is a bug");
+      left = next;
+    }
   }
-  return changed;
+}
+
+int64_t LinearGraph::merges_left() const {
+  size_t count = operations_.size();
+  for (const Operation& operation : operations_) count += operation.inputs.size();
+  return static_cast<int64_t>(count);
+}
+
+bool LinearGraph::merge_at(size_t at) {
+  switch (operations_[at].kind) {
+    case Operation::Kind::kLinear:
+      return merge_sequence(at);
+    case Operation::Kind::kSum:
+      return flatten_sum(at) || merge_branches(at);
+    default:
+      return false;
+  }
 }
 
 int LinearGraph::uses(int value) const {
@@ -75,63 +87,37 @@ int LinearGraph::producer(int value) const {
   return -1;
 }
 
-int LinearGraph::private_producer(int value) const {
+int LinearGraph::private_producer(int value, Operation::Kind kind) const {
   const int made = producer(value);
-  const bool fits = made >= 0 && operations_[made].kind == Operation::Kind::kLinear;
-  return fits && uses(value) == 1 ? made : -1;
+  return made >= 0 && operations_[made].kind == kind && uses(value) == 1 ? made : -1;
 }
 
-bool LinearGraph::stays(const Operation& operation) const {
-  return std::any_of(operation.nodes.begin(), operation.nodes.end(),
-                     [&](int node) { return stay_.contains(node); });
-}
-
-std::array<int64_t, 2> LinearGraph::extents(int value) const {
-  const Shape shape = shape_of_(graph_.values[value].name);
-  return {shape[2], shape[3]};
-}
-
-Operation::Cost LinearGraph::cost(const LinearMap& map, int output) const {
-  const auto [height, width] = extents(output);
-  const int64_t weights = map.outputs * map.inputs_per_group() * map.taps();
-  return {weights * height * width, weights};
-}
-
-void LinearGraph::erase(const std::vector<size_t>& operations) {
+void LinearGraph::erase(std::vector<size_t> operations) {
+  std::sort(operations.begin(), operations.end());
   for (auto it = operations.rbegin(); it != operations.rend(); ++it)
     operations_.erase(operations_.begin() + static_cast<int64_t>(*it));
 }
 
-std::string LinearGraph::why_not_chained(const Operation& second) const {
-  const Operation& first = operations_[private_producer(second.inputs[0])];
-  const auto apart = apart_.find(second.nodes.front());
-  if (apart != apart_.end() && !first.map.is_channelwise() && !second.map.is_channelwise())
-    return apart->second;
-  return cannot_chain(first.map, second.map);
+std::string LinearGraph::cannot_sequence(const LinearShape& first, int input,
+                                         const LinearShape& second, int output) const {
+  const std::string reason = cannot_chain(first, second);
+  const bool flattens = values_[input].shape.rank() == 4 && values_[output].shape.rank() == 2;
+  if (reason.empty() && flattens && !chain(first, second).covers(extents(input)))
+    return "an InnerProduct reads every pixel once, which the layers before it do not";
+  return reason;
 }
 
-bool LinearGraph::merge_chain(size_t at) {
-  const int made = private_producer(operations_[at].inputs[0]);
-  if (made < 0 || !why_not_chained(operations_[at]).empty()) return false;
+bool LinearGraph::merge_sequence(size_t at) {
+  const int made = private_producer(operations_[at].inputs[0], Operation::Kind::kLinear);
+  if (made < 0) return false;
   const Operation& first = operations_[made];
   Operation& second = operations_[at];
-  LinearMap map = chain(first.map, second.map);
-  if (!first.map.is_channelwise() && !second.map.is_channelwise()) {
-    const Operation::Cost before = first.cost + second.cost, after = cost(map, second.outputs[0]);
-    second.joints.insert(second.joints.begin(), {second.nodes.front(), before, after});
-  }
-  second.joints.insert(second.joints.begin(), first.joints.begin(), first.joints.end());
-  second.inner_joints.insert(second.inner_joints.end(), first.inner_joints.begin(),
-                             first.inner_joints.end());
-  second.map = std::move(map);
+  if (!cannot_sequence(first.linear.shape, first.inputs[0], second.linear.shape, second.outputs[0])
+           .empty() ||
+      !sequence_too_large(first, second).empty())
+    return false;
+  second.linear = LinearExpression::sequence(first.linear, second.linear);
   second.inputs = first.inputs;
-  second.nodes.insert(second.nodes.begin(), first.nodes.begin(), first.nodes.end());
-  if (!is_normalisation(spec(first.named)) || is_normalisation(spec(second.named)))
-    second.named = first.named;
-  second.cost = second.cost + first.cost;
-  second.parts = first.parts + " + " + second.parts;
-  second.branches.insert(second.branches.begin(), first.branches.begin(), first.branches.end());
-  second.weights.include(first.weights);
   erase({static_cast<size_t>(made)});
   return true;
 }

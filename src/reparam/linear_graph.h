@@ -1,97 +1,119 @@
 // LinearGraph: the layers of a TEST graph as operations, of which linear ones are merged wherever
-// that is exact: one behind the other, and side by side where branches start at one value and are
-// added. Found from the graph alone, in any nesting; names play no part.
+// that is exact and worth it. Found from the graph alone, in any nesting; names play no part, and
+// no weight is read.
 //
-// linear_graph.cpp has the walk and the chains, linear_graph_sums.cpp the branches, and
-// linear_graph_left.cpp what stays.
+//   1. BatchNorm and Scale go into the layer with a kernel before or behind them.
+//   2. Two layers in sequence become one if that costs no more multiply-accumulates and has no more
+//      weights than the two.
+//   3. Branches that start at one value and are added, a re-parameterised block, become one layer
+//      with all that is in them, unless it costs more than twice what they do (kMostGrowth).
+//
+// So a linear bottleneck stays the two convolutions that it is, and a pool in front of a
+// convolution a pool. With `merge_all`, whatever is exact is merged.
+//
+// linear_graph.cpp has the walk and the sequences, linear_graph_sums.cpp the branches, and
+// linear_graph_cost.cpp what things cost and why they stay.
 #pragma once
 #include <functional>
 #include <map>
+#include <utility>
 
-#include "orepa/convert.h"
-#include "reparam/linear_layers.h"
+#include "reparam/linear_expression.h"
 
 namespace orepa {
 
 struct Operation {
   enum class Kind { kOther, kLinear, kSum };
-  struct Cost {
-    int64_t macs = 0;     // multiply-accumulates of one forward pass
-    int64_t weights = 0;  // numbers of kernels
-    Cost operator+(const Cost& other) const { return {macs + other.macs, weights + other.weights}; }
-  };
-  // Where two convolutions were chained.
-  struct Joint {
-    int second;          // the node at which the second began
-    Cost before, after;  // of the two, and of the one
-  };
 
   Kind kind = Kind::kOther;
-  std::vector<int> inputs, outputs;  // of Graph::values
-  std::vector<int> nodes;            // of Graph::nodes, those that it stands for, in order
-  int named = 0;                     // the node whose name it has
-  LinearMap map;                     // kLinear
+  std::vector<int> inputs, outputs;  // of LinearGraph::values
+  int node = -1;                     // of Graph::nodes; not of a kLinear
+  LinearExpression linear;           // kLinear
   std::vector<double> factors;       // kSum: one an input
-  Cost cost;                         // of its parts
-  std::vector<Joint> joints;         // between its parts
-  std::vector<Joint> inner_joints;   // inside of branches
-  bool partial = false;              // some terms of a sum: its output is no blob of the net
-  std::string parts;                 // "ORepaConv + BatchNorm", "4 branches"
-  std::vector<ConvertReport::Branch> branches;  // of sums in it
-  WeightRange weights;                          // of the kernels of its parts
 };
 
 class LinearGraph {
  public:
+  // The first ones are those of the graph; the others are sums of some terms of an Eltwise, called
+  // after one of them.
+  struct Value {
+    std::string blob;
+    bool partial = false;
+    Shape shape;
+  };
   struct Left {
     int node;
     std::string reason;
   };
 
-  // One convolution may cost at most `most_growth` times what it replaces, in multiply-accumulates
-  // and in weights; else that stays (a depthwise convolution and a pointwise one are cheaper as
-  // two, a convolution and a pool smaller).
-  // Branches that are added count as the convolution that they make, so that what becomes of a
-  // block's neighbours does not depend on the block.
-  LinearGraph(const Graph& graph, const Parameters& parameters,
-              const std::function<Shape(const std::string&)>& shape_of, double most_growth);
+  // `graph` must outlive it.
+  LinearGraph(const Graph& graph, const std::function<Shape(const std::string&)>& shape_of,
+              bool merge_all);
 
-  const std::vector<Operation>& operations() const { return operations_; }
+  const std::vector<Operation>& operations() const { return operations_; }  // producers first
+  const std::vector<Value>& values() const { return values_; }
   // Linear layers that stay although one would want them merged, and why.
   std::vector<Left> left() const;
 
  private:
+  struct Cost {
+    int64_t macs = 0;     // multiply-accumulates of one forward pass
+    int64_t weights = 0;  // numbers of kernels
+  };
+  // All that is linear between a value and where it starts.
+  struct Branch {
+    int root = -1;
+    LinearExpression linear;
+    Cost cost;                       // of its layers
+    std::vector<size_t> operations;  // in order
+  };
+
   void build();
-  bool simplify();  // one walk; whether anything changed
-  bool merge_chain(size_t second);
+  void simplify();
+  bool merge_at(size_t operation);
+  bool merge_sequence(size_t second);
   bool flatten_sum(size_t sum);
   bool merge_branches(size_t sum);
-  void merge_terms(size_t sum, const std::vector<size_t>& terms);
-  bool give_up_on_growth();
+  void merge_terms(size_t sum, const std::vector<size_t>& terms,
+                   const std::vector<Branch>& branches);
 
+  int64_t merges_left() const;
   int uses(int value) const;
   int producer(int value) const;  // an operation
-  // The linear operation that makes this value for one reader; else -1.
-  int private_producer(int value) const;
-  int root(int value) const;  // where a term of a sum starts
-  // Inputs of a sum by the value that they start at.
-  std::map<int, std::vector<size_t>> terms_by_root(const Operation& sum) const;
-  std::string cannot_add_terms(const Operation& sum, const std::vector<size_t>& terms) const;
-  LinearMap map_of(int value) const;  // of a term: its operation's, or the identity
-  bool stays(const Operation& operation) const;
-  std::string why_not_chained(const Operation& second) const;
-  void erase(const std::vector<size_t>& operations);
+  // The operation of that kind that makes this value for one reader; else -1.
+  int private_producer(int value, Operation::Kind kind) const;
+  Branch branch(int value) const;
+  Branch branch_of_sum(int value, size_t sum) const;
+  std::vector<Branch> branches(const Operation& sum) const;  // one an input
+  // Inputs of a sum by the value that they start at, where that makes a block.
+  std::map<int, std::vector<size_t>> blocks(const std::vector<Branch>& branches) const;
+  // Those of a block's terms that become one layer; none or one where nothing does.
+  std::vector<size_t> mergeable(const Operation& sum, const std::vector<size_t>& block,
+                                const std::vector<Branch>& branches) const;
+
+  std::string cannot_add_terms(const Operation& sum, const std::vector<size_t>& terms,
+                               const std::vector<Branch>& branches) const;
+  std::string block_too_large(const Operation& sum, const std::vector<size_t>& terms,
+                              const std::vector<Branch>& branches) const;
+  // Of maps from `input` and to `output`.
+  std::string cannot_sequence(const LinearShape& first, int input, const LinearShape& second,
+                              int output) const;
+  std::string sequence_too_large(const Operation& first, const Operation& second) const;
+  // Of the terms as they are, and of the one layer.
+  std::pair<Cost, Cost> block_costs(const Operation& sum, const std::vector<size_t>& terms,
+                                    const std::vector<Branch>& branches) const;
+  static double growth(const Cost& before, const Cost& after);  // how many times the cost
+  std::string too_large(const Cost& before, const Cost& after, int output) const;
   std::array<int64_t, 2> extents(int value) const;
-  Operation::Cost cost(const LinearMap& map, int output) const;
+  Cost cost(const LinearExpression& linear, int output) const;
+  Cost cost(const LinearShape& shape, int output) const;
+  void erase(std::vector<size_t> operations);
   const LayerSpec& spec(int node) const { return graph_.nodes[node].spec; }
 
   const Graph& graph_;
-  const Parameters& parameters_;
-  const std::function<Shape(const std::string&)>& shape_of_;
-  double most_growth_;
-  std::vector<Operation> operations_;  // producers before consumers
-  // Why, of what would be too large as one convolution: Joint::second of chains, nodes of sums.
-  std::map<int, std::string> apart_, stay_;
+  bool merge_all_;
+  std::vector<Value> values_;
+  std::vector<Operation> operations_;
 };
 
 }  // namespace orepa

@@ -1,5 +1,6 @@
 // Side by side: branches of a sum.
 #include <algorithm>
+#include <limits>
 
 #include "reparam/linear_graph.h"
 
@@ -8,13 +9,16 @@ namespace {
 
 constexpr size_t kMostTerms = 16;  // of an Eltwise (layers/eltwise.cpp)
 
+bool computes(const LinearExpression& linear) {
+  return linear.kind != LinearExpression::Kind::kIdentity;
+}
+
 }  // namespace
 
 bool LinearGraph::flatten_sum(size_t at) {
   for (size_t k = 0; k < operations_[at].inputs.size(); ++k) {
-    const int made = producer(operations_[at].inputs[k]);
-    if (made < 0 || operations_[made].kind != Operation::Kind::kSum ||
-        uses(operations_[at].inputs[k]) != 1 ||
+    const int made = private_producer(operations_[at].inputs[k], Operation::Kind::kSum);
+    if (made < 0 ||
         operations_[made].inputs.size() + operations_[at].inputs.size() - 1 > kMostTerms)
       continue;
     Operation& sum = operations_[at];
@@ -26,123 +30,169 @@ bool LinearGraph::flatten_sum(size_t at) {
       sum.inputs.push_back(inner.inputs[i]);
       sum.factors.push_back(factor * inner.factors[i]);
     }
-    sum.nodes.insert(sum.nodes.begin(), inner.nodes.begin(), inner.nodes.end());
     erase({static_cast<size_t>(made)});
     return true;
   }
   return false;
 }
 
-int LinearGraph::root(int value) const {
-  const int made = private_producer(value);
-  return made < 0 ? value : operations_[made].inputs[0];
+// What has other readers, and what no map is exact for, ends it.
+LinearGraph::Branch LinearGraph::branch(int value) const {
+  Branch none;
+  none.root = value;
+  none.linear = LinearExpression::identity(values_[value].shape[1]);
+  if (const int sum = private_producer(value, Operation::Kind::kSum); sum >= 0)
+    return branch_of_sum(value, static_cast<size_t>(sum));
+  const int made = private_producer(value, Operation::Kind::kLinear);
+  if (made < 0) return none;
+  const Operation& last = operations_[made];
+  Branch before = branch(last.inputs[0]);
+  if (!cannot_sequence(before.linear.shape, before.root, last.linear.shape, value).empty()) {
+    before = Branch{};
+    before.root = last.inputs[0];
+    before.linear = LinearExpression::identity(last.linear.shape.inputs);
+  }
+  const Cost own = cost(last.linear, value);
+  before.linear = LinearExpression::sequence(before.linear, last.linear);
+  before.cost = {before.cost.macs + own.macs, before.cost.weights + own.weights};
+  before.operations.push_back(static_cast<size_t>(made));
+  return before;
 }
 
-std::map<int, std::vector<size_t>> LinearGraph::terms_by_root(const Operation& sum) const {
+// A sum inside of a branch, that has stayed one by itself.
+LinearGraph::Branch LinearGraph::branch_of_sum(int value, size_t at) const {
+  const Operation& sum = operations_[at];
+  const std::vector<Branch> terms = branches(sum);
+  std::vector<size_t> all(terms.size());
+  for (size_t k = 0; k < all.size(); ++k) all[k] = k;
+  Branch whole;
+  whole.root = terms[0].root;
+  const bool one_root = std::all_of(terms.begin(), terms.end(),
+                                    [&](const Branch& term) { return term.root == whole.root; });
+  if (!one_root || !cannot_add_terms(sum, all, terms).empty()) {
+    whole.root = value;
+    whole.linear = LinearExpression::identity(values_[value].shape[1]);
+    return whole;
+  }
+  std::vector<LinearExpression> parts;
+  for (const Branch& term : terms) {
+    parts.push_back(term.linear);
+    whole.cost = {whole.cost.macs + term.cost.macs, whole.cost.weights + term.cost.weights};
+    whole.operations.insert(whole.operations.end(), term.operations.begin(), term.operations.end());
+  }
+  whole.linear = LinearExpression::sum(sum.node, std::move(parts), sum.factors);
+  whole.operations.push_back(at);
+  return whole;
+}
+
+std::vector<LinearGraph::Branch> LinearGraph::branches(const Operation& sum) const {
+  std::vector<Branch> all;
+  for (const int input : sum.inputs) all.push_back(branch(input));
+  return all;
+}
+
+std::map<int, std::vector<size_t>> LinearGraph::blocks(const std::vector<Branch>& branches) const {
   std::map<int, std::vector<size_t>> groups;
-  for (size_t k = 0; k < sum.inputs.size(); ++k) groups[root(sum.inputs[k])].push_back(k);
+  for (size_t k = 0; k < branches.size(); ++k) groups[branches[k].root].push_back(k);
   std::erase_if(groups, [&](const auto& group) {
-    const bool whole = group.second.size() == sum.inputs.size();
-    const bool computes = std::any_of(group.second.begin(), group.second.end(),
-                                      [&](size_t k) { return sum.inputs[k] != group.first; });
-    return !computes || (group.second.size() == 1 && !whole);
+    return (group.second.size() == 1 && branches.size() > 1) ||
+           std::none_of(group.second.begin(), group.second.end(),
+                        [&](size_t k) { return computes(branches[k].linear); });
   });
   return groups;
 }
 
-LinearMap LinearGraph::map_of(int value) const {
-  const int made = private_producer(value);
-  return made < 0 ? LinearMap::identity(shape_of_(graph_.values[value].name)[1])
-                  : operations_[made].map;
+std::string LinearGraph::cannot_add_terms(const Operation& sum, const std::vector<size_t>& terms,
+                                          const std::vector<Branch>& branches) const {
+  std::vector<LinearShape> shapes;
+  for (const size_t k : terms) shapes.push_back(branches[k].linear.shape);
+  return cannot_add(shapes, extents(branches[terms[0]].root), extents(sum.outputs[0]));
 }
 
-std::string LinearGraph::cannot_add_terms(const Operation& sum,
-                                          const std::vector<size_t>& terms) const {
-  std::vector<LinearMap> maps;
-  for (const size_t k : terms) maps.push_back(map_of(sum.inputs[k]));
-  std::vector<Term> parts;
-  for (size_t i = 0; i < terms.size(); ++i) parts.push_back({&maps[i], sum.factors[terms[i]]});
-  for (const size_t k : terms)
-    if (const int made = private_producer(sum.inputs[k]); made >= 0 && stays(operations_[made]))
-      return stay_.at(*std::find_if(operations_[made].nodes.begin(), operations_[made].nodes.end(),
-                                    [&](int node) { return stay_.contains(node); }));
-  return cannot_add(parts, extents(root(sum.inputs[terms[0]])), extents(sum.outputs[0]));
-}
-
-// All branches that start at one value if that can be, else those that go with the first of them.
-bool LinearGraph::merge_branches(size_t at) {
-  for (const auto& [start, terms] : terms_by_root(operations_[at])) {
-    std::vector<size_t> together = terms;
-    if (!cannot_add_terms(operations_[at], together).empty()) {
-      together = {terms[0]};
-      for (size_t i = 1; i < terms.size(); ++i) {
-        together.push_back(terms[i]);
-        if (!cannot_add_terms(operations_[at], together).empty()) together.pop_back();
-      }
-      if (together.size() == 1) continue;
+// All if that can be, else the most that go together with one of them; then, while one layer would
+// be too large, all but the term without which it grows least.
+std::vector<size_t> LinearGraph::mergeable(const Operation& sum, const std::vector<size_t>& block,
+                                           const std::vector<Branch>& branches) const {
+  std::vector<size_t> most;
+  if (cannot_add_terms(sum, block, branches).empty()) most = block;
+  for (size_t i = 0; i < block.size() && most.size() < block.size(); ++i) {
+    std::vector<size_t> together = {block[i]};
+    for (const size_t k : block) {
+      if (k == block[i]) continue;
+      together.push_back(k);
+      if (!cannot_add_terms(sum, together, branches).empty()) together.pop_back();
     }
-    merge_terms(at, together);
+    if (together.size() > most.size()) most = std::move(together);
+  }
+  std::sort(most.begin(), most.end());
+  while (most.size() > 1 && !block_too_large(sum, most, branches).empty()) {
+    std::vector<size_t> best;
+    double least = std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < most.size(); ++i) {
+      std::vector<size_t> rest = most;
+      rest.erase(rest.begin() + static_cast<int64_t>(i));
+      const auto [before, after] = block_costs(sum, rest, branches);
+      if (best.empty() || growth(before, after) < least) {
+        least = growth(before, after);
+        best = std::move(rest);
+      }
+    }
+    most = std::move(best);
+  }
+  return most;
+}
+
+bool LinearGraph::merge_branches(size_t at) {
+  const std::vector<Branch> all = branches(operations_[at]);
+  for (const auto& [root, block] : blocks(all)) {
+    const std::vector<size_t> terms = mergeable(operations_[at], block, all);
+    const bool whole = terms.size() == all.size();
+    if ((terms.size() == 1 && !whole) || !block_too_large(operations_[at], terms, all).empty() ||
+        std::none_of(terms.begin(), terms.end(), [&](size_t k) { return computes(all[k].linear); }))
+      continue;
+    merge_terms(at, terms, all);
     return true;
   }
   return false;
 }
 
-void LinearGraph::merge_terms(size_t at, const std::vector<size_t>& terms) {
+void LinearGraph::merge_terms(size_t at, const std::vector<size_t>& terms,
+                              const std::vector<Branch>& branches) {
   const Operation sum = operations_[at];
+  std::vector<LinearExpression> parts;
+  std::vector<double> factors;
+  std::vector<size_t> absorbed;
+  for (const size_t k : terms) {
+    parts.push_back(branches[k].linear);
+    factors.push_back(sum.factors[k]);
+    absorbed.insert(absorbed.end(), branches[k].operations.begin(), branches[k].operations.end());
+  }
   Operation merged;
   merged.kind = Operation::Kind::kLinear;
-  merged.inputs = {root(sum.inputs[terms[0]])};
-  merged.outputs = sum.outputs;
-  merged.named = sum.named;
-  std::vector<LinearMap> maps;
-  std::vector<size_t> absorbed;
-  for (const size_t k : terms) maps.push_back(map_of(sum.inputs[k]));
-  std::vector<Term> parts;
-  for (size_t i = 0; i < terms.size(); ++i) {
-    const int value = sum.inputs[terms[i]];
-    parts.push_back({&maps[i], sum.factors[terms[i]]});
-    const int made = private_producer(value);
-    if (made < 0) {
-      merged.branches.push_back({"identity", {}});
-      continue;
-    }
-    const Operation& branch = operations_[made];
-    merged.branches.push_back({branch.parts, {}});
-    merged.branches.back().weights.include(branch.map.kernel);
-    merged.nodes.insert(merged.nodes.end(), branch.nodes.begin(), branch.nodes.end());
-    merged.cost = merged.cost + branch.cost;
-    for (const std::vector<Operation::Joint>* joints : {&branch.joints, &branch.inner_joints})
-      merged.inner_joints.insert(merged.inner_joints.end(), joints->begin(), joints->end());
-    merged.weights.include(branch.weights);
-    if (terms.size() < sum.inputs.size() && merged.outputs == sum.outputs) {
-      merged.outputs = {value};
-      merged.partial = true;
-      merged.named = branch.named;
-    }
-    absorbed.push_back(static_cast<size_t>(made));
-  }
-  merged.map = add(parts);
-  const Operation::Cost whole = cost(merged.map, merged.outputs[0]);
-  merged.cost = {std::min(merged.cost.macs, whole.macs),
-                 std::min(merged.cost.weights, whole.weights)};
-  merged.parts = text(terms.size(), terms.size() == 1 ? " branch" : " branches");
-  std::sort(merged.nodes.begin(), merged.nodes.end());
-
+  merged.inputs = {branches[terms[0]].root};
   if (terms.size() == sum.inputs.size()) {
-    merged.nodes.insert(merged.nodes.end(), sum.nodes.begin(), sum.nodes.end());
+    merged.outputs = sum.outputs;
+    merged.linear = LinearExpression::sum(sum.node, std::move(parts), std::move(factors));
     operations_[at] = std::move(merged);
-  } else {
-    Operation& rest = operations_[at];
-    for (auto k = terms.rbegin(); k != terms.rend(); ++k) {
-      rest.inputs.erase(rest.inputs.begin() + static_cast<int64_t>(*k));
-      rest.factors.erase(rest.factors.begin() + static_cast<int64_t>(*k));
-    }
-    rest.inputs.push_back(merged.outputs[0]);
-    rest.factors.push_back(1);
-    operations_.insert(operations_.begin() + static_cast<int64_t>(at), std::move(merged));
+    erase(std::move(absorbed));
+    return;
   }
-  std::sort(absorbed.begin(), absorbed.end());
-  erase(absorbed);
+  const size_t named = *std::find_if(terms.begin(), terms.end(),
+                                     [&](size_t k) { return computes(branches[k].linear); });
+  const Value& value = values_[sum.inputs[named]];
+  merged.outputs = {static_cast<int>(values_.size())};
+  merged.linear = LinearExpression::sum(branches[named].linear.named(graph_), std::move(parts),
+                                        std::move(factors));
+  values_.push_back({value.blob, true, value.shape});
+  Operation& rest = operations_[at];
+  for (auto k = terms.rbegin(); k != terms.rend(); ++k) {
+    rest.inputs.erase(rest.inputs.begin() + static_cast<int64_t>(*k));
+    rest.factors.erase(rest.factors.begin() + static_cast<int64_t>(*k));
+  }
+  rest.inputs.push_back(merged.outputs[0]);
+  rest.factors.push_back(1);
+  operations_.insert(operations_.begin() + static_cast<int64_t>(at), std::move(merged));
+  erase(std::move(absorbed));
 }
 
 }  // namespace orepa

@@ -8,7 +8,7 @@
 namespace orepa {
 namespace {
 
-using Axis = LinearMap::Axis;
+using Axis = LinearShape::Axis;
 
 // The taps of the first map's kernel and those of the second lie on one grid.
 Axis chained(const Axis& first, const Axis& second) {
@@ -26,18 +26,18 @@ Axis chained(const Axis& first, const Axis& second) {
 }
 
 // The smallest window that holds those of all terms, around the same pixel.
-Axis around(const std::vector<Term>& terms, int which) {
-  Axis axis = terms[0].map->axes[which];
+Axis around(const std::vector<LinearShape>& terms, int which) {
+  Axis axis = terms[0].axes[which];
   int64_t behind = 0, dilation = 0;
   axis.pad = 0;
-  for (const Term& term : terms) {
-    const Axis& own = term.map->axes[which];
+  for (const LinearShape& term : terms) {
+    const Axis& own = term.axes[which];
     axis.pad = std::max(axis.pad, own.pad);
     behind = std::max(behind, own.reach() - own.pad);
     if (own.size > 1 && dilation != own.dilation) dilation = dilation == 0 ? own.dilation : 1;
   }
-  for (const Term& term : terms)
-    if (dilation > 1 && (axis.pad - term.map->axes[which].pad) % dilation != 0) dilation = 1;
+  for (const LinearShape& term : terms)
+    if (dilation > 1 && (axis.pad - term.axes[which].pad) % dilation != 0) dilation = 1;
   axis.dilation = std::max<int64_t>(dilation, 1);
   axis.size = (axis.pad + behind - 1) / axis.dilation + 1;
   return axis;
@@ -45,44 +45,62 @@ Axis around(const std::vector<Term>& terms, int which) {
 
 }  // namespace
 
-bool LinearMap::is_channelwise() const {
-  const auto plain = [](const Axis& axis) {
-    return axis.size == 1 && axis.stride == 1 && axis.pad == 0;
-  };
-  return groups == inputs && groups == outputs && plain(axes[0]) && plain(axes[1]);
+bool LinearShape::is_channelwise() const {
+  return groups == inputs && groups == outputs &&
+         std::all_of(axes.begin(), axes.end(),
+                     [](const Axis& axis) { return axis.size == 1 && axis.stride == 1; });
 }
 
+bool LinearShape::covers(const std::array<int64_t, 2>& image) const {
+  return axes[0].size == image[0] && axes[1].size == image[1] && axes[0].pad == 0 &&
+         axes[1].pad == 0;
+}
+
+LinearShape LinearShape::identity(int64_t channels) {
+  LinearShape shape;
+  shape.outputs = shape.inputs = shape.groups = channels;
+  return shape;
+}
+
+LinearMap::LinearMap(const LinearShape& shape)
+    : LinearShape(shape),
+      kernel(static_cast<size_t>(shape.weights()), 0.0),
+      bias(static_cast<size_t>(shape.biased ? shape.outputs : 0), 0.0) {}
+
 LinearMap LinearMap::identity(int64_t channels) {
-  LinearMap map;
-  map.outputs = map.inputs = map.groups = channels;
-  map.kernel.assign(static_cast<size_t>(channels), 1.0);
+  LinearMap map(LinearShape::identity(channels));
+  map.kernel.assign(map.kernel.size(), 1.0);
   return map;
 }
 
-std::string cannot_chain(const LinearMap& first, const LinearMap& second) {
+std::string cannot_chain(const LinearShape& first, const LinearShape& second) {
   for (const int which : {0, 1}) {
     const Axis &a = first.axes[which], &b = second.axes[which];
     if (b.pad == 0) continue;
     if (a.size > 1 || a.pad > 0)
       return "it pads with zeros what the kernel before it would go on computing outside";
-    if (!first.bias.empty())
+    if (first.biased)
       return "it pads with zeros where the layers before it give their bias (BatchNormPad would "
              "not)";
   }
   return "";
 }
 
+LinearShape chain(const LinearShape& first, const LinearShape& second) {
+  LinearShape shape;
+  shape.outputs = second.outputs;
+  shape.inputs = first.inputs;
+  shape.groups = std::gcd(first.groups, second.groups);
+  for (const int which : {0, 1}) shape.axes[which] = chained(first.axes[which], second.axes[which]);
+  shape.biased = first.biased || second.biased;
+  return shape;
+}
+
 LinearMap chain(const LinearMap& first, const LinearMap& second) {
-  LinearMap map;
-  map.outputs = second.outputs;
-  map.inputs = first.inputs;
-  map.groups = std::gcd(first.groups, second.groups);
-  for (const int which : {0, 1}) map.axes[which] = chained(first.axes[which], second.axes[which]);
+  LinearMap map(chain(static_cast<const LinearShape&>(first), second));
   const int64_t inputs = map.inputs_per_group(), taps = map.taps();
   const int64_t first_inputs = first.inputs_per_group(), middle = second.inputs_per_group();
-  map.kernel.assign(static_cast<size_t>(map.outputs * taps * inputs), 0.0);
-  map.bias = second.bias;
-  if (!first.bias.empty()) map.bias.resize(static_cast<size_t>(map.outputs), 0.0);
+  std::copy(second.bias.begin(), second.bias.end(), map.bias.begin());
 
   // Where tap (p, q) of the first kernel under tap (r, s) of the second lies in the product's.
   const auto place = [&](int which, int64_t first_tap, int64_t second_tap) {
@@ -100,7 +118,7 @@ LinearMap chain(const LinearMap& first, const LinearMap& second) {
           const int64_t t = o / outputs_a_group * middle + m;
           const double weight =
               second.kernel[((o * second.axes[0].size + r) * second.axes[1].size + s) * middle + m];
-          if (!first.bias.empty()) map.bias[o] += weight * first.bias[t];
+          if (first.biased) map.bias[o] += weight * first.bias[t];
           const int64_t from_input =
               t / first_outputs_a_group * first_inputs - o / map_outputs_a_group * inputs;
           for (int64_t p = 0; p < first.axes[0].size; ++p)
@@ -116,11 +134,11 @@ LinearMap chain(const LinearMap& first, const LinearMap& second) {
   return map;
 }
 
-std::string cannot_add(const std::vector<Term>& terms, const std::array<int64_t, 2>& input,
+std::string cannot_add(const std::vector<LinearShape>& terms, const std::array<int64_t, 2>& input,
                        const std::array<int64_t, 2>& output) {
   for (const int which : {0, 1}) {
-    for (const Term& term : terms)
-      if (term.map->axes[which].stride != terms[0].map->axes[which].stride)
+    for (const LinearShape& term : terms)
+      if (term.axes[which].stride != terms[0].axes[which].stride)
         return "the branches have different strides";
     if (around(terms, which).output(input[which]) != output[which])
       return "the branches read the image at places that no one window has";
@@ -128,17 +146,24 @@ std::string cannot_add(const std::vector<Term>& terms, const std::array<int64_t,
   return "";
 }
 
-LinearMap add(const std::vector<Term>& terms) {
-  LinearMap map;
-  map.outputs = terms[0].map->outputs;
-  map.inputs = terms[0].map->inputs;
-  map.groups = 0;
-  for (const Term& term : terms) map.groups = std::gcd(map.groups, term.map->groups);
-  for (const int which : {0, 1}) map.axes[which] = around(terms, which);
+LinearShape add(const std::vector<LinearShape>& terms) {
+  LinearShape shape;
+  shape.outputs = terms[0].outputs;
+  shape.inputs = terms[0].inputs;
+  shape.groups = 0;
+  for (const LinearShape& term : terms) {
+    shape.groups = std::gcd(shape.groups, term.groups);
+    shape.biased |= term.biased;
+  }
+  for (const int which : {0, 1}) shape.axes[which] = around(terms, which);
+  return shape;
+}
+
+LinearMap add(const std::vector<LinearMap>& terms, const std::vector<double>& factors) {
+  LinearMap map(add(std::vector<LinearShape>(terms.begin(), terms.end())));
   const int64_t inputs = map.inputs_per_group(), taps = map.taps();
-  map.kernel.assign(static_cast<size_t>(map.outputs * taps * inputs), 0.0);
-  for (const Term& term : terms) {
-    const LinearMap& own = *term.map;
+  for (size_t term = 0; term < terms.size(); ++term) {
+    const LinearMap& own = terms[term];
     const int64_t own_inputs = own.inputs_per_group();
     const auto place = [&](int which, int64_t tap) {
       return (tap * own.axes[which].dilation + map.axes[which].pad - own.axes[which].pad) /
@@ -153,12 +178,11 @@ LinearMap add(const std::vector<Term>& terms) {
           const double* from =
               &own.kernel[((o * own.axes[0].size + p) * own.axes[1].size + q) * own_inputs];
           double* to = &map.kernel[(o * taps + tap) * inputs + from_input];
-          for (int64_t i = 0; i < own_inputs; ++i) to[i] += term.factor * from[i];
+          for (int64_t i = 0; i < own_inputs; ++i) to[i] += factors[term] * from[i];
         }
     }
-    if (own.bias.empty()) continue;
-    map.bias.resize(static_cast<size_t>(map.outputs), 0.0);
-    for (int64_t o = 0; o < map.outputs; ++o) map.bias[o] += term.factor * own.bias[o];
+    if (!own.biased) continue;
+    for (int64_t o = 0; o < map.outputs; ++o) map.bias[o] += factors[term] * own.bias[o];
   }
   return map;
 }

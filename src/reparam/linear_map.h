@@ -7,7 +7,7 @@
 // Every linear layer is one: BatchNorm with running statistics is a depthwise 1 x 1, average
 // pooling a depthwise K x K of 1 / K^2, the identity a depthwise 1 x 1 of ones, BatchNormPad a
 // depthwise 1 x 1 with padding (what it adds outside is its bias, which is what a zero input
-// gives).
+// gives), an InnerProduct a kernel of the image's size. What is N x C is an image of one pixel.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -16,7 +16,8 @@
 
 namespace orepa {
 
-struct LinearMap {
+// The geometry of a map: all that says whether maps combine, into what, and at which cost.
+struct LinearShape {
   // Along height or width. Taps outside of the padded image do not exist.
   struct Axis {
     int64_t size = 1, stride = 1, pad = 0, dilation = 1;
@@ -26,31 +27,40 @@ struct LinearMap {
 
   int64_t outputs = 0, inputs = 0, groups = 1;
   std::array<Axis, 2> axes;
-  std::vector<double> kernel;  // outputs x taps x inputs / groups
-  std::vector<double> bias;    // outputs, or empty: none
+  bool biased = false;
 
   int64_t taps() const { return axes[0].size * axes[1].size; }
   int64_t inputs_per_group() const { return inputs / groups; }
-  // Each channel by itself, pixel by pixel, without padding: what BatchNorm and Scale are.
+  int64_t weights() const { return outputs * taps() * inputs_per_group(); }
+  // Each channel by itself, pixel by pixel, as BatchNorm and Scale work; it may pad.
   bool is_channelwise() const;
+  // Whether the one window is the whole image, as an InnerProduct's is.
+  bool covers(const std::array<int64_t, 2>& image) const;
+
+  static LinearShape identity(int64_t channels);
+};
+
+struct LinearMap : LinearShape {
+  LinearMap() = default;
+  explicit LinearMap(const LinearShape& shape);  // of zeros
+
+  std::vector<double> kernel;  // outputs x taps x inputs / groups
+  std::vector<double> bias;    // outputs, or empty: not biased
 
   static LinearMap identity(int64_t channels);
 };
 
 // Why `second` behind `first` is no single map that is exact at the borders too; empty if it is
 // one: `second` must not pad, unless all that it could see there is zero in either order.
-std::string cannot_chain(const LinearMap& first, const LinearMap& second);
+std::string cannot_chain(const LinearShape& first, const LinearShape& second);
+LinearShape chain(const LinearShape& first, const LinearShape& second);
 LinearMap chain(const LinearMap& first, const LinearMap& second);
 
-// One term of a sum.
-struct Term {
-  const LinearMap* map;
-  double factor;
-};
-// Why the sum is no single map; empty if it is one. `input` and `output` are the extents of the
-// image.
-std::string cannot_add(const std::vector<Term>& terms, const std::array<int64_t, 2>& input,
+// Why the sum of these is no single map; empty if it is one. `input` and `output` are the extents
+// of the image.
+std::string cannot_add(const std::vector<LinearShape>& terms, const std::array<int64_t, 2>& input,
                        const std::array<int64_t, 2>& output);
-LinearMap add(const std::vector<Term>& terms);
+LinearShape add(const std::vector<LinearShape>& terms);
+LinearMap add(const std::vector<LinearMap>& terms, const std::vector<double>& factors);
 
 }  // namespace orepa

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "graph/graph.h"
 #include "orepa/error.h"
+#include "reparam/blob_names.h"
 #include "reparam/linear_graph.h"
 
 namespace orepa {
@@ -25,7 +27,7 @@ std::vector<float> caffe_order(const LinearMap& map) {
 ConvolutionParameter convolution_of(const LinearMap& map) {
   ConvolutionParameter convolution;
   convolution.set_num_output(static_cast<uint32_t>(map.outputs));
-  convolution.set_bias_term(!map.bias.empty());
+  convolution.set_bias_term(map.biased);
   if (map.groups != 1) convolution.set_group(static_cast<uint32_t>(map.groups));
   const auto set = [&](auto member, int64_t absent, auto add) {
     const int64_t height = map.axes[0].*member, width = map.axes[1].*member;
@@ -33,7 +35,7 @@ ConvolutionParameter convolution_of(const LinearMap& map) {
     add(static_cast<uint32_t>(height));
     if (height != width) add(static_cast<uint32_t>(width));
   };
-  using Axis = LinearMap::Axis;
+  using Axis = LinearShape::Axis;
   set(&Axis::pad, 0, [&](uint32_t v) { convolution.add_pad(v); });
   set(&Axis::size, 0, [&](uint32_t v) { convolution.add_kernel_size(v); });
   set(&Axis::stride, 1, [&](uint32_t v) { convolution.add_stride(v); });
@@ -41,15 +43,26 @@ ConvolutionParameter convolution_of(const LinearMap& map) {
   return convolution;
 }
 
+// A Dropout whose top is an output by that name, or one beside other readers of its bottom.
+bool makes_output(const Graph& graph, const Node& node) {
+  if (!graph.values[node.outputs[0]].consumers.empty()) return false;
+  const Value& bottom = graph.values[node.inputs[0]];
+  return bottom.consumers.size() > 1 || bottom.name != graph.values[node.outputs[0]].name ||
+         graph.nodes[bottom.producer].spec.type == "Dropout";
+}
+
 // Dropout does nothing in phase TEST: what reads it reads its bottom.
 Graph without_dropouts(Graph graph) {
+  std::vector<bool> goes;
+  for (const Node& node : graph.nodes)
+    goes.push_back(node.spec.type == "Dropout" && !makes_output(graph, node));
   std::vector<int> stands_for(graph.values.size()), position(graph.nodes.size(), -1);
   std::iota(stands_for.begin(), stands_for.end(), 0);
   std::vector<Node> kept;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     Node& node = graph.nodes[n];
     for (int& input : node.inputs) input = stands_for[input];
-    if (node.spec.type == "Dropout") {
+    if (goes[n]) {
       stands_for[node.outputs[0]] = node.inputs[0];
     } else {
       position[n] = static_cast<int>(kept.size());
@@ -67,30 +80,36 @@ Graph without_dropouts(Graph graph) {
   return graph;
 }
 
+// Whether stock readers compute it right where its top is its bottom.
+bool works_in_place(const std::string& type) {
+  static const std::set<std::string> types = {"BatchNorm", "Dropout", "ReLU", "Scale",
+                                              "Sigmoid",   "Softmax", "TanH"};
+  return types.contains(type);
+}
+
 class Merger {
  public:
   Merger(const NetParameter& net, const Parameters& parameters,
-         const std::function<Shape(const std::string&)>& shape_of, double most_growth)
+         const std::function<Shape(const std::string&)>& shape_of, bool merge_all)
       : net_(net),
         parameters_(parameters),
         spec_(net),
         graph_(without_dropouts(build_graph(spec_, {Phase::kTest, 0, {}}))),
-        linear_(graph_, parameters, shape_of, most_growth) {
-    for (const Value& value : graph_.values) names_.push_back(value.name);
-  }
+        linear_(graph_, shape_of, merge_all) {}
 
   MergedNet run() {
-    for (const Operation& operation : linear_.operations())
-      if (operation.partial) rename(operation.outputs[0], "_part");
-    while (separate_names()) {
-    }
+    for (const Operation& operation : linear_.operations()) write(operation);
+    name_blobs();
     merged_.net = net_;
     merged_.net.clear_layer();
-    for (const Operation& operation : linear_.operations())
-      if (is_merged(operation))
-        add_convolution(operation);
+    for (size_t i = 0; i < written_.size(); ++i) {
+      if (node_of_[i] >= 0)
+        keep(written_[i], graph_.nodes[node_of_[i]].spec);
+      else if (operation_of_[i]->kind == Operation::Kind::kSum)
+        keep_sum(written_[i], *operation_of_[i]);
       else
-        keep(operation);
+        add_layer(written_[i], operation_of_[i]->linear);
+    }
     for (const LinearGraph::Left& left : linear_.left()) {
       const LayerSpec& spec = graph_.nodes[left.node].spec;
       merged_.left.push_back({spec.name, spec.type, left.reason});
@@ -101,93 +120,60 @@ class Merger {
  private:
   // BatchNorm and Scale alone stay what they are, and so does every single layer that stock readers
   // know.
-  bool is_merged(const Operation& operation) const {
-    if (operation.kind != Operation::Kind::kLinear) return false;
-    const auto spec = [&](int node) -> const LayerSpec& { return graph_.nodes[node].spec; };
-    if (operation.nodes.size() == 1)
-      return spec(operation.named).type == "ORepaConv" ||
-             spec(operation.named).type == "BatchNormPad";
-    return !std::all_of(operation.nodes.begin(), operation.nodes.end(),
-                        [&](int node) { return is_normalisation(spec(node)); });
+  bool is_merged(const LinearExpression& linear) const {
+    if (linear.kind != LinearExpression::Kind::kLayer) return !linear.is_normalisation(graph_);
+    const std::string& type = graph_.nodes[linear.node].spec.type;
+    return type == "ORepaConv" || type == "BatchNormPad";
   }
 
-  // A merged convolution stands where its last layer stood. A layer in place may by then have
-  // overwritten what it reads: then the older of the two values gets a name of its own.
-  bool separate_names() {
-    std::map<std::string, int> newest;
-    for (const Operation& operation : linear_.operations()) {
-      for (const int value : operation.inputs) {
-        const int newer = newest[names_[value]];
-        if (newer == value) continue;
-        const bool source = graph_.nodes[graph_.values[value].producer].inputs.empty();
-        const int renamed = source ? newer : value;
-        rename(renamed, "_" + graph_.nodes[graph_.values[renamed].producer].spec.name);
-        return true;
-      }
-      for (const int value : values_made(operation)) newest[names_[value]] = value;
+  void write(const Operation& operation) {
+    const bool linear = operation.kind == Operation::Kind::kLinear;
+    if (operation.kind == Operation::Kind::kSum || (linear && is_merged(operation.linear))) {
+      const int named = linear ? operation.linear.named(graph_) : operation.node;
+      written_.push_back(
+          {graph_.nodes[named].spec.name, operation.inputs, operation.outputs, false});
+      node_of_.push_back(-1);
+      operation_of_.push_back(&operation);
+      return;
     }
-    return false;
-  }
-
-  void rename(int value, const std::string& ending) {
-    merged_.original_names.erase(names_[value]);
-    names_[value] += ending;
-    merged_.original_names[names_[value]] = graph_.values[value].name;
-  }
-
-  // What the layers of an operation write, once it is decided which they are.
-  std::vector<int> values_made(const Operation& operation) const {
-    if (operation.kind == Operation::Kind::kSum || is_merged(operation)) return operation.outputs;
-    std::vector<int> values;
-    for (const int node : operation.nodes)
-      values.insert(values.end(), graph_.nodes[node].outputs.begin(),
-                    graph_.nodes[node].outputs.end());
-    return values;
-  }
-
-  void add_convolution(const Operation& operation) {
-    const LayerSpec& spec = graph_.nodes[operation.named].spec;
-    LayerParameter& layer = *merged_.net.add_layer();
-    layer.set_name(spec.name);
-    layer.set_type("Convolution");
-    layer.add_bottom(names_[operation.inputs[0]]);
-    layer.add_top(names_[operation.outputs[0]]);
-    *layer.mutable_convolution_param() = convolution_of(operation.map);
-    merged_.values[spec.name + "/weight"] = caffe_order(operation.map);
-    if (!operation.map.bias.empty())
-      merged_.values[spec.name + "/bias"] = {operation.map.bias.begin(), operation.map.bias.end()};
-
-    ConvertReport::Row row;
-    row.layer = spec.name;
-    row.parts = operation.parts;
-    row.top = layer.top(0);
-    row.before = operation.weights;
-    row.after.include(operation.map.kernel);
-    row.branches = operation.branches;
-    merged_.rows.push_back(std::move(row));
-  }
-
-  // The layers as they are, reading and writing under the names that blobs have now.
-  void keep(const Operation& operation) {
-    if (operation.kind == Operation::Kind::kSum) return keep_sum(operation);
-    for (const int n : operation.nodes) {
+    for (const int n : linear ? operation.linear.layers() : std::vector<int>{operation.node}) {
       const Node& node = graph_.nodes[n];
-      LayerParameter& layer = *merged_.net.add_layer();
-      layer.CopyFrom(*node.spec.options.proto());
-      rename(layer, node.inputs, node.outputs);
-      if (layer.has_convolution_param()) {
-        layer.mutable_convolution_param()->clear_weight_filler();
-        layer.mutable_convolution_param()->clear_bias_filler();
-        layer.mutable_convolution_param()->clear_engine();
-      }
-      copy_values(node.spec.name);
+      written_.push_back(
+          {node.spec.name, node.inputs, node.outputs, works_in_place(node.spec.type)});
+      node_of_.push_back(n);
+      operation_of_.push_back(&operation);
     }
   }
 
-  void keep_sum(const Operation& operation) {
+  void name_blobs() {
+    for (const LinearGraph::Value& value : linear_.values())
+      names_.push_back(value.partial ? value.blob + "_part" : value.blob);
+    names_ = blob_names(written_, names_);
+    for (const WrittenLayer& layer : written_)
+      for (const int value : layer.writes)
+        if (names_[value] != linear_.values()[value].blob)
+          merged_.original_names[names_[value]] = linear_.values()[value].blob;
+  }
+
+  // The layer as it is, reading and writing under the names that blobs have now.
+  void keep(const WrittenLayer& written, const LayerSpec& spec) {
     LayerParameter& layer = *merged_.net.add_layer();
-    layer.CopyFrom(*graph_.nodes[operation.named].spec.options.proto());
-    rename(layer, operation.inputs, operation.outputs);
+    layer.CopyFrom(*spec.options.proto());
+    connect(layer, written);
+    if (layer.has_convolution_param()) {
+      layer.mutable_convolution_param()->clear_weight_filler();
+      layer.mutable_convolution_param()->clear_bias_filler();
+      layer.mutable_convolution_param()->clear_engine();
+    }
+    for (const auto& parameter : parameters_.all())
+      if (parameter->layer == spec.name)
+        merged_.values[parameter->path()] = parameters_.read(*parameter);
+  }
+
+  void keep_sum(const WrittenLayer& written, const Operation& operation) {
+    LayerParameter& layer = *merged_.net.add_layer();
+    layer.CopyFrom(*graph_.nodes[operation.node].spec.options.proto());
+    connect(layer, written);
     EltwiseParameter& sum = *layer.mutable_eltwise_param();
     sum.clear_coeff();
     const std::vector<double>& factors = operation.factors;
@@ -196,18 +182,38 @@ class Merger {
     if (sum.ByteSizeLong() == 0) layer.clear_eltwise_param();
   }
 
-  void rename(LayerParameter& layer, const std::vector<int>& inputs,
-              const std::vector<int>& outputs) {
-    layer.clear_bottom();
-    layer.clear_top();
-    for (const int value : inputs) layer.add_bottom(names_[value]);
-    for (const int value : outputs) layer.add_top(names_[value]);
+  void add_layer(const WrittenLayer& written, const LinearExpression& linear) {
+    const LinearValue value = evaluate(linear, graph_, parameters_);
+    LayerParameter& layer = *merged_.net.add_layer();
+    layer.set_name(written.name);
+    connect(layer, written);
+    if (linear_.values()[written.writes[0]].shape.rank() == 4) {
+      layer.set_type("Convolution");
+      *layer.mutable_convolution_param() = convolution_of(value.map);
+    } else {
+      layer.set_type("InnerProduct");
+      layer.mutable_inner_product_param()->set_num_output(static_cast<uint32_t>(value.map.outputs));
+      if (!value.map.biased) layer.mutable_inner_product_param()->set_bias_term(false);
+    }
+    merged_.values[written.name + "/weight"] = caffe_order(value.map);
+    if (value.map.biased)
+      merged_.values[written.name + "/bias"] = {value.map.bias.begin(), value.map.bias.end()};
+
+    ConvertReport::Row row;
+    row.layer = written.name;
+    row.parts = linear.parts_text(graph_);
+    row.top = layer.top(0);
+    row.before = value.weights;
+    row.after.include(value.map.kernel);
+    row.branches = value.branches;
+    merged_.rows.push_back(std::move(row));
   }
 
-  void copy_values(const std::string& layer) {
-    for (const auto& parameter : parameters_.all())
-      if (parameter->layer == layer)
-        merged_.values[parameter->path()] = parameters_.read(*parameter);
+  void connect(LayerParameter& layer, const WrittenLayer& written) const {
+    layer.clear_bottom();
+    layer.clear_top();
+    for (const int value : written.reads) layer.add_bottom(names_[value]);
+    for (const int value : written.writes) layer.add_top(names_[value]);
   }
 
   const NetParameter& net_;
@@ -215,15 +221,19 @@ class Merger {
   NetSpec spec_;
   Graph graph_;
   LinearGraph linear_;
-  std::vector<std::string> names_;  // of graph_.values
+  // The layers to write, in order; what each is: a node that stays, or else an operation.
+  std::vector<WrittenLayer> written_;
+  std::vector<int> node_of_;
+  std::vector<const Operation*> operation_of_;
+  std::vector<std::string> names_;  // of the values
   MergedNet merged_;
 };
 
 }  // namespace
 
 MergedNet merge(const NetParameter& net, const Parameters& parameters,
-                const std::function<Shape(const std::string&)>& shape_of, double most_growth) {
-  return Merger(net, parameters, shape_of, most_growth).run();
+                const std::function<Shape(const std::string&)>& shape_of, bool merge_all) {
+  return Merger(net, parameters, shape_of, merge_all).run();
 }
 
 }  // namespace orepa

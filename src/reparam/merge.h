@@ -1,6 +1,7 @@
-// Merge: everything linear in a net becomes plain Convolutions, wherever that is exact (see
-// linear_graph.h for what is found, linear_map.h for the arithmetic): a convolution with BatchNorm
-// and Scale, ORepaConv, the branches of DBB, RepVGG and ACNet blocks, chains, in any nesting.
+// Merge: what is linear in a net becomes plain Convolutions and InnerProducts, wherever that is
+// exact and worth it (see linear_graph.h for what is found, linear_map.h for the arithmetic): a
+// convolution with BatchNorm and Scale, ORepaConv, the branches of DBB, RepVGG and ACNet blocks,
+// sequences, in any nesting.
 #pragma once
 #include <functional>
 #include <map>
@@ -26,8 +27,8 @@ struct MergedNet {
 
 // `net` is a phase's layers (deploy.h); `parameters` are those of a net made from it whose
 // prepare() has run, so that the derived kernels are there; `shape_of` gives that net's shapes.
-// `most_growth`: see linear_graph.h.
+// `merge_all`: see linear_graph.h.
 MergedNet merge(const NetParameter& net, const Parameters& parameters,
-                const std::function<Shape(const std::string&)>& shape_of, double most_growth = 2);
+                const std::function<Shape(const std::string&)>& shape_of, bool merge_all = false);
 
 }  // namespace orepa

@@ -243,7 +243,8 @@ layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim
 layer { name: "c" type: "Convolution" bottom: "x" top: "c"
   convolution_param { num_output: 3 kernel_size: 1 bias_filler { value: 3e6 } } }
 layer { name: "b" type: "BatchNorm" bottom: "c" top: "b" }
-layer { name: "ip" type: "InnerProduct" bottom: "b" top: "ip" inner_product_param { num_output: 2 } }
+layer { name: "relu" type: "ReLU" bottom: "b" top: "relu" }
+layer { name: "ip" type: "InnerProduct" bottom: "relu" top: "ip" inner_product_param { num_output: 2 } }
 layer { name: "prob" type: "Softmax" bottom: "ip" top: "prob" }
 )",
                                      "net");
