@@ -82,8 +82,9 @@ class LinearGraph {
   int producer(int value) const;  // an operation
   // The operation of that kind that makes this value for one reader; else -1.
   int private_producer(int value, Operation::Kind kind) const;
+  Branch start(int value) const;  // with nothing in it
   Branch branch(int value) const;
-  Branch branch_of_sum(int value, size_t sum) const;
+  Branch branch_of_sum(size_t sum) const;
   std::vector<Branch> branches(const Operation& sum) const;  // one an input
   // Inputs of a sum by the value that they start at, where that makes a block.
   std::map<int, std::vector<size_t>> blocks(const std::vector<Branch>& branches) const;

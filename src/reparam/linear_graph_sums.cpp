@@ -36,31 +36,36 @@ bool LinearGraph::flatten_sum(size_t at) {
   return false;
 }
 
-// What has other readers, and what no map is exact for, ends it.
+// What has other readers ends it, and so does what no map is exact for.
 LinearGraph::Branch LinearGraph::branch(int value) const {
-  Branch none;
-  none.root = value;
-  none.linear = LinearExpression::identity(values_[value].shape[1]);
-  if (const int sum = private_producer(value, Operation::Kind::kSum); sum >= 0)
-    return branch_of_sum(value, static_cast<size_t>(sum));
-  const int made = private_producer(value, Operation::Kind::kLinear);
-  if (made < 0) return none;
-  const Operation& last = operations_[made];
-  Branch before = branch(last.inputs[0]);
-  if (!cannot_sequence(before.linear.shape, before.root, last.linear.shape, value).empty()) {
-    before = Branch{};
-    before.root = last.inputs[0];
-    before.linear = LinearExpression::identity(last.linear.shape.inputs);
+  std::vector<int> layers;  // operations, from the last one
+  for (int made; (made = private_producer(value, Operation::Kind::kLinear)) >= 0;
+       value = operations_[made].inputs[0])
+    layers.push_back(made);
+  const int sum = private_producer(value, Operation::Kind::kSum);
+  Branch branch = sum >= 0 ? branch_of_sum(static_cast<size_t>(sum)) : start(value);
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    const Operation& next = operations_[*layer];
+    if (!cannot_sequence(branch.linear.shape, branch.root, next.linear.shape, next.outputs[0])
+             .empty())
+      branch = start(next.inputs[0]);
+    const Cost own = cost(next.linear, next.outputs[0]);
+    branch.linear = LinearExpression::sequence(branch.linear, next.linear);
+    branch.cost = {branch.cost.macs + own.macs, branch.cost.weights + own.weights};
+    branch.operations.push_back(static_cast<size_t>(*layer));
   }
-  const Cost own = cost(last.linear, value);
-  before.linear = LinearExpression::sequence(before.linear, last.linear);
-  before.cost = {before.cost.macs + own.macs, before.cost.weights + own.weights};
-  before.operations.push_back(static_cast<size_t>(made));
-  return before;
+  return branch;
+}
+
+LinearGraph::Branch LinearGraph::start(int value) const {
+  Branch branch;
+  branch.root = value;
+  branch.linear = LinearExpression::identity(values_[value].shape[1]);
+  return branch;
 }
 
 // A sum inside of a branch, that has stayed one by itself.
-LinearGraph::Branch LinearGraph::branch_of_sum(int value, size_t at) const {
+LinearGraph::Branch LinearGraph::branch_of_sum(size_t at) const {
   const Operation& sum = operations_[at];
   const std::vector<Branch> terms = branches(sum);
   std::vector<size_t> all(terms.size());
@@ -69,11 +74,7 @@ LinearGraph::Branch LinearGraph::branch_of_sum(int value, size_t at) const {
   whole.root = terms[0].root;
   const bool one_root = std::all_of(terms.begin(), terms.end(),
                                     [&](const Branch& term) { return term.root == whole.root; });
-  if (!one_root || !cannot_add_terms(sum, all, terms).empty()) {
-    whole.root = value;
-    whole.linear = LinearExpression::identity(values_[value].shape[1]);
-    return whole;
-  }
+  if (!one_root || !cannot_add_terms(sum, all, terms).empty()) return start(sum.outputs[0]);
   std::vector<LinearExpression> parts;
   for (const Branch& term : terms) {
     parts.push_back(term.linear);

@@ -222,6 +222,7 @@ RandomNet::Blob RandomNet::same(const Blob& from) {
       blob.name = norm(from.name, below(2));
       return blob;
     case 1:
+      if (from.name == "x") return activated(from);  // not a net of Dropouts alone
       blob.name = add("Dropout", {from.name}, "", below(2));
       return blob;
     case 2:
@@ -329,6 +330,7 @@ void RandomNet::end(Blob blob) {
   if (below(2)) return;  // as it is
   if (below(2))
     blob.name = add("Pooling", {blob.name}, "pooling_param { pool: AVE global_pooling: true }");
+  if (one_in(3)) blob.name = add("Flatten", {blob.name}, "");
   const auto inner_product = [&](int64_t outputs) {
     blob = {add("InnerProduct", {blob.name},
                 text("inner_product_param { num_output: ", outputs, " bias_term: ", below(2),

@@ -51,6 +51,11 @@ TEST_F(RandomFiles, AreConverted) {
     const NetSpec net = NetSpec::parse(text, "net");
     save_as_trained(net, seed);
     ASSERT_NO_THROW(converted(net, weights_));
+    ConvertOptions onnx;
+    onnx.format = ConvertOptions::Format::kOnnx;
+    onnx.output = folder_ + "deploy.onnx";
+    onnx.merge_all = true;
+    ASSERT_NO_THROW(convert(net, {weights_}, *device_, onnx));
   }
 }
 
