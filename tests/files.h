@@ -19,5 +19,7 @@ std::string definition_path();
 std::string test_folder();
 
 void write_file(const std::string& path, const std::string& content);
+// What a fifo or a pipe gives, to its end.
+std::string read_all(const std::string& path);
 
 }  // namespace orepa

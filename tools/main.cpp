@@ -9,6 +9,7 @@
 
 #include "command_line.h"
 #include "orepa/error.h"
+#include "signals.h"
 
 namespace orepa::tool {
 namespace {
@@ -45,9 +46,10 @@ void finish_output() {
 }  // namespace orepa::tool
 
 int main(int argc, char** argv) {
-  // A crash is a bug of ours: show where. SIGTERM is none, and stays what it was.
-  google::InstallFailureSignalHandler();
-  std::signal(SIGTERM, SIG_DFL);
+  google::InstallFailureSignalHandler();  // a crash is a bug of ours: show where
+  orepa::tool::listen_to_signals();
+  // Where nobody reads what is printed any more, a training goes on, and a file is written.
+  std::signal(SIGPIPE, SIG_IGN);
   std::string name = "orepa_tool";
   try {
     orepa::tool::run({argv + 1, argv + argc}, name);

@@ -4,46 +4,67 @@
 
 #include <atomic>
 #include <csignal>
-#include <initializer_list>
 #include <thread>
+
+#include "io/temporary_file.h"
 
 namespace orepa::tool {
 namespace {
 
-std::atomic<bool> stop_asked = false, snapshot_asked = false;
+std::atomic<Request> on_interrupt = Request::kStop, on_hangup = Request::kStop,
+                     on_terminate = Request::kStop;
+std::atomic<bool> training = false, stop_asked = false, snapshot_asked = false;
 
-sigset_t set_of(std::initializer_list<int> signals) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : signals) sigaddset(&set, signal);
-  return set;
+std::atomic<Request>& effect_of(int signal) {
+  return signal == SIGINT ? on_interrupt : signal == SIGHUP ? on_hangup : on_terminate;
 }
 
-[[noreturn]] void take_signals(sigset_t signals, Request on_interrupt, Request on_hangup) {
+// As if nobody had waited for it.
+void end_by(int signal) {
+  remove_temporary_files();
+  sigset_t alone;
+  sigemptyset(&alone);
+  sigaddset(&alone, signal);
+  pthread_sigmask(SIG_UNBLOCK, &alone, nullptr);
+  std::raise(signal);
+}
+
+void answer(int signal) {
+  const Request effect = effect_of(signal);
+  if (signal == SIGINT && stop_asked) end_by(signal);
+  if (effect == Request::kStop && !training) end_by(signal);
+  if (effect == Request::kStop) stop_asked = true;
+  if (effect == Request::kSnapshot) snapshot_asked = true;
+}
+
+[[noreturn]] void take_signals(sigset_t signals) {
   for (;;) {
     int signal = 0;
-    if (sigwait(&signals, &signal) != 0) continue;
-    const Request request = signal == SIGINT   ? on_interrupt
-                            : signal == SIGHUP ? on_hangup
-                                               : Request::kStop;
-    if (request == Request::kSnapshot) snapshot_asked = true;
-    if (request != Request::kStop) continue;
-    stop_asked = true;
-    const sigset_t interrupt = set_of({SIGINT});
-    sigdelset(&signals, SIGINT);
-    pthread_sigmask(SIG_UNBLOCK, &interrupt, nullptr);
+    if (sigwait(&signals, &signal) == 0) answer(signal);
   }
 }
 
 }  // namespace
 
-void listen_to_signals(Request on_interrupt, Request on_hangup) {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-    std::signal(signal, SIG_DFL);  // nohup and shells ignore some: then they would not come at all
-  const sigset_t signals = set_of({SIGINT, SIGTERM, SIGHUP});
+void listen_to_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    // nohup and shells ignore some: then they would not come at all.
+    if (std::signal(signal, SIG_DFL) == SIG_IGN) effect_of(signal) = Request::kNone;
+    sigaddset(&signals, signal);
+  }
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread(take_signals, signals, on_interrupt, on_hangup).detach();
+  std::thread(take_signals, signals).detach();
 }
+
+void set_effects(Request interrupt, Request hangup) {
+  on_interrupt = interrupt;
+  on_hangup = hangup;
+  on_terminate = Request::kStop;
+}
+
+void begin_training() { training = true; }
 
 Request take_request() {
   if (stop_asked) return Request::kStop;

@@ -60,8 +60,8 @@ void print_settings(const SolverSpec& spec, const Device& device, Solver& solver
 }
 
 void train() {
-  listen_to_signals(effect("sigint_effect", FLAGS_sigint_effect),
-                    effect("sighup_effect", FLAGS_sighup_effect));
+  set_effects(effect("sigint_effect", FLAGS_sigint_effect),
+              effect("sighup_effect", FLAGS_sighup_effect));
   const SolverOptions options = solver_options();
   const SolverSpec spec = SolverSpec::read(FLAGS_solver);
   const std::unique_ptr<Device> device = make_cpu_device();
@@ -70,6 +70,7 @@ void train() {
   print_settings(spec, *device, solver);
   if (solver.iteration() == 0) load_and_report(starting_weights(spec), solver.parameters());
   progress.start();
+  begin_training();
   if (!solver.solve()) throw Stopped("stopped as asked; --snapshot auto goes on from here");
 }
 

@@ -1,15 +1,28 @@
-// A file that appears whole or not at all: written under a temporary name in the same folder,
-// flushed to the disk, then renamed.
+// The one door through which files are written: a file appears whole or not at all. It is written
+// under a temporary name in the folder where it shall stand, flushed to the disk, then renamed.
 #pragma once
-#include <functional>
 #include <string>
 
 namespace orepa {
 
-// Calls write(temporary path), then gives the file its name. Throws Error that says why it could
-// not be written, and leaves neither a temporary nor a partial file behind.
-void write_atomically(const std::string& path,
-                      const std::function<void(const std::string& temporary)>& write);
+// Where the bytes written to a path end up.
+struct Destination {
+  std::string path;     // symbolic links are followed; the file need not be there, its folder is
+  bool stream = false;  // a fifo or a character device, which is written into, never replaced
+};
+
+// Throws Error that says why nothing can be written there: a folder, a socket, a disk, links in a
+// circle, a folder that does not exist.
+Destination destination_of(const std::string& path);
+
+// Throws Error that says why it could not be written, and leaves neither a temporary nor a partial
+// file behind. (A stream may have taken a part of it.)
 void write_atomically(const std::string& path, const std::string& content);
+
+// What was written to a file, or renamed in a folder, survives a loss of power.
+void flush_to_disk(const std::string& path);
+
+// The folder of a path, "." where it names none.
+std::string folder_of(const std::string& path);
 
 }  // namespace orepa

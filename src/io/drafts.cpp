@@ -6,7 +6,10 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
+#include <utility>
 
+#include "io/positions.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -21,6 +24,34 @@ bool same_file(const std::string& a, const std::string& b) {
   return a == b || (!whole(a).empty() && whole(a) == whole(b));
 }
 
+// `start`.PID.`name` in the folder.
+std::string own_name(const char* start, const std::filesystem::path& folder,
+                     const std::filesystem::path& name) {
+  return (folder / text(start, ".", ::getpid(), ".", name.string())).string();
+}
+
+// Renames that belong together: undone, the last one first, where not all of them succeed.
+class Renames {
+ public:
+  Renames() = default;
+  Renames(const Renames&) = delete;
+  Renames& operator=(const Renames&) = delete;
+  ~Renames() {
+    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step)
+      std::rename(step->second.c_str(), step->first.c_str());
+  }
+
+  void rename(const std::string& from, const std::string& to, const std::string& path) {
+    const bool renamed = std::rename(from.c_str(), to.c_str()) == 0;
+    require(renamed, path, ": cannot be written: ", std::strerror(errno));
+    steps_.emplace_back(from, to);
+  }
+  void keep() { steps_.clear(); }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> steps_;
+};
+
 }  // namespace
 
 void require_not_read(const std::string& output, const std::vector<std::string>& read) {
@@ -32,30 +63,48 @@ void require_not_read(const std::string& output, const std::vector<std::string>&
 Drafts::Drafts(const std::vector<std::string>& inputs) : inputs_(inputs) {}
 
 std::string Drafts::draft_of(const std::string& path) {
-  const std::filesystem::path wanted = path, folder = wanted.parent_path();
-  std::error_code none;
-  require(!std::filesystem::is_directory(wanted, none), path,
-          ": cannot be written: it is a folder");
+  const Destination destination = destination_of(path);
   require_not_read(path, inputs_);
-  for (const auto& [draft, other] : drafts_)
-    require(!same_file(path, other), path, ": is the name of two outputs; give each its own");
-  require(folder.empty() || std::filesystem::is_directory(folder), path,
-          ": cannot be written: there is no folder ", folder.string());
-  const std::string draft =
-      (folder / text("unchecked.", ::getpid(), ".", wanted.filename().string())).string();
-  drafts_.emplace_back(draft, path);
-  return draft;
+  for (const Draft& other : drafts_)
+    require(!same_file(destination.path, other.destination.path), path,
+            ": is the name of two outputs; give each its own");
+  const std::string folder = destination.stream ? std::filesystem::temp_directory_path().string()
+                                                : folder_of(destination.path);
+  // Numbered: links of one name may lead into one folder.
+  const std::string name =
+      text(drafts_.size(), ".", std::filesystem::path(path).filename().string());
+  drafts_.push_back({TemporaryFile(own_name("unchecked", folder, name)), path, destination});
+  return drafts_.back().file.path();
 }
 
 void Drafts::accept() {
-  for (const auto& [draft, path] : drafts_) {
-    const bool renamed = std::rename(draft.c_str(), path.c_str()) == 0;
-    require(renamed, path, ": cannot be written: ", std::strerror(errno));
+  std::vector<const Draft*> files;
+  for (const Draft& draft : drafts_) {
+    if (draft.destination.stream)
+      write_atomically(draft.path, read_file(draft.file.path()));
+    else
+      files.push_back(&draft);
   }
-}
-
-Drafts::~Drafts() {
-  for (const auto& [draft, path] : drafts_) ::unlink(draft.c_str());
+  std::set<std::string> folders, replaced;
+  {
+    const auto together = hold_temporary_files();
+    Renames renames;
+    for (const Draft* draft : files) {
+      const std::filesystem::path path = draft->destination.path;
+      require(!std::filesystem::is_directory(path), draft->path,
+              ": cannot be written: it is a folder");
+      folders.insert(folder_of(path));
+      if (files.size() == 1 || !std::filesystem::exists(path)) continue;
+      const std::string old = own_name("replaced", folder_of(path), path.filename());
+      renames.rename(path, old, draft->path);
+      replaced.insert(old);
+    }
+    for (const Draft* draft : files)
+      renames.rename(draft->file.path(), draft->destination.path, draft->path);
+    for (const std::string& folder : folders) flush_to_disk(folder);
+    renames.keep();
+    for (const std::string& old : replaced) ::unlink(old.c_str());
+  }
 }
 
 }  // namespace orepa

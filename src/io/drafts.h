@@ -1,8 +1,11 @@
-// Files under other names until they are known to be right; then they get their own, all of them.
+// Files under other names until they are known to be right; then they get their own, all of them or
+// none.
 #pragma once
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "io/atomic_file.h"
+#include "io/temporary_file.h"
 
 namespace orepa {
 
@@ -13,19 +16,24 @@ class Drafts {
  public:
   // None of `inputs` may be overwritten.
   explicit Drafts(const std::vector<std::string>& inputs);
-  Drafts(const Drafts&) = delete;
-  Drafts& operator=(const Drafts&) = delete;
-  ~Drafts();  // removes what was not accepted
 
   // Where to write what shall become `path`: beside it, with the same ending. Throws Error where
-  // its folder does not exist, and where `path` is a folder, an input or the path of another draft.
+  // nothing can be written there (destination_of), and where it is an input or the path of another
+  // draft. What shall go into a stream waits in the folder of temporary files.
   std::string draft_of(const std::string& path);
-  // Throws Error where a file cannot get its name.
+  // Throws Error where a file cannot get its name; then all names stand for what they did before.
+  // Old and new files never stand side by side, even if the power fails meanwhile: several old ones
+  // are renamed to replaced.NUMBER.NAME first, and removed in the end.
   void accept();
 
  private:
+  struct Draft {
+    TemporaryFile file;
+    std::string path;  // as it was named
+    Destination destination;
+  };
   std::vector<std::string> inputs_;
-  std::vector<std::pair<std::string, std::string>> drafts_;  // and the names they shall have
+  std::vector<Draft> drafts_;
 };
 
 }  // namespace orepa

@@ -2,11 +2,18 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 #include "io/positions.h"
-#include "orepa/error.h"
+#include "io/temporary_file.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 
 namespace orepa {
@@ -57,17 +64,87 @@ TEST(AtomicFile, LeavesTheOldOneWhereTheDiskIsFull) {
   EXPECT_EQ(files_in(folder), 1);
 }
 
-TEST(AtomicFile, LeavesNothingWhereWritingFails) {
+TEST(AtomicFile, LeavesNothingWhereItCannotBeWritten) {
   const std::string folder = test_folder();
-  EXPECT_THROW(write_atomically(folder + "file",
-                                [](const std::string& temporary) {
-                                  write_file(temporary, "half");
-                                  fail("no more");
-                                }),
-               Error);
-  EXPECT_THROW(write_atomically(folder + "absent/file", "content"), Error);
-  EXPECT_THROW(write_atomically(folder, "content"), Error);  // a folder is there already
+  EXPECT_NE(error_of([&] { write_atomically(folder + "absent/file", "x"); }).find("no folder"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { write_atomically(folder, "x"); }).find("is a folder"),
+            std::string::npos);
   EXPECT_EQ(files_in(folder), 0);
+}
+
+TEST(AtomicFile, ReplacesTheTargetOfALinkAndNotTheLink) {
+  const std::string folder = test_folder();
+  std::filesystem::create_directory(folder + "store");
+  write_file(folder + "store/file", "first");
+  std::filesystem::create_symlink("store/file", folder + "link");
+  std::filesystem::create_symlink("store/none", folder + "dangling");
+  for (const char* link : {"link", "dangling"}) {
+    write_atomically(folder + link, "second");
+    EXPECT_TRUE(std::filesystem::is_symlink(folder + link));
+    EXPECT_EQ(read_file(folder + link), "second");
+  }
+  EXPECT_EQ(files_in(folder), 3);
+  EXPECT_EQ(files_in(folder + "store"), 2);
+
+  std::filesystem::create_symlink("circle", folder + "circle");
+  EXPECT_NE(error_of([&] { write_atomically(folder + "circle", "x"); }).find("symbolic links"),
+            std::string::npos);
+}
+
+TEST(AtomicFile, WritesIntoAFifo) {
+  const std::string fifo = test_folder() + "fifo";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  const std::string content(300000, 'x');  // more than it holds at once
+  std::string arrived;
+  std::thread reader([&] { arrived = read_all(fifo); });
+  write_atomically(fifo, content);
+  reader.join();
+  EXPECT_EQ(arrived, content);
+  EXPECT_TRUE(std::filesystem::is_fifo(fifo));
+}
+
+TEST(AtomicFile, WritesIntoADevice) {
+  const std::string folder = test_folder();
+  std::filesystem::create_symlink("/dev/full", folder + "full");
+  for (const std::string& device : {std::string("/dev/full"), folder + "full"})
+    EXPECT_NE(error_of([&] { write_atomically(device, "x"); }).find("No space left"),
+              std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+  EXPECT_EQ(files_in(folder), 1);
+}
+
+TEST(AtomicFile, RefusesASocket) {
+  const std::string folder = test_folder();
+  const std::string path = folder + "socket";
+  sockaddr_un address{AF_UNIX, {}};
+  ASSERT_LT(path.size(), sizeof(address.sun_path));
+  path.copy(address.sun_path, path.size());
+  const int file = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(file, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_NE(error_of([&] { write_atomically(path, "x"); }).find("is a socket"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_socket(path));
+  close(file);
+}
+
+TEST(TemporaryFile, GoesWithItsObjectOrItsProcess) {
+  const std::string folder = test_folder();
+  {
+    const TemporaryFile file(folder + "file");
+    write_file(file.path(), "half");
+    EXPECT_EQ(files_in(folder), 1);
+  }
+  EXPECT_EQ(files_in(folder), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const TemporaryFile file(folder + "other");
+    write_file(file.path(), "half");
+    remove_temporary_files();
+    _exit(files_in(folder));  // no destructor runs
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
