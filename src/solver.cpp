@@ -3,22 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <filesystem>
+#include <optional>
 
 #include "gradient_sums.h"
-#include "io/snapshot.h"
 #include "learning_rate.h"
 #include "momentum.h"
 #include "solvers/settings.h"
+#include "solvers/snapshots.h"
+#include "solvers/statistics_copy.h"
 #include "solvers/update_rule.h"
 
 namespace orepa {
 namespace {
-
-// The state to go on from; empty for a new run.
-std::string resume_from(const SolverSettings& settings, const SolverOptions& options) {
-  return options.snapshot == "auto" ? newest_snapshot(settings.prefix) : options.snapshot;
-}
 
 SnapshotState read_state(const std::string& resumed) {
   return resumed.empty() ? SnapshotState{} : read_snapshot_state(resumed);
@@ -33,7 +29,8 @@ struct Solver::State {
         device(device),
         options(std::move(given)),
         observer(observer),
-        resumed(resume_from(settings, options)),
+        snapshots(settings, observer),
+        resumed(options.snapshot == "auto" ? snapshots.newest() : options.snapshot),
         state(read_state(resumed)),
         net_spec(spec.net()),
         parameters(device, state.has_seed ? state.seed : settings.seed, true, settings.rules),
@@ -53,7 +50,7 @@ struct Solver::State {
     rule = make_update_rule(settings.type, spec.options().where("type"));
     history = std::make_unique<Momentum>(parameters);
     sums = std::make_unique<GradientSums>(parameters);
-    prepare_folder();
+    if (settings.iter_size > 1) statistics = std::make_unique<StatisticsCopy>(parameters);
     if (!resumed.empty()) restore();
   }
 
@@ -63,16 +60,9 @@ struct Solver::State {
     return net->samples() > 0 ? (net->samples() + images - 1) / images : 0;
   }
 
-  void prepare_folder() const {
-    const std::filesystem::path folder = std::filesystem::path(settings.prefix).parent_path();
-    std::error_code failure;
-    if (!folder.empty()) std::filesystem::create_directories(folder, failure);
-    require(!failure, "the folder of snapshot_prefix, ", folder.string(),
-            ", cannot be made: ", failure.message());
-  }
-
   void restore() {
     restore_snapshot(resumed, parameters, *history);
+    snapshots.last = resumed;
     iteration = first_iteration = state.iteration;
     observer.note(text("resumed from ", resumed, " at iteration ", iteration));
     if (!state.device.empty() && state.device != device.description())
@@ -85,12 +75,20 @@ struct Solver::State {
   Request poll() { return pending = std::max(pending, observer.request()); }
 
   std::string untouched() const {
-    return last_snapshot.empty() ? "" : "; the last snapshot, " + last_snapshot + ", is untouched";
+    return snapshots.last.empty() ? ""
+                                  : "; the last snapshot, " + snapshots.last + ", is untouched";
   }
 
-  double forward_backward() {
+  // The passes of an iteration; nothing where they were abandoned because of `stop`, which is asked
+  // between them: then everything is as before.
+  std::optional<double> forward_backward(const std::function<bool()>& stop) {
     double total = 0;
+    if (statistics) statistics->save();
     for (int64_t k = 0; k < settings.iter_size; ++k) {
+      if (k > 0 && stop()) {
+        statistics->restore();
+        return std::nullopt;
+      }
       const int64_t pass = iteration * settings.iter_size + k;
       if (options.feed) options.feed(*net, pass);
       net->forward(pass);
@@ -171,12 +169,39 @@ struct Solver::State {
             untouched());
   }
 
+  // One iteration, unless it is abandoned.
+  std::optional<double> iterate(const std::function<bool()>& stop) {
+    require_whole();
+    parameters.begin_step();
+    net->prepare();
+    const std::optional<double> loss = forward_backward(stop);
+    if (!loss) return loss;
+    check_gradients();
+    update();
+    ++iteration;
+    return loss;
+  }
+
+  Snapshot take_snapshot() const {
+    require_whole();
+    SnapshotState taken;
+    taken.iteration = iteration;
+    taken.seed = parameters.seed();
+    taken.device = device.description();
+    try {
+      return {taken, net_spec, parameters, *history, settings.hdf5};
+    } catch (const Error& error) {
+      fail("iteration ", iteration, ": there is no snapshot of it: ", error.what(), untouched());
+    }
+  }
+
   SolverSpec spec;
   SolverSettings settings;
   Schedule schedule;
   Device& device;
   SolverOptions options;
   Observer& observer;
+  Snapshots snapshots;
   std::string resumed;
   SnapshotState state;  // of what is resumed
   NetSpec net_spec;
@@ -188,9 +213,9 @@ struct Solver::State {
   std::unique_ptr<UpdateRule> rule;
   std::unique_ptr<Momentum> history;
   std::unique_ptr<GradientSums> sums;
+  std::unique_ptr<StatisticsCopy> statistics;  // where an iteration has several passes
   int64_t iteration = 0, first_iteration = 0;
   bool half_updated = false;  // an update failed, or is being made
-  std::string last_snapshot;
   Request pending = Request::kNone;
   std::deque<double> recent_losses;
 };
@@ -201,31 +226,32 @@ Solver::Solver(const SolverSpec& spec, Device& device, SolverOptions options, Ob
 Solver::~Solver() = default;
 
 double Solver::step() {
-  State& s = *state_;
-  s.require_whole();
-  s.parameters.begin_step();
-  s.net->prepare();
-  const double loss = s.forward_backward();
-  s.check_gradients();
-  s.update();
-  ++s.iteration;
-  return loss;
+  return *state_->iterate([] { return false; });
 }
 
 bool Solver::solve() {
   State& s = *state_;
+  const std::vector<LockFile> locks = s.snapshots.locks();
+  const auto stop = [&] { return s.poll() == Request::kStop; };
   const auto test_now = [&] {
     const Evaluation evaluation = test();
     if (evaluation.complete) s.observer.tested(s.iteration, evaluation);
   };
   if (s.evaluator && s.iteration == 0 && s.settings.test_initialization) test_now();
+  if (s.iteration >= s.schedule.last_iteration && s.settings.snapshot_after_train) snapshot();
   while (s.iteration < s.schedule.last_iteration) {
     const Request request = s.poll();
     s.pending = Request::kNone;
-    if (request != Request::kNone) snapshot();
-    if (request == Request::kStop) return false;
+    if (request == Request::kStop) {
+      snapshot();
+      return false;
+    }
+    if (request == Request::kSnapshot || s.snapshots.retry(s.iteration))
+      s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
 
-    s.recent_losses.push_back(step());
+    const std::optional<double> loss = s.iterate(stop);
+    if (!loss) continue;  // to be asked again
+    s.recent_losses.push_back(*loss);
     if (static_cast<int64_t>(s.recent_losses.size()) > s.settings.average_loss)
       s.recent_losses.pop_front();
     Observer::Progress progress;
@@ -242,12 +268,14 @@ bool Solver::solve() {
     s.observer.progress(progress);
 
     const bool last = s.iteration == s.schedule.last_iteration;
-    if (s.schedule.snapshot_interval > 0 && s.iteration % s.schedule.snapshot_interval == 0 &&
-        !last)
+    const bool due =
+        s.schedule.snapshot_interval > 0 && s.iteration % s.schedule.snapshot_interval == 0;
+    if (last && (due || s.settings.snapshot_after_train))
       snapshot();
+    else if (due)
+      s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
     if (s.evaluator && (last || s.iteration % s.schedule.test_interval == 0)) test_now();
   }
-  if (s.settings.snapshot_after_train) snapshot();
   return true;
 }
 
@@ -261,14 +289,8 @@ Evaluation Solver::test() {
 
 std::string Solver::snapshot() {
   State& s = *state_;
-  s.require_whole();
-  SnapshotState state;
-  state.iteration = s.iteration;
-  state.seed = s.parameters.seed();
-  state.device = s.device.description();
-  s.last_snapshot = write_snapshot(s.settings.prefix, state, s.net_spec, s.parameters, *s.history);
-  s.observer.snapshotted(s.last_snapshot);
-  return s.last_snapshot;
+  s.snapshots.write(s.take_snapshot());
+  return s.snapshots.last;
 }
 
 std::vector<float> Solver::history(const Parameter& parameter) const {
@@ -280,7 +302,8 @@ Parameters& Solver::parameters() { return state_->parameters; }
 int64_t Solver::planned_bytes() const {
   const State& s = *state_;
   const int64_t test = s.evaluator ? s.evaluator->persistent_bytes() : 0;
-  return s.parameters.bytes() + s.history->bytes() + s.net->persistent_bytes() + test +
+  const int64_t statistics = s.statistics ? s.statistics->bytes() : 0;
+  return s.parameters.bytes() + s.history->bytes() + statistics + s.net->persistent_bytes() + test +
          s.arena.bytes();
 }
 bool Solver::has_test() const { return state_->evaluator != nullptr; }

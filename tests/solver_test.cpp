@@ -1,5 +1,6 @@
 #include "orepa/solver.h"
 
+#include "io/lock_file.h"
 #include "orepa/random.h"
 #include "tests/comparison.h"
 #include "tests/data/idx_files.h"
@@ -272,7 +273,9 @@ TEST(Solver, ClipsGradientsWhoseSquaresNoFloatHolds) {
 }
 
 TEST(Solver, ReportsTheMeanOfTheLastLosses) {
-  Training steps(net_text(4) + kSgd, fed()), run(net_text(4) + kSgd + "average_loss: 3", fed());
+  Training steps(net_text(4) + kSgd, fed()),
+      run(net_text(4) + kSgd + "average_loss: 3 snapshot_prefix: '" + test_folder() + "run'",
+          fed());
   std::vector<double> losses;
   for (int i = 0; i < 6; ++i) losses.push_back(steps->step());
   EXPECT_TRUE(run->solve());
@@ -311,6 +314,145 @@ TEST(Solver, StopsInTheMiddleOfATest) {
   EXPECT_FALSE(run->solve());
   EXPECT_TRUE(run.listener.tests.empty());
   EXPECT_EQ(run.listener.snapshots, (std::vector<std::string>{prefix + "_iter_0.solverstate"}));
+}
+
+// Asks for a stop when it is asked for the n-th time.
+class Interrupter : public Listener {
+ public:
+  explicit Interrupter(int n) : n_(n) {}
+  Request request() override { return --n_ == 0 ? Request::kStop : Request::kNone; }
+
+ private:
+  int n_;
+};
+
+// Of four passes an iteration some are lost, and nothing of them is in the snapshot: not even in
+// the running statistics.
+TEST(Solver, StopsBetweenThePassesOfAnIteration) {
+  const std::string prefix = test_folder() + "run";
+  std::string net = net_text(4);
+  net.insert(net.find("    layer { name: \"ip\""),
+             "    layer { name: \"bn\" type: \"BatchNorm\" bottom: \"conv\" top: \"conv\" }\n");
+  const std::string solver = net + kSgd + "iter_size: 4 snapshot_prefix: '" + prefix + "' ";
+  Training whole(solver, fed());
+  for (int i = 0; i < 6; ++i) whole->step();
+
+  SolverOptions options = fed();
+  int64_t passes = 0;
+  options.feed = [&](Net& net, int64_t pass) {
+    passes = pass + 1;
+    feed(net, pass);
+  };
+  const SolverSpec spec = SolverSpec::parse(solver, "solver.prototxt");
+  const std::unique_ptr<Device> device = make_cpu_device();
+  options.algorithm = Algorithm::kDirect;
+  Interrupter interrupter(4 * 2 + 3);  // two iterations, before the third, between its passes
+  Solver stopped(spec, *device, options, interrupter);
+  EXPECT_FALSE(stopped.solve());
+  EXPECT_EQ(passes, 4 * 2 + 2);
+  EXPECT_EQ(interrupter.snapshots, (std::vector<std::string>{prefix + "_iter_2.solverstate"}));
+
+  options.feed = feed;
+  options.snapshot = "auto";
+  Training resumed(solver, options);
+  EXPECT_TRUE(resumed->solve());
+  EXPECT_EQ(resumed.state(), whole.state());
+}
+
+// A run whose snapshots cannot be written from iteration 2 on: folders have taken their names.
+class FailingSnapshots : public testing::Test {
+ protected:
+  std::string solver(int iterations, const std::string& more) const {
+    return net_text(4) + "base_lr: 0.01 snapshot: 2 snapshot_prefix: '" + prefix_ + "' " + more +
+           text(" max_iter: ", iterations);
+  }
+  void block(int iteration) const {
+    std::filesystem::create_directories(text(prefix_, "_iter_", iteration, ".solverstate/inside"));
+  }
+
+  const std::string folder_ = test_folder(), prefix_ = folder_ + "run";
+};
+
+TEST_F(FailingSnapshots, AreTriedAgain) {
+  for (const int iteration : {8, 10, 12}) block(iteration);
+  // Due at 8, 8 + 10 and 18 + 20.
+  std::string text = solver(40, "");
+  text.replace(text.find("snapshot: 2"), 11, "snapshot: 8");
+  block(18);
+  block(16);
+  Training run(text, fed());
+  EXPECT_TRUE(run->solve());
+  const std::string& notes = run.listener.notes;
+  EXPECT_NE(notes.find("tries again after iteration 18"), std::string::npos) << notes;
+  EXPECT_EQ(run.listener.snapshots.front(), prefix_ + "_iter_24.solverstate");
+}
+
+TEST_F(FailingSnapshots, EndTheRunWhereItIsTheLast) {
+  block(4);
+  Training run(solver(4, ""), fed());
+  const std::string message = error_of([&] { run->solve(); });
+  EXPECT_NE(message.find("no snapshot could be written: " + prefix_ + "_iter_4.solverstate"),
+            std::string::npos)
+      << message;
+  EXPECT_EQ(run.listener.snapshots, (std::vector<std::string>{prefix_ + "_iter_2.solverstate"}));
+  // The weights of a state that could not be written are not there either.
+  EXPECT_FALSE(std::filesystem::exists(prefix_ + "_iter_4.caffemodel"));
+}
+
+TEST_F(FailingSnapshots, GoToTheFallback) {
+  block(4);
+  const std::string fallback = folder_ + "second/folder",
+                    text = solver(4, "snapshot_fallback: '" + fallback + "' ");
+  Training run(text, fed());
+  EXPECT_TRUE(run->solve());
+  EXPECT_EQ(run.listener.snapshots.back(), fallback + "/run_iter_4.solverstate");
+  EXPECT_NE(run.listener.notes.find("snapshot_fallback is used"), std::string::npos);
+  SolverOptions options = fed();
+  options.snapshot = "auto";
+  EXPECT_EQ(Training(text, options)->iteration(), 4);
+}
+
+TEST_F(FailingSnapshots, AreFoundOutBeforeTheFirstIteration) {
+  for (const std::string more : {"snapshot_prefix: '/proc/run' ", "snapshot_fallback: '/proc' "}) {
+    std::string text = solver(4, "");
+    if (more.starts_with("snapshot_prefix"))
+      text.erase(text.find("snapshot_prefix"), prefix_.size() + 20);
+    Training run(text + " " + more, fed());
+    const std::string message = error_of([&] { run->solve(); });
+    EXPECT_NE(message.find("/proc/run.lock: cannot be written"), std::string::npos) << message;
+    EXPECT_TRUE(run.listener.reports.empty());
+  }
+}
+
+TEST(Solver, TwoRunsDoNotShareAPrefix) {
+  const std::string prefix = test_folder() + "run",
+                    text = net_text(4) + kSgd + "snapshot_prefix: '" + prefix + "'";
+  Training first(text, fed()), second(text, fed());
+  {
+    const LockFile lock(prefix + ".lock", "");
+    const std::string message = error_of([&] { second->solve(); });
+    EXPECT_NE(message.find(prefix + ".lock: another training"), std::string::npos) << message;
+    EXPECT_EQ(second->iteration(), 0);
+  }
+  EXPECT_TRUE(first->solve());
+  EXPECT_FALSE(std::filesystem::exists(prefix + ".lock"));
+}
+
+// A test that fails at the end costs no result.
+TEST(Solver, SnapshotsBeforeItTests) {
+  const std::string prefix = test_folder() + "run";
+  class Failing : public Listener {
+    void tested(int64_t iteration, const Evaluation&) override {
+      if (iteration > 0) fail("the test fails");
+    }
+  } failing;
+  const SolverSpec spec = SolverSpec::parse(
+      net_text(4) + "base_lr: 0.01 max_iter: 2 test_interval: 2 snapshot_prefix: '" + prefix + "'",
+      "solver.prototxt");
+  const std::unique_ptr<Device> device = make_cpu_device();
+  Solver run(spec, *device, fed(), failing);
+  EXPECT_EQ(error_of([&] { run.solve(); }), "the test fails");
+  EXPECT_EQ(failing.snapshots, (std::vector<std::string>{prefix + "_iter_2.solverstate"}));
 }
 
 // Ten images in batches of 4: three iterations make an epoch.

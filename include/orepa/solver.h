@@ -34,7 +34,8 @@ class Observer {
   virtual void tested(int64_t /*iteration*/, const Evaluation&) {}
   virtual void snapshotted(const std::string& /*state_path*/) {}
   virtual void note(const std::string&) {}  // what the user should know
-  // Asked before every iteration and between the batches of a test. A stop snapshots first.
+  // Asked before every iteration, between its passes (which a stop abandons) and between the
+  // batches of a test. A stop snapshots first.
   virtual Request request() { return Request::kNone; }
 };
 
@@ -42,7 +43,8 @@ struct SolverOptions {
   Algorithm algorithm = Algorithm::kAuto;
   int level = 0;
   std::vector<std::string> stages;
-  // A .solverstate to go on from; "auto": the newest complete one of snapshot_prefix, or none.
+  // A .solverstate to go on from; "auto": the newest whole one of snapshot_prefix and
+  // snapshot_fallback, or none.
   std::string snapshot;
   // Sets Input blobs before each pass, of nets that have some; `pass` counts as Net::forward's
   // index.
@@ -59,7 +61,9 @@ class Solver {
   Solver& operator=(const Solver&) = delete;
 
   // Trains to the end, or until asked to stop; tests and snapshots on the way. Returns whether it
-  // reached the end.
+  // reached the end. Meanwhile PREFIX.lock keeps other runs from its snapshot_prefix. A snapshot on
+  // the way that cannot be written is noted and tried again; throws Error where the last one, or
+  // one that is asked for with a stop, cannot.
   bool solve();
   // One iteration; returns its loss. Throws Error where the loss or a gradient is not finite,
   // before the update; where only the gradient of a factor is not, which finish() makes layer by
@@ -67,7 +71,9 @@ class Solver {
   // snapshot() work any more.
   double step();
   Evaluation test();
-  std::string snapshot();  // returns the path of the state
+  // Returns the path of the state. Throws Error where it cannot be written, and where a number of
+  // it is not finite.
+  std::string snapshot();
 
   Net& net();
   Parameters& parameters();

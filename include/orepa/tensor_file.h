@@ -31,6 +31,9 @@ class TensorFileReader {
   Shape shape(const std::string& name) const;
   // shape(name).count() numbers; integers and doubles are converted.
   std::vector<float> read(const std::string& name) const;
+  // An array of one integer, and one that is a text.
+  int64_t read_integer(const std::string& name) const;
+  std::string read_text(const std::string& name) const;
 
   // Attributes of an array or a group ("/" for those of the whole file).
   bool has_attribute(const std::string& name, const std::string& attribute) const;
@@ -54,10 +57,13 @@ class TensorFileWriter {
   // REQUIRES: `values` holds shape.count() numbers. Groups on the way are made. Throws Error where
   // the name is taken.
   void write(const std::string& name, const Shape& shape, const std::vector<float>& values);
-  // One 64-bit integer, of rank 0.
-  void write_integer(const std::string& name, int64_t value);
+  // One 64-bit integer; `shape` holds one number.
+  void write_integer(const std::string& name, int64_t value, const Shape& shape = {});
+  void write_text(const std::string& name, const std::string& value);
   // Of an array that was written, or of a group.
   void set_attribute(const std::string& name, const std::string& attribute, int64_t value);
+  // The file.
+  std::string bytes() const;
   // Atomic: the whole file, or an Error and no file.
   void save(const std::string& path) const;
 

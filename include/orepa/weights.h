@@ -1,10 +1,12 @@
 // Weight files: Caffe's .caffemodel, and .h5 with arrays /data/LAYER/KEY, where KEY is a
-// parameter's name (what is written here) or its index among the layer's blobs (what Caffe writes).
+// parameter's name or its index among the layer's blobs. Written are names, but to .caffemodel.h5
+// indices, as Caffe does.
 //
 // Blobs are matched by the layer's name, then by name or index; as in Caffe, a layer that both have
-// must have the same blobs. Shapes that differ only in axes of length 1 are equal. BatchNorm's mean and variance are divided by the stored factor (0: both are
-// 0; absent: 1), and the factor itself goes back to its steady value, unless the layer averages as
-// Caffe does (caffe_averaging), where the stored one is kept. Files are written with a factor of 1.
+// must have the same blobs. Shapes that differ only in axes of length 1 are equal. BatchNorm's mean
+// and variance are divided by the stored factor (0: both are 0; absent: 1), and the factor itself
+// goes back to its steady value, unless the layer averages as Caffe does (caffe_averaging), where
+// the stored one is kept. Files are written with a factor of 1.
 #pragma once
 #include <string>
 #include <vector>
@@ -43,7 +45,7 @@ WeightsReport load_weights(const std::vector<std::string>& files, Parameters& pa
 
 // Writes a .caffemodel (the net of `spec` with its blobs) or, by the ending, a .h5. Atomic: the
 // whole file, or an Error and no file. Throws Error where `parameters` has a layer that is not in
-// `spec`.
+// `spec`, and where a number is not finite: no reader would take the file.
 void save_weights(const std::string& path, const NetSpec& spec, const Parameters& parameters);
 
 }  // namespace orepa

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <limits>
 
-#include "io/atomic_file.h"
 #include "io/stored_blobs.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
@@ -66,8 +65,8 @@ std::vector<StoredBlob> read_caffemodel(const std::string& path) {
   return blobs;
 }
 
-void write_caffemodel(const std::string& path, const NetSpec& spec,
-                      const std::vector<StoredBlob>& blobs) {
+std::string caffemodel_bytes(const std::string& path, const NetSpec& spec,
+                             const std::vector<StoredBlob>& blobs) {
   NetParameter net = spec.proto();
   for (LayerParameter& layer : *net.mutable_layer()) layer.clear_blobs();
   for (const StoredBlob& blob : blobs) {
@@ -82,7 +81,7 @@ void write_caffemodel(const std::string& path, const NetSpec& spec,
   }
   require(net.ByteSizeLong() <= std::numeric_limits<int>::max(), path,
           ": would be larger than the 2 GiB that readers of .caffemodel accept; use .h5");
-  write_atomically(path, net.SerializePartialAsString());
+  return net.SerializePartialAsString();
 }
 
 }  // namespace orepa

@@ -19,11 +19,11 @@ std::vector<StoredBlob> read_hdf5_weights(const std::string& path) {
   return blobs;
 }
 
-void write_hdf5_weights(const std::string& path, const std::vector<StoredBlob>& blobs) {
+std::string hdf5_weights_bytes(const std::vector<StoredBlob>& blobs) {
   TensorFileWriter file;
   for (const StoredBlob& blob : blobs)
     file.write(text("/data/", blob.layer, "/", blob.key), blob.shape, blob.values);
-  file.save(path);
+  return file.bytes();
 }
 
 }  // namespace orepa

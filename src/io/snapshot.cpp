@@ -1,66 +1,49 @@
 #include "io/snapshot.h"
 
-#include <zlib.h>
-
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
 
-#include "io/atomic_file.h"
+#include "io/drafts.h"
 #include "io/positions.h"
-#include "orepa.pb.h"
+#include "io/solver_state.h"
+#include "io/stored_blobs.h"
 #include "orepa/error.h"
 #include "orepa/weights.h"
 
 namespace orepa {
 namespace {
 
-uint32_t checksum(const std::string& bytes) {
-  return static_cast<uint32_t>(
-      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
-// The end of a state's file: the checksum of all bytes before it. Of the bytes as they are, not of
-// what they parse to: some bits of a message (of a long varint, say) change nothing.
-std::string trailer(const std::string& bytes) {
-  SolverState end;
-  end.set_checksum(checksum(bytes));
-  return end.SerializeAsString();
-}
-
-bool ends_with_its_checksum(const std::string& bytes) {
-  const size_t size = trailer("").size();
-  if (bytes.size() < size) return false;
-  const std::string before = bytes.substr(0, bytes.size() - size);
-  return bytes.substr(before.size()) == trailer(before);
-}
-
 void fill(const std::vector<float>& values, const Shape& shape, BlobProto& blob) {
   for (const int64_t extent : shape.extents()) blob.mutable_shape()->add_dim(extent);
   blob.mutable_data()->Add(values.begin(), values.end());
 }
 
-// Caffe's own states have no checksum, and none of our fields either.
+void require_finite(const std::vector<float>& values, const std::string& what) {
+  require(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }), what,
+          " is not finite");
+}
+
+constexpr const char* kState = ".solverstate";
+
 SolverState parse(const std::string& path) {
-  require(
-      !path.ends_with(".caffemodel") && !path.ends_with(".prototxt"), path,
-      ": is no .solverstate; give --snapshot the PREFIX_iter_N.solverstate that stands beside the "
-      "weights, or the weights to --weights");
-  const std::string bytes = read_file(path);
-  SolverState state;
-  require(state.ParseFromString(bytes) && state.has_iter(), path,
-          ": is no whole .solverstate; it may have been cut off or be of another kind");
-  const bool ours = state.has_checksum() || state.has_device();
-  require(!ours || ends_with_its_checksum(bytes), path,
-          ": is damaged (its checksum differs); take an older snapshot");
-  require(state.iter() >= 0, path, ": is damaged (iteration ", state.iter(), ")");
-  return state;
+  require(path.ends_with(kState) || path.ends_with(".solverstate.h5"), path,
+          ": is no state by its name; give --snapshot the PREFIX_iter_N.solverstate that stands "
+          "beside the weights, or the weights to --weights");
+  return read_solver_state(path);
 }
 
 // The .caffemodel as the state names it, or else of that name beside the state.
 std::string weights_of(const std::string& path, const SolverState& state) {
   const std::filesystem::path named = state.learned_net();
   const std::filesystem::path beside = std::filesystem::path(path).parent_path() / named.filename();
-  if (std::filesystem::exists(beside)) return beside.string();
-  require(std::filesystem::exists(named), path, ": its weights, ", named.string(),
+  std::error_code none;  // a name that cannot be looked at (too long, say) is no file's
+  if (named.has_filename() && std::filesystem::exists(beside, none)) return beside.string();
+  require(std::filesystem::exists(named, none), path, ": its weights, ", named.string(),
           ", are neither there nor beside it");
   return named.string();
 }
@@ -75,30 +58,43 @@ void check_weights(const std::string& path, const SolverState& state) {
 
 }  // namespace
 
-std::string write_snapshot(const std::string& prefix, const SnapshotState& given,
-                           const NetSpec& net, const Parameters& parameters,
-                           const Momentum& momentum) {
-  const std::string stem = text(prefix, "_iter_", given.iteration);
-  const std::string weights = stem + ".caffemodel", path = stem + ".solverstate";
-  save_weights(weights, net, parameters);
-
-  SolverState state;
-  state.set_iter(static_cast<int32_t>(given.iteration));
-  state.set_learned_net(weights);
-  state.set_seed(given.seed);
-  state.set_device(given.device);
+Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Parameters& parameters,
+                   const Momentum& momentum, bool hdf5)
+    : ending_(hdf5 ? ".h5" : ""),
+      weights_(
+          weights_bytes(text("iter_", taken.iteration, ".caffemodel", ending_), net, parameters)),
+      state_(std::make_unique<SolverState>()) {
+  require(taken.iteration <= std::numeric_limits<int32_t>::max(), "iteration ", taken.iteration,
+          " is more than a .solverstate can hold");
+  state_->set_iter(static_cast<int32_t>(taken.iteration));
+  state_->set_seed(taken.seed);
+  state_->set_device(taken.device);
+  state_->set_learned_net_checksum(checksum(weights_));
   for (const auto& parameter : parameters.all()) {
     if (parameter->kind == Parameter::Kind::kDerived) continue;
-    fill(momentum.read(*parameter), parameter->value.shape, *state.add_history());
+    const std::vector<float> history = momentum.read(*parameter);
+    require_finite(history, "the momentum of " + parameter->path());
+    fill(history, parameter->value.shape, *state_->add_history());
     if (parameter->kind != Parameter::Kind::kBuffer) continue;
-    BufferState* buffer = state.add_buffer();
-    buffer->set_name(parameter->path());
     const std::vector<float> values = parameters.read(*parameter);
+    require_finite(values, parameter->path());
+    BufferState* buffer = state_->add_buffer();
+    buffer->set_name(parameter->path());
     buffer->mutable_data()->Add(values.begin(), values.end());
   }
-  state.set_learned_net_checksum(checksum(read_file(weights)));
-  const std::string bytes = state.SerializeAsString();
-  write_atomically(path, bytes + trailer(bytes));
+}
+
+Snapshot::~Snapshot() = default;
+
+std::string Snapshot::write(const std::string& prefix) const {
+  const std::string stem = text(prefix, "_iter_", state_->iter());
+  const std::string weights = stem + ".caffemodel" + ending_, path = stem + kState + ending_;
+  SolverState state = *state_;
+  state.set_learned_net(weights);
+  Drafts drafts({});
+  write_atomically(drafts.draft_of(weights), weights_);
+  write_atomically(drafts.draft_of(path), solver_state_bytes(path, state));
+  drafts.accept();
   return path;
 }
 
@@ -137,25 +133,31 @@ void restore_snapshot(const std::string& path, Parameters& parameters, Momentum&
         parameters.write(*parameter, {buffer.data().begin(), buffer.data().end()});
 }
 
-std::string newest_snapshot(const std::string& prefix) {
-  const std::filesystem::path stem = prefix;
-  const std::filesystem::path folder =
-      stem.parent_path().empty() ? "." : stem.parent_path().string();
-  const std::string start = stem.filename().string() + "_iter_", end = ".solverstate";
-  std::string newest;
-  int64_t latest = -1;
-  if (!std::filesystem::is_directory(folder)) return newest;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(start) || !name.ends_with(end)) continue;
+NewestSnapshot newest_snapshot(const std::vector<std::string>& prefixes) {
+  std::multimap<int64_t, std::string, std::greater<>> states;  // the newest first
+  for (const std::string& prefix : prefixes) {
+    const std::string folder = folder_of(prefix),
+                      start = std::filesystem::path(prefix).filename().string() + "_iter_";
+    if (!std::filesystem::is_directory(folder)) continue;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with(start)) continue;
+      const std::string_view rest = std::string_view(name).substr(start.size());
+      int64_t iteration = 0;
+      const auto [end, failure] = std::from_chars(rest.begin(), rest.end(), iteration);
+      const std::string_view ending(end, rest.end());
+      if (failure == std::errc() && (ending == kState || ending == ".solverstate.h5"))
+        states.emplace(iteration, entry.path().string());
+    }
+  }
+  NewestSnapshot newest;
+  for (const auto& [iteration, path] : states) {
     try {
-      const SolverState state = parse(entry.path().string());
-      if (state.iter() <= latest) continue;
-      check_weights(entry.path().string(), state);
-      latest = state.iter();
-      newest = entry.path().string();
-    } catch (const Error&) {
-      continue;  // a damaged one is no candidate
+      check_weights(path, parse(path));
+      newest.path = path;
+      break;
+    } catch (const std::exception& error) {
+      newest.damaged.push_back(error.what());
     }
   }
   return newest;

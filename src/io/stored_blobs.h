@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "orepa/model_io.h"
+#include "orepa/params.h"
 #include "orepa/tensor.h"
 
 namespace orepa {
@@ -20,11 +21,16 @@ struct StoredBlob {
 void require_weights_name(const std::string& path);
 
 std::vector<StoredBlob> read_caffemodel(const std::string& path);
-// Writes the net of `spec` with these blobs, which come layer by layer, in their order.
-void write_caffemodel(const std::string& path, const NetSpec& spec,
-                      const std::vector<StoredBlob>& blobs);
+// The net of `spec` with these blobs, which come layer by layer, in their order.
+std::string caffemodel_bytes(const std::string& path, const NetSpec& spec,
+                             const std::vector<StoredBlob>& blobs);
 
 std::vector<StoredBlob> read_hdf5_weights(const std::string& path);
-void write_hdf5_weights(const std::string& path, const std::vector<StoredBlob>& blobs);
+std::string hdf5_weights_bytes(const std::vector<StoredBlob>& blobs);
+
+// What save_weights() writes to a file of that name. Throws Error where a number is not finite:
+// every reader would refuse it.
+std::string weights_bytes(const std::string& path, const NetSpec& spec,
+                          const Parameters& parameters);
 
 }  // namespace orepa

@@ -141,6 +141,31 @@ std::vector<float> TensorFileReader::read(const std::string& name) const {
   return values;
 }
 
+int64_t TensorFileReader::read_integer(const std::string& name) const {
+  const std::string full = absolute(name);
+  const Object array = open_array(file_, path_, full);
+  const Object type(H5Dget_type(array), H5Tclose);
+  int64_t value = 0;
+  require(shape_of(array, path_, full).count() == 1 && H5Tget_class(type) == H5T_INTEGER &&
+              H5Dread(array, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &value) >= 0,
+          path_, ": array ", full, " is no integer");
+  return value;
+}
+
+std::string TensorFileReader::read_text(const std::string& name) const {
+  const std::string full = absolute(name);
+  const Object array = open_array(file_, path_, full);
+  const Object type(H5Dget_type(array), H5Tclose);
+  require(H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+              static_cast<int64_t>(H5Tget_size(type)) <= file_bytes_ &&
+              shape_of(array, path_, full).count() == 1,
+          path_, ": array ", full, " is no text of a fixed length");
+  std::string value(H5Tget_size(type), '\0');
+  require(H5Dread(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value.data()) >= 0, path_, ": array ",
+          full, " cannot be read; the file is damaged or cut short");
+  return value.substr(0, value.find('\0'));
+}
+
 bool TensorFileReader::has_attribute(const std::string& name, const std::string& attribute) const {
   const std::string full = absolute(name);
   return H5Aexists(open_object(file_, path_, full), attribute.c_str()) > 0;
@@ -199,8 +224,14 @@ void TensorFileWriter::write(const std::string& name, const Shape& shape,
   write_array(name, shape, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values.data());
 }
 
-void TensorFileWriter::write_integer(const std::string& name, int64_t value) {
-  write_array(name, {}, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+void TensorFileWriter::write_integer(const std::string& name, int64_t value, const Shape& shape) {
+  write_array(name, shape, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
+}
+
+void TensorFileWriter::write_text(const std::string& name, const std::string& value) {
+  const Object type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type, value.size() + 1);  // with the zero at its end
+  write_array(name, {}, type, type, value.c_str());
 }
 
 void TensorFileWriter::write_array(const std::string& name, const Shape& shape, int64_t stored_type,
@@ -233,14 +264,16 @@ void TensorFileWriter::set_attribute(const std::string& name, const std::string&
           " of ", name, " cannot be made; is the name taken?");
 }
 
-void TensorFileWriter::save(const std::string& path) const {
+std::string TensorFileWriter::bytes() const {
   H5Fflush(file_, H5F_SCOPE_GLOBAL);
   const ssize_t bytes = H5Fget_file_image(file_, nullptr, 0);
-  require(bytes > 0, path, ": HDF5 could not make the file");
+  require(bytes > 0, "HDF5 could not make a file in memory");
   std::string image(static_cast<size_t>(bytes), '\0');
-  require(H5Fget_file_image(file_, image.data(), image.size()) == bytes, path,
-          ": HDF5 could not make the file");
-  write_atomically(path, image);
+  require(H5Fget_file_image(file_, image.data(), image.size()) == bytes,
+          "HDF5 could not make a file in memory");
+  return image;
 }
+
+void TensorFileWriter::save(const std::string& path) const { write_atomically(path, bytes()); }
 
 }  // namespace orepa

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "io/atomic_file.h"
 #include "io/same_layers.h"
 #include "io/stored_blobs.h"
 #include "orepa/error.h"
@@ -162,18 +163,22 @@ WeightsReport load_weights(const std::vector<std::string>& files, Parameters& pa
   return report;
 }
 
-void save_weights(const std::string& path, const NetSpec& spec, const Parameters& parameters) {
-  const bool hdf5 = is_hdf5(path);
+std::string weights_bytes(const std::string& path, const NetSpec& spec,
+                          const Parameters& parameters) {
+  const bool hdf5 = is_hdf5(path), caffes = path.ends_with(".caffemodel.h5");
   std::vector<StoredBlob> blobs;
-  for (const auto& parameter : parameters.all())
-    if (in_files(*parameter))
-      blobs.push_back(
-          {parameter->layer, parameter->name, parameter->value.shape,
-           is_factor(*parameter) ? std::vector<float>{1} : parameters.read(*parameter)});
-  if (hdf5)
-    write_hdf5_weights(path, blobs);
-  else
-    write_caffemodel(path, spec, blobs);
+  for (const auto& parameter : parameters.all()) {
+    if (!in_files(*parameter)) continue;
+    blobs.push_back({parameter->layer, caffes ? std::to_string(parameter->index) : parameter->name,
+                     parameter->value.shape,
+                     is_factor(*parameter) ? std::vector<float>{1} : parameters.read(*parameter)});
+    require_finite(blobs.back(), path);
+  }
+  return hdf5 ? hdf5_weights_bytes(blobs) : caffemodel_bytes(path, spec, blobs);
+}
+
+void save_weights(const std::string& path, const NetSpec& spec, const Parameters& parameters) {
+  write_atomically(path, weights_bytes(path, spec, parameters));
 }
 
 }  // namespace orepa

@@ -86,6 +86,8 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
   const Options solver = spec.options();
   type = type_of(solver);
   prefix = prefix_of(spec);
+  fallback = solver.string("snapshot_fallback");
+  hdf5 = solver.choice("snapshot_format") == "HDF5";
   seed = static_cast<uint64_t>(std::max<int64_t>(0, solver.integer("random_seed")));
   iter_size = positive(solver, "iter_size");
   average_loss = positive(solver, "average_loss");

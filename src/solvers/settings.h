@@ -13,8 +13,10 @@ namespace orepa {
 struct SolverSettings {
   explicit SolverSettings(const SolverSpec& spec);
 
-  std::string type;    // of the update rule
-  std::string prefix;  // of snapshots; the solver's file without its ending where none is named
+  std::string type;      // of the update rule
+  std::string prefix;    // of snapshots; the solver's file without its ending where none is named
+  std::string fallback;  // the folder of snapshots that cannot be written there; may be empty
+  bool hdf5 = false;     // the format of snapshots
   uint64_t seed = 0;
   int64_t iter_size = 1, average_loss = 1;
   float momentum = 0, weight_decay = 0;

@@ -2,9 +2,11 @@
 
 #include <omp.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "io/positions.h"
+#include "orepa.pb.h"
 #include "orepa/tensor_file.h"
 #include "tests/comparison.h"
 #include "tests/data/idx_files.h"
@@ -53,17 +55,20 @@ std::string solver_text(const std::string& folder) {
               folder, "run\"\n");
 }
 
-std::string weights_of(const std::string& state) {
-  return std::filesystem::path(state).replace_extension("caffemodel").string();
+std::string weights_of(std::string state) {
+  const std::string ending = ".solverstate";
+  return state.replace(state.rfind(ending), ending.size(), ".caffemodel");
 }
+
+const char* const kFormats[] = {"snapshot_format: BINARYPROTO ", "snapshot_format: HDF5 "};
 
 std::string resume_error(const std::string& solver, const std::string& snapshot) {
   return error_of([&] { Training run(solver, resuming(snapshot)); });
 }
 
 TEST(Snapshot, AResumedRunEqualsAnUninterruptedOneBitForBit) {
-  for (const std::string type : {"SGD", "Nesterov"}) {
-    const std::string solver = solver_text(test_folder()) + "type: '" + type + "' ";
+  for (const std::string more : {"type: 'Nesterov' ", kFormats[0], kFormats[1]}) {
+    const std::string solver = solver_text(test_folder()) + more;
     Training whole(solver);
     std::vector<double> losses;
     for (int i = 0; i < 6; ++i) losses.push_back(whole->step());
@@ -121,31 +126,87 @@ TEST(Snapshot, AutoFindsTheNewestWholeOne) {
   EXPECT_EQ(Training(solver, resuming("auto"))->iteration(), 2);
 }
 
-TEST(Snapshot, DamageIsAnError) {
-  const std::string solver = solver_text(test_folder());
+TEST(Snapshot, AutoNamesWhatItPassesOver) {
+  const std::string folder = test_folder(), solver = solver_text(folder);
   Training run(solver);
   run->step();
-  const std::string state = run->snapshot(), weights = weights_of(state);
-  EXPECT_EQ(resume_error(solver, state), "");
-  for (const std::string& damaged : {state, weights}) {
-    const std::string good = read_file(damaged);
-    for (size_t length : {size_t{0}, size_t{10}, good.size() / 2, good.size() - 1}) {
-      write_file(damaged, good.substr(0, length));
-      const std::string message = resume_error(solver, state);
-      EXPECT_NE(message.find(damaged), std::string::npos) << length << ": " << message;
-    }
-    // Every byte near the end, where the short fields are, and some of the long ones.
-    const size_t stride = good.size() / 23, tail = good.size() - std::min<size_t>(good.size(), 120);
-    for (size_t at = 0; at < good.size(); at += at < tail ? std::min(stride, tail - at) : 1) {
-      std::string bad = good;
-      bad[at] = static_cast<char>(bad[at] ^ 0x10);
-      write_file(damaged, bad);
-      EXPECT_NE(resume_error(solver, state), "") << damaged << " byte " << at;
-    }
-    write_file(damaged, good);
+  run->snapshot();
+  run->step();
+  const std::string damaged = run->snapshot();
+  std::string content = read_file(damaged);
+  content.back() ^= 1;
+  write_file(damaged, content);
+  SolverState state;
+  state.set_iter(9);
+  state.set_learned_net(std::string(4000, 'x'));  // longer than a file system allows
+  write_file(folder + "run_iter_9.solverstate", state.SerializeAsString());
+  write_file(folder + "run_iter_1e9.solverstate", "of another prefix");
+  const Training resumed(solver, resuming("auto"));
+  EXPECT_EQ(resumed->iteration(), 1);
+  const std::string& notes = resumed.listener.notes;
+  const size_t ninth = notes.find("passed over a newer snapshot: " + folder + "run_iter_9."),
+               second = notes.find("passed over a newer snapshot: " + damaged + ": is damaged");
+  EXPECT_LT(ninth, second) << notes;
+  EXPECT_NE(second, std::string::npos) << notes;
+}
+
+// Caffe asks for its blobs by number.
+TEST(Snapshot, HoldsCaffesNamesAsHdf5) {
+  Training run(solver_text(test_folder()) + kFormats[1]);
+  const std::string state = run->snapshot();
+  EXPECT_TRUE(state.ends_with("run_iter_0.solverstate.h5")) << state;
+  const TensorFileReader weights(weights_of(state)), history(state);
+  EXPECT_EQ(weights.names("/data/bn"),
+            (std::vector<std::string>{"/data/bn/0", "/data/bn/1", "/data/bn/2"}));
+  EXPECT_EQ(weights.shape("/data/conv2/0"), (Shape{4, 4, 1, 1}));
+  EXPECT_EQ(history.names("/history").size(), weights.names("/data").size());
+  EXPECT_EQ(history.read_text("/learned_net"), weights_of(state));
+}
+
+TEST(Snapshot, NumbersThatAreNotFiniteAreNotWritten) {
+  const std::string solver = solver_text(test_folder());
+  for (const auto& [layer, name] : {std::pair("bn2", "variance"), std::pair("conv2", "weight")}) {
+    Training run(solver);
+    const std::string state = run->snapshot(), good = read_file(state);
+    Parameter* parameter = run->parameters().find(layer, name);
+    run->parameters().write(*parameter, std::vector<float>(parameter->value.count(), INFINITY));
+    const std::string message = error_of([&] { run->snapshot(); });
+    EXPECT_NE(message.find(text("layer \"", layer, "\"")), std::string::npos) << message;
+    EXPECT_NE(message.find(state + ", is untouched"), std::string::npos) << message;
+    EXPECT_EQ(read_file(state), good);
+    EXPECT_EQ(resume_error(solver, state), "");
   }
-  std::filesystem::remove(weights);
-  EXPECT_NE(resume_error(solver, state).find(weights), std::string::npos);
+}
+
+TEST(Snapshot, DamageIsAnError) {
+  for (const std::string format : kFormats) {
+    const std::string solver = solver_text(test_folder()) + format;
+    Training run(solver);
+    run->step();
+    const std::string state = run->snapshot(), weights = weights_of(state);
+    EXPECT_EQ(resume_error(solver, state), "");
+    for (const std::string& damaged : {state, weights}) {
+      const std::string good = read_file(damaged);
+      for (size_t length : {size_t{0}, size_t{10}, good.size() / 2, good.size() - 1}) {
+        write_file(damaged, good.substr(0, length));
+        const std::string message = resume_error(solver, state);
+        EXPECT_NE(message.find(damaged), std::string::npos) << length << ": " << message;
+      }
+      // Every byte near the end, where the short fields are, and some of the long ones.
+      const size_t stride = good.size() / 23,
+                   tail = good.size() - std::min<size_t>(good.size(), 120);
+      for (size_t at = 0; at < good.size(); at += at < tail ? std::min(stride, tail - at) : 1) {
+        std::string bad = good;
+        bad[at] = static_cast<char>(bad[at] ^ 0x10);
+        write_file(damaged, bad);
+        EXPECT_NE(resume_error(solver, state), "") << damaged << " byte " << at;
+      }
+      write_file(damaged, good);
+    }
+    std::filesystem::remove(weights);
+    EXPECT_NE(resume_error(solver, state).find(weights), std::string::npos);
+  }
+  const std::string solver = solver_text(test_folder());
   EXPECT_NE(resume_error(solver, "no_such.solverstate").find("no_such.solverstate"),
             std::string::npos);
 }
@@ -166,7 +227,7 @@ TEST(Snapshot, ANetThatDoesNotFitIsAnError) {
   EXPECT_NE(resume_error(solver, state).find("ip"), std::string::npos);
 }
 
-// Caffe's own files, as its BINARYPROTO format would hold what stands in golden/ as HDF5.
+// Caffe's own files: as it wrote them, and as its BINARYPROTO format would hold the same.
 TEST(Snapshot, CaffesOwnFilesAreRestored) {
   const std::string folder = test_folder();
   const std::string golden = source_file("tests/golden/caffe/solver/snap_sgd_hdf5/");
@@ -175,24 +236,27 @@ TEST(Snapshot, CaffesOwnFilesAreRestored) {
   write_file(folder + "snap_iter_6.solverstate",
              caffe_state(golden + "snap_iter_6.solverstate.h5"));
 
-  SolverOptions options;
-  options.snapshot = folder + "snap_iter_6.solverstate";
-  options.feed = [&](Net& net, int64_t pass) {
-    for (const Net::Blob& input : net.inputs()) {
-      const std::vector<float> stack = data.read("/in/" + input.name);
-      const auto first = stack.begin() + pass % 3 * input.shape.count();
-      net.set(input.name, {first, first + input.shape.count()});
+  for (const std::string& state :
+       {folder + "snap_iter_6.solverstate", golden + "snap_iter_6.solverstate.h5"}) {
+    SolverOptions options;
+    options.snapshot = state;
+    options.feed = [&](Net& net, int64_t pass) {
+      for (const Net::Blob& input : net.inputs()) {
+        const std::vector<float> stack = data.read("/in/" + input.name);
+        const auto first = stack.begin() + pass % 3 * input.shape.count();
+        net.set(input.name, {first, first + input.shape.count()});
+      }
+    };
+    Training run(SolverSpec::read(golden + "solver.prototxt"), options);
+    EXPECT_EQ(run->iteration(), 6);
+    while (run->iteration() < 12) run->step();
+    for (const auto& parameter : run->parameters().all()) {
+      const std::string name = text("/final/", parameter->layer, "/", parameter->index);
+      const std::vector<float> wanted = data.read(name);
+      EXPECT_LE(largest_difference(run->parameters().read(*parameter), wanted),
+                2e-5 * largest(wanted) + data.number(name, "dbl_maxdiff"))
+          << name;
     }
-  };
-  Training run(SolverSpec::read(golden + "solver.prototxt"), options);
-  EXPECT_EQ(run->iteration(), 6);
-  while (run->iteration() < 12) run->step();
-  for (const auto& parameter : run->parameters().all()) {
-    const std::string name = text("/final/", parameter->layer, "/", parameter->index);
-    const std::vector<float> wanted = data.read(name);
-    EXPECT_LE(largest_difference(run->parameters().read(*parameter), wanted),
-              2e-5 * largest(wanted) + data.number(name, "dbl_maxdiff"))
-        << name;
   }
 }
 

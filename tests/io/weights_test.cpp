@@ -65,10 +65,10 @@ class Weights : public testing::Test {
   // A file with the three blobs of "bn".
   std::string batch_norm_file(float mean, float variance, float factor) {
     const std::string path = folder_ + "bn.caffemodel";
-    write_caffemodel(path, spec_,
-                     {{"bn", "0", {4}, std::vector<float>(4, mean)},
-                      {"bn", "1", {4}, std::vector<float>(4, variance)},
-                      {"bn", "2", {1}, {factor}}});
+    write_file(path, caffemodel_bytes(path, spec_,
+                                      {{"bn", "0", {4}, std::vector<float>(4, mean)},
+                                       {"bn", "1", {4}, std::vector<float>(4, variance)},
+                                       {"bn", "2", {1}, {factor}}}));
     return path;
   }
 
@@ -164,7 +164,7 @@ TEST_F(Weights, ReportWhatDoesNotFit) {
 // As in Caffe: of a layer with more blobs, or fewer, it is not known which is which.
 TEST_F(Weights, OfAnotherNumberOfBlobsAreRefused) {
   const auto caffemodel = [&](const std::vector<StoredBlob>& blobs) {
-    write_caffemodel(folder_ + "w.caffemodel", spec_, blobs);
+    write_file(folder_ + "w.caffemodel", caffemodel_bytes(folder_ + "w.caffemodel", spec_, blobs));
     return refusal(folder_ + "w.caffemodel");
   };
   const auto hdf5 = [&](const std::string& layer, const std::vector<std::string>& keys) {
@@ -199,9 +199,9 @@ TEST_F(Weights, ComeFromSeveralFiles) {
   writer.write("/data/fc/weight", {3, 5}, std::vector<float>(15, 2));
   writer.write("/data/a/conv/bias", {4}, std::vector<float>(4, 2));
   writer.save(first);
-  write_caffemodel(second, spec_,
-                   {{"a/conv", "0", {4, 2, 3, 3}, std::vector<float>(72, 1)},
-                    {"a/conv", "1", {4}, std::vector<float>(4, 1)}});
+  write_file(second, caffemodel_bytes(second, spec_,
+                                      {{"a/conv", "0", {4, 2, 3, 3}, std::vector<float>(72, 1)},
+                                       {"a/conv", "1", {4}, std::vector<float>(4, 1)}}));
   const auto loaded = parameters(1);
   const WeightsReport report = load_weights({first, second}, *loaded);
   EXPECT_EQ(report.count(Status::kLoaded), 3);

@@ -1,6 +1,8 @@
 // orepa_tool as a user calls it: a process, its words, its exit code.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 #include <thread>
 
 #include "io/positions.h"
+#include "orepa/error.h"
 #include "orepa/tensor_file.h"
 #include "tests/data/idx_files.h"
 #include "tests/files.h"
@@ -20,12 +23,14 @@ constexpr int kDone = 0, kFailed = 1, kUsage = 2, kStopped = 3;
 
 class ToolTest : public testing::Test {
  protected:
-  // Starts the tool; what it prints, errors included, goes to a file.
-  pid_t start(const std::vector<std::string>& words) {
+  // Starts the tool; what it prints, errors included, goes to a file, but what it prints on stdout
+  // to the file `out` where that is one.
+  pid_t start(const std::vector<std::string>& words, int out = -1) {
     std::filesystem::remove(folder_ + "output");
     const pid_t child = fork();
     if (child != 0) return child;
     if (freopen((folder_ + "output").c_str(), "w", stdout) == nullptr || dup2(1, 2) < 0) _exit(99);
+    if (out >= 0 && dup2(out, 1) < 0) _exit(99);
     // HDF5 leaks a little when it refuses a file; under AddressSanitizer that would change the exit
     // code.
     setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
@@ -431,6 +436,118 @@ TEST_F(ToolTest, SurvivesManySignals) {
   kill(child, SIGTERM);
   EXPECT_EQ(wait(child), kStopped) << output_;
   EXPECT_SAYS("stopped as asked");
+}
+
+// As in `train ... | tee log`, where Ctrl-C ends tee first.
+TEST_F(ToolTest, SnapshotsThoughNobodyReadsWhatItPrints) {
+  make_task(1000000);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  const pid_t child = start({"train", "--solver", solver_, "--sighup_effect", "snapshot"}, ends[1]);
+  close(ends[1]);
+  std::string printed;
+  char piece[256];
+  while (printed.find("images/s") == std::string::npos) {
+    const ssize_t bytes = read(ends[0], piece, sizeof(piece));
+    ASSERT_GT(bytes, 0) << printed;
+    printed.append(piece, static_cast<size_t>(bytes));
+  }
+  close(ends[0]);
+  kill(child, SIGHUP);  // it prints that it made a snapshot, in vain
+  const auto states = [&] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_))
+      count += entry.path().extension() == ".solverstate";
+    return count;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (states() == 0 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill(child, SIGINT);
+  EXPECT_EQ(wait(child), kStopped) << output_;
+  EXPECT_EQ(states(), 2);
+}
+
+// Two runs with one snapshot_prefix.
+TEST_F(ToolTest, RefusesASecondTrainingOfOnePrefix) {
+  make_task(1000000);
+  const pid_t first = start({"train", "--solver", solver_});
+  EXPECT_TRUE(prints("images/s"));
+  EXPECT_EQ(run({"train", "--solver", solver_}), kFailed);
+  EXPECT_SAYS("another training writes its snapshots there");
+  kill(first, SIGKILL);
+  wait(first);
+  const pid_t second = start({"train", "--solver", solver_});
+  EXPECT_TRUE(prints("images/s")) << "the lock outlived its holder";
+  kill(second, SIGTERM);
+  EXPECT_EQ(wait(second), kStopped) << output_;
+}
+
+// While a net of 20 million random numbers is built there is nothing to snapshot.
+TEST_F(ToolTest, EndsAtOnceWhereItIsStoppedBeforeItTrains) {
+  make_task(1000000);
+  std::string net = read_file(net_);
+  net.insert(net.find("layer { name: \"ip\""),
+             "layer { name: \"large\" type: \"InnerProduct\" bottom: \"pool\" top: \"large\" "
+             "inner_product_param { num_output: 80000 weight_filler { type: \"xavier\" } } }\n");
+  file("net.prototxt", net);
+  const pid_t child = start({"train", "--solver", solver_});
+  const std::string status = text("/proc/", child, "/status");
+  // Until SIGTERM (number 15, bit 14) is blocked: a thread waits for it.
+  const auto listens = [&] {
+    const std::string content = read_all(status);
+    const size_t mask = content.find("SigBlk:");
+    return mask != std::string::npos &&
+           (std::stoull(content.substr(mask + 7), nullptr, 16) >> 14 & 1);
+  };
+  while (!listens()) std::this_thread::yield();
+  kill(child, SIGTERM);
+  EXPECT_EQ(wait(child), 128 + SIGTERM);
+  EXPECT_EQ(output_, "");
+}
+
+// Its drafts wait for somebody to open the fifo.
+TEST_F(ToolTest, AConversionThatIsEndedLeavesNothingBehind) {
+  make_task(1);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  const std::string fifo = folder_ + "fifo.caffemodel";
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  setenv("TMPDIR", folder_.c_str(), 1);
+  const auto drafts = [&] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_))
+      count += entry.path().filename().string().starts_with("unchecked.");
+    return count;
+  };
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    const pid_t child =
+        start({"convert", "--model", net_, "--weights", folder_ + "snap_iter_1.caffemodel",
+               "--output", folder_ + "deploy.prototxt", "--output_weights", fifo});
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (drafts() < 2 && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    kill(child, signal);
+    EXPECT_EQ(wait(child), 128 + signal) << output_;
+    EXPECT_EQ(drafts(), 0);
+  }
+  unsetenv("TMPDIR");
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "deploy.prototxt"));
+}
+
+TEST_F(ToolTest, WritesIntoDevicesAndThroughLinks) {
+  make_task(1);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  const std::string null = folder_ + "null", link = folder_ + "link.caffemodel";
+  std::filesystem::create_symlink("/dev/null", null);
+  std::filesystem::create_symlink("deploy.caffemodel", link);
+  ASSERT_EQ(run({"convert", "--model", net_, "--weights", folder_ + "snap_iter_1.caffemodel",
+                 "--output", null, "--output_weights", link}),
+            kDone)
+      << output_;
+  EXPECT_TRUE(std::filesystem::is_symlink(null));
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_TRUE(std::filesystem::is_regular_file(folder_ + "deploy.caffemodel"));
 }
 
 TEST_F(ToolTest, SignalsSnapshotAndStopAndTheRunGoesOn) {
