@@ -359,12 +359,12 @@ TEST(Solver, StopsBetweenThePassesOfAnIteration) {
   EXPECT_EQ(resumed.state(), whole.state());
 }
 
-// A run whose snapshots cannot be written from iteration 2 on: folders have taken their names.
+// A run some of whose snapshots cannot be written: folders have taken their names.
 class FailingSnapshots : public testing::Test {
  protected:
-  std::string solver(int iterations, const std::string& more) const {
-    return net_text(4) + "base_lr: 0.01 snapshot: 2 snapshot_prefix: '" + prefix_ + "' " + more +
-           text(" max_iter: ", iterations);
+  std::string solver(int iterations, int interval, const std::string& prefix) const {
+    return text(net_text(4), "base_lr: 0.01 max_iter: ", iterations, " snapshot: ", interval,
+                " snapshot_prefix: '", prefix, "' ");
   }
   void block(int iteration) const {
     std::filesystem::create_directories(text(prefix_, "_iter_", iteration, ".solverstate/inside"));
@@ -373,23 +373,23 @@ class FailingSnapshots : public testing::Test {
   const std::string folder_ = test_folder(), prefix_ = folder_ + "run";
 };
 
+// After 10 iterations, then after 20 more.
 TEST_F(FailingSnapshots, AreTriedAgain) {
-  for (const int iteration : {8, 10, 12}) block(iteration);
-  // Due at 8, 8 + 10 and 18 + 20.
-  std::string text = solver(40, "");
-  text.replace(text.find("snapshot: 2"), 11, "snapshot: 8");
-  block(18);
-  block(16);
-  Training run(text, fed());
+  block(50);
+  block(60);
+  Training run(solver(81, 50, prefix_), fed());
   EXPECT_TRUE(run->solve());
   const std::string& notes = run.listener.notes;
-  EXPECT_NE(notes.find("tries again after iteration 18"), std::string::npos) << notes;
-  EXPECT_EQ(run.listener.snapshots.front(), prefix_ + "_iter_24.solverstate");
+  for (const char* part : {"run_iter_50.solverstate: cannot be written: it is a folder",
+                           "tries again after iteration 60", "tries again after iteration 80"})
+    EXPECT_NE(notes.find(part), std::string::npos) << notes;
+  EXPECT_EQ(run.listener.snapshots, (std::vector<std::string>{prefix_ + "_iter_80.solverstate",
+                                                              prefix_ + "_iter_81.solverstate"}));
 }
 
 TEST_F(FailingSnapshots, EndTheRunWhereItIsTheLast) {
   block(4);
-  Training run(solver(4, ""), fed());
+  Training run(solver(4, 2, prefix_), fed());
   const std::string message = error_of([&] { run->solve(); });
   EXPECT_NE(message.find("no snapshot could be written: " + prefix_ + "_iter_4.solverstate"),
             std::string::npos)
@@ -402,22 +402,20 @@ TEST_F(FailingSnapshots, EndTheRunWhereItIsTheLast) {
 TEST_F(FailingSnapshots, GoToTheFallback) {
   block(4);
   const std::string fallback = folder_ + "second/folder",
-                    text = solver(4, "snapshot_fallback: '" + fallback + "' ");
-  Training run(text, fed());
+                    settings = solver(4, 2, prefix_) + "snapshot_fallback: '" + fallback + "'";
+  Training run(settings, fed());
   EXPECT_TRUE(run->solve());
   EXPECT_EQ(run.listener.snapshots.back(), fallback + "/run_iter_4.solverstate");
   EXPECT_NE(run.listener.notes.find("snapshot_fallback is used"), std::string::npos);
   SolverOptions options = fed();
   options.snapshot = "auto";
-  EXPECT_EQ(Training(text, options)->iteration(), 4);
+  EXPECT_EQ(Training(settings, options)->iteration(), 4);
 }
 
 TEST_F(FailingSnapshots, AreFoundOutBeforeTheFirstIteration) {
-  for (const std::string more : {"snapshot_prefix: '/proc/run' ", "snapshot_fallback: '/proc' "}) {
-    std::string text = solver(4, "");
-    if (more.starts_with("snapshot_prefix"))
-      text.erase(text.find("snapshot_prefix"), prefix_.size() + 20);
-    Training run(text + " " + more, fed());
+  for (const std::string& settings :
+       {solver(4, 2, "/proc/run"), solver(4, 2, prefix_) + "snapshot_fallback: '/proc'"}) {
+    Training run(settings, fed());
     const std::string message = error_of([&] { run->solve(); });
     EXPECT_NE(message.find("/proc/run.lock: cannot be written"), std::string::npos) << message;
     EXPECT_TRUE(run.listener.reports.empty());
@@ -426,8 +424,8 @@ TEST_F(FailingSnapshots, AreFoundOutBeforeTheFirstIteration) {
 
 TEST(Solver, TwoRunsDoNotShareAPrefix) {
   const std::string prefix = test_folder() + "run",
-                    text = net_text(4) + kSgd + "snapshot_prefix: '" + prefix + "'";
-  Training first(text, fed()), second(text, fed());
+                    settings = net_text(4) + kSgd + "snapshot_prefix: '" + prefix + "'";
+  Training first(settings, fed()), second(settings, fed());
   {
     const LockFile lock(prefix + ".lock", "");
     const std::string message = error_of([&] { second->solve(); });
