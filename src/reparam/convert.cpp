@@ -80,9 +80,8 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   if (!onnx) merged.net = portable_pools(merged.net, shape_of);
   const NetParameter plain_net = with_input(merged.net, shape_of, 1);
   NetSpec deploy(onnx ? plain_net : portable(plain_net), options.output);
-  // The trained net under the same Input, to compare with.
-  const NetSpec reference(with_input(trained, shape_of, 1), spec.name());
-  const std::vector<std::string> common = common_blobs(deploy, reference);
+  // The trained net under the same Input, to compare with, value by value.
+  const NetSpec reference(named_by_value(with_input(trained, shape_of, 1)), spec.name());
 
   std::vector<std::string> inputs = weights;
   inputs.push_back(spec.name());
@@ -101,14 +100,21 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   }
   if (!options.output_test.empty()) NetSpec(merged.net).write(drafts.draft_of(options.output_test));
 
-  Instance plain(deploy, device, proof_options(options.algorithm, common_blobs(deploy, deploy)));
+  const NetSpec written(named_by_value(deploy.proto()), options.output);
+  Instance plain(written, device, proof_options(options.algorithm, common_blobs(written, written)));
   if (onnx)
     set_values(plain.parameters, merged);
   else
     load_weights({weights_draft}, plain.parameters, true);
-  Instance original(reference, device, proof_options(options.algorithm, common));
+  Instance original(reference, device,
+                    proof_options(options.algorithm, common_blobs(reference, reference)));
   copy_values(source.parameters, original.parameters);
   run_alike(original.net, plain.net);
+  const auto difference = [&](const std::string& value) {
+    const auto found = merged.original_values.find(value);
+    return compare(original.net, plain.net, value,
+                   found == merged.original_values.end() ? value : found->second);
+  };
 
   ConvertReport report;
   report.parameters_before = learned_numbers(original.parameters);
@@ -117,15 +123,12 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   report.rows = merged.rows;
   report.left = merged.left;
   for (ConvertReport::Row& row : report.rows)
-    if (!merged.original_names.contains(row.top))
-      row.error = compare(original.net, plain.net, row.top).relative;
+    if (const std::string top = value_name(row.layer, 0); merged.original_values.contains(top))
+      row.error = difference(top).relative;
   for (const Net::Blob& output : plain.net.outputs()) {
-    const auto renamed = merged.original_names.find(output.name);
-    const Difference difference =
-        compare(original.net, plain.net, output.name,
-                renamed == merged.original_names.end() ? output.name : renamed->second);
-    report.output_error = std::max(report.output_error, difference.relative);
-    report.output_difference = std::max(report.output_difference, difference.absolute);
+    const Difference apart = difference(output.name);
+    report.output_error = std::max(report.output_error, apart.relative);
+    report.output_difference = std::max(report.output_difference, apart.absolute);
   }
   require(report.output_error <= options.tolerance, "the merged net differs by ",
           report.output_error, " relative to its largest output, more than the tolerance ",
@@ -139,7 +142,9 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   }
   if (onnx)
     write_onnx(draft, deploy, plain.parameters,
-               [&](const std::string& blob) { return plain.net.shape(blob); });
+               [&, values = last_values(deploy.proto())](const std::string& blob) {
+                 return plain.net.shape(values.at(blob));
+               });
   drafts.accept();
   return report;
 }

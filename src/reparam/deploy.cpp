@@ -5,6 +5,7 @@
 
 #include "graph/graph.h"
 #include "orepa/error.h"
+#include "reparam/blob_names.h"
 
 namespace orepa {
 namespace {
@@ -110,7 +111,10 @@ NetParameter with_input(const NetParameter& net,
     if (is_source(layer)) {
       for (int t = 1; t < layer.top_size(); ++t) dropped.insert(layer.top(t));
       LayerParameter& input = *made.add_layer();
-      input.set_name(layer.top(0));
+      std::set<std::string> others;
+      for (const LayerParameter& other : net.layer())
+        if (&other != &layer) others.insert(other.name());
+      input.set_name(free_name(layer.top(0), others));
       input.set_type("Input");
       input.add_top(layer.top(0));
       BlobShape& shape = *input.mutable_input_param()->add_shape();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "orepa.pb.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -33,6 +32,29 @@ std::vector<std::string> common_blobs(const NetSpec& a, const NetSpec& b) {
   for (const std::string& blob : blobs_of(a))
     if (std::find(known.begin(), known.end(), blob) != known.end()) common.push_back(blob);
   return common;
+}
+
+std::string value_name(const std::string& layer, int top) { return text(layer, ":", top); }
+
+NetParameter named_by_value(const NetParameter& net) {
+  NetParameter named = net;
+  std::map<std::string, std::string> values;
+  for (LayerParameter& layer : *named.mutable_layer()) {
+    for (std::string& bottom : *layer.mutable_bottom()) bottom = values.at(bottom);
+    for (int top = 0; top < layer.top_size(); ++top) {
+      values[layer.top(top)] = value_name(layer.name(), top);
+      layer.set_top(top, value_name(layer.name(), top));
+    }
+  }
+  return named;
+}
+
+std::map<std::string, std::string> last_values(const NetParameter& net) {
+  std::map<std::string, std::string> values;
+  for (const LayerParameter& layer : net.layer())
+    for (int top = 0; top < layer.top_size(); ++top)
+      values[layer.top(top)] = value_name(layer.name(), top);
+  return values;
 }
 
 void copy_values(const Parameters& from, Parameters& to) {

@@ -1,8 +1,10 @@
 // Whether two nets compute the same numbers: each runs on its own, on the same random input.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
+#include "orepa.pb.h"
 #include "orepa/net.h"
 
 namespace orepa {
@@ -21,6 +23,14 @@ NetOptions proof_options(Algorithm algorithm, std::vector<std::string> keep = {}
 
 // Blobs that both nets have, in the order of the first.
 std::vector<std::string> common_blobs(const NetSpec& a, const NetSpec& b);
+
+// "LAYER:TOP", the top by its number: a name for every value of a net, those too that a layer in
+// place writes over.
+std::string value_name(const std::string& layer, int top);
+// The net with its blobs called so. Nothing is in place then, and every value can be read.
+NetParameter named_by_value(const NetParameter& net);
+// What value each blob of the net is at its end.
+std::map<std::string, std::string> last_values(const NetParameter& net);
 
 // The values of every parameter of `to` come from the one of the same name in `from`.
 void copy_values(const Parameters& from, Parameters& to);

@@ -7,6 +7,7 @@
 #include "graph/graph.h"
 #include "orepa/error.h"
 #include "reparam/blob_names.h"
+#include "reparam/equality.h"
 #include "reparam/linear_graph.h"
 
 namespace orepa {
@@ -150,9 +151,20 @@ class Merger {
       names_.push_back(value.partial ? value.blob + "_part" : value.blob);
     names_ = blob_names(written_, names_);
     for (const WrittenLayer& layer : written_)
-      for (const int value : layer.writes)
-        if (names_[value] != linear_.values()[value].blob)
-          merged_.original_names[names_[value]] = linear_.values()[value].blob;
+      for (size_t top = 0; top < layer.writes.size(); ++top) {
+        const int value = layer.writes[top];
+        const LinearGraph::Value& original = linear_.values()[value];
+        if (names_[value] != original.blob) merged_.original_names[names_[value]] = original.blob;
+        if (!original.partial)
+          merged_.original_values[value_name(layer.name, static_cast<int>(top))] =
+              original_value(value);
+      }
+  }
+
+  std::string original_value(int value) const {
+    const Node& node = graph_.nodes[graph_.values[value].producer];
+    const auto top = std::find(node.outputs.begin(), node.outputs.end(), value);
+    return value_name(node.spec.name, static_cast<int>(top - node.outputs.begin()));
   }
 
   // The layer as it is, reading and writing under the names that blobs have now.

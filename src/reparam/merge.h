@@ -21,6 +21,9 @@ struct MergedNet {
   // Of blobs that could not keep theirs, by their new name: what the layers between used to write
   // over them in place.
   std::map<std::string, std::string> original_names;
+  // By value_name() of a layer of `net`, which value of the given net its top is; not those of some
+  // terms of a sum alone, which the given net does not have.
+  std::map<std::string, std::string> original_values;
   std::vector<ConvertReport::Row> rows;  // merged layers; their errors are not known here
   std::vector<ConvertReport::Left> left;
 };

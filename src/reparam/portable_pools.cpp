@@ -1,19 +1,21 @@
 #include "reparam/portable_pools.h"
 
 #include <array>
+#include <set>
 
 #include "graph/graph.h"
 #include "layers/window.h"
+#include "reparam/blob_names.h"
 
 namespace orepa {
 namespace {
 
-void add_strided_identity(NetParameter& net, const LayerParameter& pool, int64_t channels,
-                          const Pair& stride) {
+void add_strided_identity(NetParameter& net, const LayerParameter& pool, const std::string& bottom,
+                          int64_t channels, const Pair& stride) {
   LayerParameter& layer = *net.add_layer();
   layer.set_name(pool.name());
   layer.set_type("Convolution");
-  layer.add_bottom(pool.top(0) + "_stride1");
+  layer.add_bottom(bottom);
   layer.add_top(pool.top(0));
   ConvolutionParameter& convolution = *layer.mutable_convolution_param();
   convolution.set_num_output(static_cast<uint32_t>(channels));
@@ -42,7 +44,9 @@ bool all_agree(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool pad
   return caffe == wanted && rounded_up(in, kernel, stride, pad, pad > 0) == wanted;
 }
 
-void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bottom) {
+// Names for the pool at stride 1: `taken` are those of the net's layers and blobs.
+void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bottom,
+                       const std::set<std::string>& taken) {
   PoolingParameter& pool = *layer.mutable_pooling_param();
   const bool floor = pool.round_mode() == PoolingParameter::FLOOR;
   pool.clear_round_mode();
@@ -77,10 +81,12 @@ void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bot
     pool.set_stride_h(static_cast<uint32_t>(dense[0]));
     pool.set_stride_w(static_cast<uint32_t>(dense[1]));
   }
-  layer.set_name(original.name() + "_stride1");
-  layer.set_top(0, original.top(0) + "_stride1");
+  const std::string dense_top = free_name(original.top(0) + "_stride1", taken);
+  layer.set_name(free_name(original.name() + "_stride1", taken));
+  layer.set_top(0, dense_top);
   *net.add_layer() = std::move(layer);
-  add_strided_identity(net, original, bottom[1], {stride[0] / dense[0], stride[1] / dense[1]});
+  add_strided_identity(net, original, dense_top, bottom[1],
+                       {stride[0] / dense[0], stride[1] / dense[1]});
 }
 
 }  // namespace
@@ -89,9 +95,14 @@ NetParameter portable_pools(const NetParameter& net,
                             const std::function<Shape(const std::string&)>& shape_of) {
   NetParameter made = net;
   made.clear_layer();
+  std::set<std::string> taken;
+  for (const LayerParameter& layer : net.layer()) {
+    taken.insert(layer.name());
+    taken.insert(layer.top().begin(), layer.top().end());
+  }
   for (const LayerParameter& layer : net.layer())
     if (layer.type() == "Pooling")
-      add_portable_pool(made, layer, shape_of(layer.bottom(0)));
+      add_portable_pool(made, layer, shape_of(layer.bottom(0)), taken);
     else
       *made.add_layer() = layer;
   return made;

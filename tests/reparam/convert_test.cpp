@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <map>
 
 #include "orepa.pb.h"
 #include "orepa/net.h"
@@ -51,25 +52,32 @@ layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "acc
 class ConvertTest : public testing::Test {
  protected:
   ConvertTest() : device_(make_cpu_device()), spec_(NetSpec::parse(kNet, "net")) {
-    // Weights with statistics and scales that are far from their initial values.
-    Parameters parameters(*device_, 3, false);
-    Arena arena(*device_);
-    const Net net(spec_, parameters, arena, {});
-    fill_as_trained(parameters, 5);
-    save_weights(weights_, spec_, parameters);
+    save_trained(spec_);
     options_.output = folder_ + "deploy.prototxt";
     options_.output_weights = folder_ + "deploy.caffemodel";
     options_.output_test = folder_ + "test.prototxt";
   }
-  // A net with weights as if trained, converted.
-  ConvertReport converted(const std::string& text) {
-    const NetSpec net = NetSpec::parse(text, "net");
+  // Weights with statistics and scales that are far from their initial values, and some given by
+  // LAYER/NAME.
+  void save_trained(const NetSpec& net,
+                    const std::map<std::string, std::vector<float>>& values = {}) {
     Parameters parameters(*device_, 3, false);
     Arena arena(*device_);
     const Net built(net, parameters, arena, {});
     fill_as_trained(parameters, 5);
+    for (const auto& [name, numbers] : values) {
+      const size_t slash = name.find('/');
+      parameters.write(*parameters.find(name.substr(0, slash), name.substr(slash + 1)), numbers);
+    }
     save_weights(weights_, net, parameters);
+  }
+  ConvertReport converted(const std::string& text) {
+    const NetSpec net = NetSpec::parse(text, "net");
+    save_trained(net);
     return convert(net, {weights_}, *device_, options_);
+  }
+  std::string refusal(const NetSpec& net) {
+    return error_of([&] { convert(net, {weights_}, *device_, options_); });
   }
   bool exists(const std::string& path) const { return std::filesystem::exists(path); }
 
@@ -148,21 +156,18 @@ TEST_F(ConvertTest, LeavesEarlierFilesAloneWhereItFails) {
 }
 
 TEST_F(ConvertTest, OverwritesNothingThatItReadsOrWrites) {
-  const auto refusal = [&] {
-    return error_of([&] { convert(spec_, {weights_}, *device_, options_); });
-  };
   const ConvertOptions good = options_;
   options_.output_weights = weights_;
-  EXPECT_NE(refusal().find("is read and would be overwritten"), std::string::npos);
+  EXPECT_NE(refusal(spec_).find("is read and would be overwritten"), std::string::npos);
   options_ = good;
   options_.output_test = options_.output;
-  EXPECT_NE(refusal().find("is the name of two outputs"), std::string::npos);
+  EXPECT_NE(refusal(spec_).find("is the name of two outputs"), std::string::npos);
   options_ = good;
   options_.output_weights = folder_ + "deploy.txt";
-  EXPECT_NE(refusal().find("deploy.txt: is no weight file by its name"), std::string::npos);
+  EXPECT_NE(refusal(spec_).find("deploy.txt: is no weight file by its name"), std::string::npos);
   options_ = good;
   std::filesystem::create_directory(options_.output_weights);
-  EXPECT_NE(refusal().find("it is a folder"), std::string::npos);
+  EXPECT_NE(refusal(spec_).find("it is a folder"), std::string::npos);
   EXPECT_FALSE(exists(good.output));
 }
 
@@ -224,16 +229,11 @@ layer { name: "b" type: "BatchNorm" bottom: "c" top: "b" }
 layer { name: "prob" type: "Softmax" bottom: "b" top: "prob" }
 )",
                                      "net");
-  Parameters parameters(*device_, 3, false);
-  Arena arena(*device_);
-  const Net built(net, parameters, arena, {});
-  fill_as_trained(parameters, 5);
-  parameters.write(*parameters.find("c", "bias"), {3e6f, -3e6f});
-  parameters.write(*parameters.find("b", "mean"), {3e6f - 200, -3e6f + 200});
-  parameters.write(*parameters.find("b", "variance"), {1, 1});
-  save_weights(weights_, net, parameters);
-  const std::string refusal = error_of([&] { convert(net, {weights_}, *device_, options_); });
-  EXPECT_NE(refusal.find("the merged layer \"c\" differs by"), std::string::npos) << refusal;
+  save_trained(
+      net,
+      {{"c/bias", {3e6f, -3e6f}}, {"b/mean", {3e6f - 200, -3e6f + 200}}, {"b/variance", {1, 1}}});
+  EXPECT_NE(refusal(net).find("the merged layer \"c\" differs by"), std::string::npos)
+      << refusal(net);
 }
 
 // A Softmax that is all 0 and 1 hides that 3e6 + x - 3e6 is not x.
@@ -248,28 +248,54 @@ layer { name: "ip" type: "InnerProduct" bottom: "relu" top: "ip" inner_product_p
 layer { name: "prob" type: "Softmax" bottom: "ip" top: "prob" }
 )",
                                      "net");
-  Parameters parameters(*device_, 3, false);
-  Arena arena(*device_);
-  const Net built(net, parameters, arena, {});
-  fill_as_trained(parameters, 5);
-  const auto write = [&](const std::string& name, const std::vector<float>& values) {
-    const size_t slash = name.find('/');
-    parameters.write(*parameters.find(name.substr(0, slash), name.substr(slash + 1)), values);
-  };
-  write("c/bias", {3e6f, 3e6f, 3e6f});
-  write("b/mean", {3e6f, 3e6f, 3e6f});
-  write("b/variance", {1, 1, 1});
-  write("ip/bias", {3e5f, -3e5f});
-  save_weights(weights_, net, parameters);
-  const auto refusal = [&] {
-    return error_of([&] { convert(net, {weights_}, *device_, options_); });
-  };
-  EXPECT_NE(refusal().find("the merged layer \"c\" differs by"), std::string::npos) << refusal();
-  write("b/variance", {1, -1, 1});
-  save_weights(weights_, net, parameters);
-  EXPECT_NE(refusal().find("\"c/weight\" has numbers that are not finite"), std::string::npos)
-      << refusal();
+  std::map<std::string, std::vector<float>> values = {{"c/bias", {3e6f, 3e6f, 3e6f}},
+                                                      {"b/mean", {3e6f, 3e6f, 3e6f}},
+                                                      {"b/variance", {1, 1, 1}},
+                                                      {"ip/bias", {3e5f, -3e5f}}};
+  save_trained(net, values);
+  EXPECT_NE(refusal(net).find("the merged layer \"c\" differs by"), std::string::npos)
+      << refusal(net);
+  values["b/variance"] = {1, -1, 1};
+  save_trained(net, values);
+  EXPECT_NE(refusal(net).find("\"c/weight\" has numbers that are not finite"), std::string::npos)
+      << refusal(net);
   EXPECT_FALSE(exists(options_.output));
+}
+
+// Behind a ReLU in place, nothing is left of what differs: all of it is negative.
+TEST_F(ConvertTest, ComparesWhatALayerInPlaceWritesOver) {
+  const NetSpec net = NetSpec::parse(R"(
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 dim: 5 dim: 5 } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+  convolution_param { num_output: 3 kernel_size: 1 bias_filler { value: 3e6 } } }
+layer { name: "b" type: "BatchNorm" bottom: "c" top: "c" }
+layer { name: "r" type: "ReLU" bottom: "c" top: "c" }
+)",
+                                     "net");
+  const float shift = 3e6f + 100;
+  save_trained(net, {{"c/bias", {3e6f, 3e6f, 3e6f}},
+                     {"b/mean", {shift, shift, shift}},
+                     {"b/variance", {1, 1, 1}}});
+  EXPECT_NE(refusal(net).find("the merged layer \"c\" differs by"), std::string::npos);
+}
+
+// The Input is called after its top, a pool at stride 1 after the pool.
+TEST_F(ConvertTest, CallsNewLayersByNamesThatAreNotInUse) {
+  const ConvertReport report = converted(R"(
+layer { name: "images" type: "DummyData" top: "data"
+  dummy_data_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } data_filler { type: "gaussian" } } }
+layer { name: "data" type: "ReLU" bottom: "data" top: "p_stride1" }
+layer { name: "p" type: "Pooling" bottom: "p_stride1" top: "p"
+  pooling_param { pool: MAX kernel_size: 3 stride: 2 round_mode: FLOOR } }
+layer { name: "sum" type: "Eltwise" bottom: "p_stride1" bottom: "p_stride1" top: "sum" }
+)");
+  EXPECT_EQ(report.output_error, 0);
+  const NetSpec deploy = NetSpec::read(options_.output);
+  ASSERT_EQ(deploy.proto().layer_size(), 5);
+  EXPECT_EQ(deploy.proto().layer(0).name(), "data_2");
+  EXPECT_EQ(deploy.proto().layer(0).top(0), "data");
+  EXPECT_EQ(deploy.proto().layer(2).name(), "p_stride1_2");
+  EXPECT_EQ(deploy.proto().layer(3).bottom(0), "p_stride1_2");
 }
 
 TEST_F(ConvertTest, NeedsEveryWeight) {
