@@ -83,9 +83,10 @@ class LinearGraph {
   // The operation of that kind that makes this value for one reader; else -1.
   int private_producer(int value, Operation::Kind kind) const;
   Branch start(int value) const;  // with nothing in it
-  Branch branch(int value) const;
-  Branch branch_of_sum(size_t sum) const;
-  std::vector<Branch> branches(const Operation& sum) const;  // one an input
+  // `nested`: in how many sums it is looked at.
+  Branch branch(int value, int nested) const;
+  Branch branch_of_sum(size_t sum, int nested) const;
+  std::vector<Branch> branches(const Operation& sum, int nested = 0) const;  // one an input
   // Inputs of a sum by the value that they start at, where that makes a block.
   std::map<int, std::vector<size_t>> blocks(const std::vector<Branch>& branches) const;
   // Those of a block's terms that become one layer; none or one where nothing does.

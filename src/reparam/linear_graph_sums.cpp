@@ -8,6 +8,7 @@ namespace orepa {
 namespace {
 
 constexpr size_t kMostTerms = 16;  // of an Eltwise (layers/eltwise.cpp)
+constexpr int kMostNested = 8;     // sums inside of a branch, one in the other
 
 bool computes(const LinearExpression& linear) {
   return linear.kind != LinearExpression::Kind::kIdentity;
@@ -37,13 +38,15 @@ bool LinearGraph::flatten_sum(size_t at) {
 }
 
 // What has other readers ends it, and so does what no map is exact for.
-LinearGraph::Branch LinearGraph::branch(int value) const {
+LinearGraph::Branch LinearGraph::branch(int value, int nested) const {
   std::vector<int> layers;  // operations, from the last one
   for (int made; (made = private_producer(value, Operation::Kind::kLinear)) >= 0;
        value = operations_[made].inputs[0])
     layers.push_back(made);
   const int sum = private_producer(value, Operation::Kind::kSum);
-  Branch branch = sum >= 0 ? branch_of_sum(static_cast<size_t>(sum)) : start(value);
+  Branch branch = sum >= 0 && nested < kMostNested
+                      ? branch_of_sum(static_cast<size_t>(sum), nested + 1)
+                      : start(value);
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
     const Operation& next = operations_[*layer];
     if (!cannot_sequence(branch.linear.shape, branch.root, next.linear.shape, next.outputs[0])
@@ -65,9 +68,9 @@ LinearGraph::Branch LinearGraph::start(int value) const {
 }
 
 // A sum inside of a branch, that has stayed one by itself.
-LinearGraph::Branch LinearGraph::branch_of_sum(size_t at) const {
+LinearGraph::Branch LinearGraph::branch_of_sum(size_t at, int nested) const {
   const Operation& sum = operations_[at];
-  const std::vector<Branch> terms = branches(sum);
+  const std::vector<Branch> terms = branches(sum, nested);
   std::vector<size_t> all(terms.size());
   for (size_t k = 0; k < all.size(); ++k) all[k] = k;
   Branch whole;
@@ -86,9 +89,9 @@ LinearGraph::Branch LinearGraph::branch_of_sum(size_t at) const {
   return whole;
 }
 
-std::vector<LinearGraph::Branch> LinearGraph::branches(const Operation& sum) const {
+std::vector<LinearGraph::Branch> LinearGraph::branches(const Operation& sum, int nested) const {
   std::vector<Branch> all;
-  for (const int input : sum.inputs) all.push_back(branch(input));
+  for (const int input : sum.inputs) all.push_back(branch(input, nested));
   return all;
 }
 

@@ -269,6 +269,21 @@ TEST(Merge, LeavesLongSumsApart) {
   EXPECT_LE(Merged(layers, kImage).error(), kTolerance);
 }
 
+// Sums in the branches of sums, each with a term of its own that stays.
+TEST(Merge, TakesSumsInAnyNesting) {
+  std::string layers = layer("s0", "TanH", "bottom: 'x'");
+  for (int i = 1; i < 300; ++i) {
+    const std::string name = text("s", i), before = text("s", i - 1);
+    layers += convolution(text("c", i), before, "num_output: 4 kernel_size: 1") +
+              layer(text("r", i), "Sigmoid", "bottom: 'x'") +
+              layer(name, "Eltwise", text("bottom: 'c", i, "' bottom: 'r", i, "'"),
+                    "eltwise_param { coeff: 0.1 coeff: 0.1 }");
+  }
+  const Merged merged(layers, "dim: 1 dim: 4 dim: 2 dim: 2");
+  EXPECT_EQ(merged.types().size(), 1u + 3 * 299);
+  EXPECT_LE(merged.error(), kTolerance);
+}
+
 TEST(Merge, ReadsThroughDropout) {
   const std::string a = convolution("a", "x", "num_output: 4 kernel_size: 3"),
                     drop = layer("drop", "Dropout", "bottom: 'a'");

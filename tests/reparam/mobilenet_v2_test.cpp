@@ -64,6 +64,12 @@ TEST(MobileNetV2, IsAsLargeAsWithItsBatchNormsFoldedAlone) {
   EXPECT_EQ(report.parameters_before, 3504872);
   EXPECT_EQ(report.parameters_after, 3504872 - 17056);
   EXPECT_EQ(report.rows.size(), 52u);  // every convolution
+  // Two bottlenecks have no sum behind them: 16 channels between 32 and 96, 320 between 960 and
+  // 1280. As one convolution each, with the bias of one:
+  options.merge_all = true;
+  EXPECT_EQ(
+      convert(net, {folder + "trained.caffemodel"}, *device, options).parameters_after,
+      report.parameters_after + 32 * 96 - (32 + 96 + 1) * 16 + 960 * 1280 - (960 + 1280 + 1) * 320);
 }
 
 }  // namespace

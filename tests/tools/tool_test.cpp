@@ -230,7 +230,7 @@ TEST_F(ToolTest, TrainsConvertsAndTestsAlike) {
       << output_;
   EXPECT_SAYS("ORepaConv + BatchNorm + Scale");
   ASSERT_EQ(run({"convert", "--model", net_, "--weights", weights, "--output",
-                 folder_ + "deploy.onnx", "--to", "onnx", "--json"}),
+                 folder_ + "deploy.onnx", "--to", "onnx", "--merge_all", "--json"}),
             kDone)
       << output_;
   EXPECT_EQ(output_.find("{\"model\": \""), 0u) << output_;
