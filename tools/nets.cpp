@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <iostream>
+#include <map>
 
 #include "flags.h"
 #include "orepa/error.h"
@@ -19,6 +20,24 @@ void load_and_report(const std::vector<std::string>& weights, Parameters& parame
                      report.count(WeightsReport::Status::kMisshapen);
   require(!complete || absent == 0, FLAGS_weights, ": ", absent,
           " parameters of the net have no weights there (see above)");
+}
+
+std::string unknown_fields(const NetSpec& net, const std::string& fate) {
+  std::map<std::string, std::vector<std::string>> places;
+  for (const UnknownField& field : net.unknown_fields()) places[field.what].push_back(field.where);
+  std::string lines;
+  for (const auto& [what, where] : places)
+    lines += text(where[0], where.size() == 1 ? "" : text(" and ", where.size() - 1, " more"), ": ",
+                  fate, ": ", what, "\n");
+  return lines;
+}
+
+std::string unknown_type(const std::string& type, const std::string& fate) {
+  std::vector<std::string> known;
+  for (const LayerType& layer : layer_types()) known.push_back(layer.name);
+  const std::string nearest = nearest_name(type, known);
+  return "layers of type " + type + " are not known" + fate +
+         (nearest.empty() ? "" : "; was " + nearest + " meant?") + "\n";
 }
 
 std::string first_name(const LayerReport& row) { return row.name.substr(0, row.name.find(" + ")); }

@@ -13,6 +13,12 @@ namespace orepa::tool {
 void load_and_report(const std::vector<std::string>& weights, Parameters& parameters,
                      bool complete = false);
 
+// A line for every kind of field that orepa does not have: where, `fate`, and what it is.
+std::string unknown_fields(const NetSpec& net, const std::string& fate);
+
+// A line about a type of layers that orepa does not have.
+std::string unknown_type(const std::string& type, const std::string& fate);
+
 // The name of the first of the layers that run as one; the row's type names them all.
 std::string first_name(const LayerReport& row);
 

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "flags.h"
+#include "nets.h"
 #include "orepa/error.h"
 #include "table.h"
 
@@ -16,12 +17,6 @@ DEFINE_string(exclude, "", "regular expression of whole layer names that stay pl
 
 namespace orepa::tool {
 namespace {
-
-std::vector<std::string> known_types() {
-  std::vector<std::string> names;
-  for (const LayerType& type : layer_types()) names.push_back(type.name);
-  return names;
-}
 
 std::string rows_of(const ReparamReport& report) {
   std::vector<std::string> titles = {"layer", "becomes"};
@@ -36,11 +31,8 @@ std::string rows_of(const ReparamReport& report) {
     table.add(cells);
     if (!plain && !row.note.empty()) notes += row.layer + ": " + row.note + "\n";
   }
-  for (const std::string& type : report.unknown_types) {
-    const std::string nearest = nearest_name(type, known_types());
-    notes += "layers of type " + type + " are not known and copied as they are" +
-             (nearest.empty() ? "" : "; was " + nearest + " meant?") + "\n";
-  }
+  for (const std::string& type : report.unknown_types)
+    notes += unknown_type(type, " and copied as they are");
   return table.str() + "\n" + notes;
 }
 
@@ -54,10 +46,11 @@ void run() {
   files.weights = split(FLAGS_weights);
   files.output_weights = FLAGS_output_weights;
   const std::unique_ptr<Device> device = make_cpu_device();
-  const ReparamReport report = reparam_files(NetSpec::read(FLAGS_model), options, files, *device);
+  const NetSpec net = NetSpec::read(FLAGS_model, Unknown::kKeep);
+  const ReparamReport report = reparam_files(net, options, files, *device);
 
-  std::cout << rows_of(report) << report.rewritten() << " of " << report.rows.size()
-            << " convolutions rewritten\n";
+  std::cout << rows_of(report) << unknown_fields(net, "copied as it is") << report.rewritten()
+            << " of " << report.rows.size() << " convolutions rewritten\n";
   require(report.rewritten() > 0, FLAGS_model, ": style ", FLAGS_style,
           " rewrites no convolution of this net; no file was written");
   if (report.blobs_compared > 0)

@@ -3,6 +3,8 @@
 #include "command.h"
 #include "flags.h"
 #include "nets.h"
+#include "orepa/error.h"
+#include "survey.h"
 #include "table.h"
 
 namespace orepa::tool {
@@ -14,16 +16,12 @@ std::string shapes(const std::vector<Shape>& outputs) {
   return all;
 }
 
-void summary() {
-  NetOptions options = net_options(Phase::kTrain);
-  options.allocate = false;
-  const NetSpec spec = NetSpec::read(FLAGS_model);
+// The rows of the layers that are known, and the lines below the table.
+std::string add_known(const NetSpec& spec, const NetOptions& options, Table& table) {
   const std::unique_ptr<Device> device = make_cpu_device();
   Parameters parameters(*device, 0, options.phase == Phase::kTrain);
   Arena arena(*device);
   const Net net(spec, parameters, arena, options);
-
-  Table table({"layer", "type", "output", "parameters", "merged", "MACs", "MiB"}, 3);
   LayerReport total;
   for (const LayerReport& row : net.report()) {
     table.add({first_name(row), row.type, shapes(row.outputs), grouped(row.parameters),
@@ -36,12 +34,35 @@ void summary() {
   table.add_rule();
   table.add({"total", "", "", grouped(total.parameters), grouped(total.merged_parameters),
              grouped(total.macs), mebibytes(total.activation_bytes)});
-  std::cout
-      << table.str() << "\nparameters: learned numbers in training; merged: with every "
-      << "re-parameterised kernel as one\nMACs: multiply-accumulates of one forward pass over "
-      << "a batch of " << net.batch_size() << "\nMiB: outputs and what is kept for the "
-      << "backward pass, if nothing were reused; planned with reuse: "
-      << mebibytes(net.arena_bytes()) << " MiB\n";
+  return text(
+      "parameters: learned numbers in training; merged: with every re-parameterised kernel as "
+      "one\nMACs: multiply-accumulates of one forward pass over a batch of ",
+      net.batch_size(),
+      "\nMiB: outputs and what is kept for the backward pass, if nothing were reused; planned with "
+      "reuse: ",
+      mebibytes(net.arena_bytes()), " MiB\n");
+}
+
+void summary() {
+  NetOptions options = net_options(Phase::kTrain);
+  options.allocate = false;
+  const NetSpec spec = NetSpec::read(FLAGS_model, Unknown::kKeep);
+  const Survey survey = survey_of(spec, options);
+  std::set<int> unknown;
+  for (const UnknownLayer& layer : survey.unknown) unknown.insert(layer.index);
+
+  Table table({"layer", "type", "output", "parameters", "merged", "MACs", "MiB"}, 3);
+  std::string notes;
+  if (!survey.nothing_known) {
+    const NetSpec known = unknown.empty() ? spec : spec.without(unknown);
+    notes = add_known(known, options, table) + unknown_fields(known, "not taken into account");
+  }
+  for (const UnknownLayer& layer : survey.unknown)
+    table.add({layer.name, layer.type, "not known: " + layer.reason, "", "", "", ""});
+  for (const std::string& type : survey.types) notes += unknown_type(type, "");
+  if (!unknown.empty())
+    notes += text(unknown.size(), " layers that are not known count in no number\n");
+  std::cout << table.str() << "\n" << notes;
 }
 
 const CommandRegistrar registrar({"summary",

@@ -4,7 +4,9 @@
 // do Options and LayerSpec made from it, which may outlive it. Reading throws Error with file, line
 // and column.
 #pragma once
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,15 +14,40 @@
 
 namespace orepa {
 
-class NetParameter;  // proto/orepa.proto; only src/io, src/graph and src/reparam look inside
+class LayerParameter;  // proto/orepa.proto; only src/io, src/graph and src/reparam look inside
+class NetParameter;
 class SolverParameter;
+class NetText;  // src/io/net_text.h
+
+// What reading does about fields, and values of enums, that proto/orepa.proto does not have.
+enum class Unknown {
+  kRefuse,  // throws Error with the place and the nearest name
+  kKeep,    // of other forks of Caffe: for programs that rewrite or describe a net
+};
+
+struct UnknownField {
+  int layer;          // index into NetSpec::layers(); -1: of the net itself
+  std::string where;  // "net.prototxt:39:5"
+  std::string what;   // "unknown field "permute_param" in LayerParameter"
+};
 
 class NetSpec {
  public:
-  static NetSpec read(const std::string& path);
+  static NetSpec read(const std::string& path, Unknown unknown = Unknown::kRefuse);
   // `name` stands in messages where a file's path would.
-  static NetSpec parse(const std::string& text, const std::string& name);
+  static NetSpec parse(const std::string& text, const std::string& name,
+                       Unknown unknown = Unknown::kRefuse);
   explicit NetSpec(const NetParameter& net, const std::string& name = "net");
+
+  // Those that were kept, in order. No layer sees them; whoever computes with the net has to refuse
+  // them or to say so.
+  std::vector<UnknownField> unknown_fields() const;
+
+  // The net with other layers in place of some, by index. What was read with Unknown::kKeep stays
+  // as it was written, comments included.
+  NetSpec replaced(const std::map<int, std::vector<LayerParameter>>& layers) const;
+  // The part without some layers, every place as it was; of a net read with Unknown::kKeep.
+  NetSpec without(const std::set<int>& layers) const;
 
   // Atomically. The lines of `comment` stand in front, each behind a "# ".
   void write(const std::string& path, const std::string& comment = "") const;
@@ -31,10 +58,11 @@ class NetSpec {
 
  private:
   NetSpec();
-  void upgrade_inputs();
+  int inputs() const;  // layers in front for which the text has a net-level `input`
   std::string name_;
   std::shared_ptr<NetParameter> net_;
   std::shared_ptr<Positions> positions_;  // null where it was not read from text
+  std::shared_ptr<const NetText> text_;   // null where it was not read with Unknown::kKeep
 };
 
 class SolverSpec {

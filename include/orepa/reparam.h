@@ -3,8 +3,10 @@
 //
 // Every Convolution, with the BatchNorm and Scale behind it, becomes the style's block, by the rule
 // of the publications (docs/orepa.md, "Re-parameterising a network"); what a style has no block for
-// stays plain. A block's output has the name of the last top that it replaces, and every other
-// layer stays as it is, so the rest of the net and fine-tuning from the old weights still match.
+// stays plain, and so does one with fields that orepa does not have. A block's output has the name
+// of the last top that it replaces, and every other layer stays as it is, so the rest of the net
+// and fine-tuning from the old weights still match. A net read with Unknown::kKeep is written as
+// it was but for the blocks.
 #pragma once
 #include <optional>
 #include <set>
@@ -58,9 +60,10 @@ struct ReparamFiles {
 // The same with files. With weights, every block starts as exactly the given convolution: the
 // branches start as published, and the one that can be any kernel takes the difference; or, where
 // each branch has a BatchNorm, the first takes the convolution and the last scale of the others
-// starts at 0. All weights have to be there and to be used. What was written is read back and run
-// beside the given net on random input; throws Error, and leaves the files as they were, where a
-// blob differs by more than the tolerance. Nothing is written where nothing is rewritten.
+// starts at 0. All weights have to be there and to be used, and no field may be unknown. What was
+// written is read back and run beside the given net on random input; throws Error, and leaves the
+// files as they were, where a blob differs by more than the tolerance. Nothing is written where
+// nothing is rewritten.
 ReparamReport reparam_files(const NetSpec& net, const ReparamOptions& options,
                             const ReparamFiles& files, Device& device);
 

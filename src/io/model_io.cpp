@@ -3,8 +3,10 @@
 #include <filesystem>
 
 #include "io/atomic_file.h"
+#include "io/net_text.h"
 #include "io/positions.h"
 #include "io/print_text.h"
+#include "io/upgrade.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
 
@@ -15,49 +17,67 @@ NetSpec::NetSpec() : net_(std::make_shared<NetParameter>()) {}
 NetSpec::NetSpec(const NetParameter& net, const std::string& name) : NetSpec() {
   name_ = name;
   *net_ = net;
-  upgrade_inputs();
+  upgrade(*net_, name_, nullptr);
 }
 
-NetSpec NetSpec::read(const std::string& path) { return parse(read_file(path), path); }
+NetSpec NetSpec::read(const std::string& path, Unknown unknown) {
+  return parse(read_file(path), path, unknown);
+}
 
-NetSpec NetSpec::parse(const std::string& content, const std::string& name) {
+NetSpec NetSpec::parse(const std::string& content, const std::string& name, Unknown unknown) {
   NetSpec spec;
   spec.name_ = name;
   spec.positions_ = std::make_shared<Positions>(name);
-  parse_text(content, name, *spec.net_, *spec.positions_);
-  spec.upgrade_inputs();
+  if (unknown == Unknown::kKeep) spec.text_ = std::make_shared<NetText>(content, name);
+  parse_text(spec.text_ ? spec.text_->known() : content, name, *spec.net_, *spec.positions_);
+  require(!spec.text_ || spec.text_->layers() == spec.net_->layer_size(), name,
+          ": has a list of layers, layer [...]; write every one as layer {...}");
+  upgrade(*spec.net_, name, spec.positions_.get());
   require(spec.net_->layer_size() > 0, name, ": has no layer {}");
   return spec;
 }
 
-// Caffe's older form: input: "data" with input_shape {} or four input_dim.
-void NetSpec::upgrade_inputs() {
-  NetParameter& net = *net_;
-  if (net.input_size() == 0) return;
-  const bool shapes = net.input_shape_size() > 0;
-  require(shapes ? net.input_shape_size() == net.input_size()
-                 : net.input_dim_size() == 4 * net.input_size(),
-          positions_ ? positions_->where(net, "input", 0) : name_,
-          ": every input needs one input_shape, or four input_dim");
-  for (int i = net.input_size() - 1; i >= 0; --i) {
-    LayerParameter* layer = net.add_layer();
-    layer->set_name(net.input(i));
-    layer->set_type("Input");
-    layer->add_top(net.input(i));
-    BlobShape* shape = layer->mutable_input_param()->add_shape();
-    if (shapes)
-      *shape = net.input_shape(i);
-    else
-      for (int d = 0; d < 4; ++d) shape->add_dim(net.input_dim(4 * i + d));
-    for (int l = net.layer_size() - 1; l > 0; --l) net.mutable_layer()->SwapElements(l, l - 1);
+int NetSpec::inputs() const { return net_->layer_size() - text_->layers(); }
+
+std::vector<UnknownField> NetSpec::unknown_fields() const {
+  if (!text_) return {};
+  std::vector<UnknownField> fields = text_->unknown_fields();
+  for (UnknownField& field : fields)
+    if (field.layer >= 0) field.layer += inputs();
+  return fields;
+}
+
+NetSpec NetSpec::replaced(const std::map<int, std::vector<LayerParameter>>& layers) const {
+  NetParameter net = *net_;
+  net.clear_layer();
+  std::map<int, std::string> texts;
+  for (int i = 0; i < net_->layer_size(); ++i) {
+    const auto found = layers.find(i);
+    if (found == layers.end()) {
+      *net.add_layer() = net_->layer(i);
+      continue;
+    }
+    NetParameter part;
+    for (const LayerParameter& layer : found->second) *part.add_layer() = layer;
+    net.mutable_layer()->MergeFrom(part.layer());
+    std::string text = print_text(part);
+    if (text.ends_with('\n')) text.pop_back();
+    if (text_) texts[i - inputs()] = text;
   }
-  net.clear_input();
-  net.clear_input_shape();
-  net.clear_input_dim();
+  NetSpec spec(net, name_);
+  if (text_) spec.text_ = std::make_shared<NetText>(text_->replaced(texts), name_);
+  return spec;
+}
+
+NetSpec NetSpec::without(const std::set<int>& layers) const {
+  std::set<int> of_text;
+  for (const int layer : layers) of_text.insert(layer - inputs());
+  return parse(text_->without(of_text), name_, Unknown::kKeep);
 }
 
 void NetSpec::write(const std::string& path, const std::string& comment) const {
-  write_atomically(path, print_text(*net_, comment));
+  write_atomically(path,
+                   text_ ? comment_lines(comment) + text_->content() : print_text(*net_, comment));
 }
 
 std::vector<Options> NetSpec::layers() const {

@@ -9,31 +9,14 @@
 #include <fstream>
 #include <sstream>
 
+#include "io/cursor.h"
+#include "io/unknown_names.h"
 #include "orepa/error.h"
 
 namespace orepa {
 namespace {
 
 namespace pb = google::protobuf;
-
-std::vector<std::string> field_names(const pb::Descriptor& message) {
-  std::vector<std::string> names;
-  for (int i = 0; i < message.field_count(); ++i) names.push_back(message.field(i)->name());
-  return names;
-}
-
-// The values of every enum that is the type of a field with this name, in any message: the parser
-// does not say in which one it was.
-std::vector<std::string> value_names(const pb::FileDescriptor& file, const std::string& field) {
-  std::vector<std::string> names;
-  for (int i = 0; i < file.message_type_count(); ++i) {
-    const pb::FieldDescriptor* found = file.message_type(i)->FindFieldByName(field);
-    if (found == nullptr || found->enum_type() == nullptr) continue;
-    for (int v = 0; v < found->enum_type()->value_count(); ++v)
-      names.push_back(found->enum_type()->value(v)->name());
-  }
-  return names;
-}
 
 // What stands in quotation marks, in order.
 std::vector<std::string> quoted(const std::string& message) {
@@ -45,11 +28,6 @@ std::vector<std::string> quoted(const std::string& message) {
     open = message.find('"', close + 1);
   }
   return parts;
-}
-
-std::string did_you_mean(const std::string& name, const std::vector<std::string>& known) {
-  const std::string nearest = nearest_name(name, known);
-  return nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
 }
 
 struct Diagnosis {
@@ -65,50 +43,14 @@ Diagnosis diagnose(const std::string& message, const pb::Descriptor& root) {
   const auto says = [&](const char* part) { return message.find(part) != std::string::npos; };
   if (parts.size() == 2 && says("has no field named")) {
     const pb::Descriptor* type = root.file()->pool()->FindMessageTypeByName(parts[0]);
-    if (type != nullptr)
-      return {text("unknown field \"", parts[1], "\" in ", type->name(),
-                   did_you_mean(parts[1], field_names(*type))),
-              parts[1]};
+    if (type != nullptr) return {unknown_field(*type, parts[1]), parts[1]};
   }
   if (parts.size() == 2 && says("Unknown enumeration value"))
-    return {text("unknown value \"", parts[0], "\" for field \"", parts[1], "\"",
-                 did_you_mean(parts[0], value_names(*root.file(), parts[1]))),
-            parts[0]};
+    return {unknown_value(root, parts[1], parts[0]), parts[0]};
   if (!parts.empty() && (says("Invalid value for boolean") || says("specified multiple times")))
     return {message, parts.back()};
   return {message, ""};
 }
-
-// A place in a text, with lines and columns as protobuf's tokenizer counts them.
-class Cursor {
- public:
-  explicit Cursor(const std::string& content) : content_(content) {}
-  void advance_to(size_t offset) {
-    while (offset_ < offset && offset_ < content_.size()) step();
-  }
-  void advance_to(int line, int column) {
-    while (offset_ < content_.size() && (line_ < line || (line_ == line && column_ < column)))
-      step();
-  }
-  size_t offset() const { return offset_; }
-  int line() const { return line_; }
-  int column() const { return column_; }
-
- private:
-  void step() {
-    constexpr int kTab = 8;
-    const char passed = content_[offset_++];
-    if (passed == '\n') {
-      ++line_;
-      column_ = 0;
-    } else {
-      column_ += passed == '\t' ? kTab - column_ % kTab : 1;
-    }
-  }
-  const std::string& content_;
-  size_t offset_ = 0;
-  int line_ = 0, column_ = 0;
-};
 
 // Moves a place from behind `word` to its start, across white space and comments.
 void back_to(const std::string& word, const std::string& content, int& line, int& column) {

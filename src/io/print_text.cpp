@@ -83,11 +83,16 @@ void print(const pb::Message& message, const std::string& indent, std::string& t
 
 }  // namespace
 
-std::string print_text(const pb::Message& message, const std::string& comment) {
+std::string comment_lines(const std::string& comment) {
   std::string content;
   std::istringstream lines(comment);
   for (std::string line; std::getline(lines, line);)
     content += line.empty() ? "#\n" : "# " + line + "\n";
+  return content;
+}
+
+std::string print_text(const pb::Message& message, const std::string& comment) {
+  std::string content = comment_lines(comment);
   print(message, "", content);
   return content;
 }

@@ -10,7 +10,10 @@ class Message;
 
 namespace orepa {
 
-// `comment`: lines of text that go in front, each behind a "# "; none where it is empty.
+// The lines of a text, each behind a "# ".
+std::string comment_lines(const std::string& comment);
+
+// `comment`: lines that go in front, as comment_lines() has them.
 std::string print_text(const google::protobuf::Message& message, const std::string& comment = "");
 
 }  // namespace orepa

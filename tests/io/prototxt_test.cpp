@@ -51,6 +51,44 @@ TEST(Prototxt, NamesTheNearestValue) {
             "\"TRAIN\"?");
 }
 
+TEST(Prototxt, OfCaffesV1FormatSaysWhatToDo) {
+  const std::string v1 = "name: \"old\"\nlayers { name: \"c\" type: CONVOLUTION blobs_lr: 1 }";
+  const std::string v0 =
+      "name: \"old\"\nlayers { layer { name: \"c\" type: \"conv\" } bottom: \"x\" }";
+  for (const std::string& content : {v1, v0})
+    for (const Unknown unknown : {Unknown::kRefuse, Unknown::kKeep})
+      EXPECT_EQ(error_of([&] { NetSpec::parse(content, "net.prototxt", unknown); }),
+                "net.prototxt:2:1: this is Caffe's V1 format (layers {...}), or its older V0; "
+                "upgrade the file with Caffe's upgrade_net_proto_text");
+  EXPECT_EQ(
+      solver_error("net_param {\n" + v1 + "}").rfind("solver.prototxt:3:1: this is Caffe's V1", 0),
+      0u)
+      << solver_error("net_param {\n" + v1 + "}");
+}
+
+// Of forks of Caffe, where it stands for round_mode.
+TEST(Prototxt, CeilModeIsRoundMode) {
+  const auto pool = [](const std::string& fields) {
+    return NetSpec::parse("layer { pooling_param { kernel_size: 3 " + fields + " } }",
+                          "net.prototxt")
+        .proto()
+        .layer(0)
+        .pooling_param();
+  };
+  EXPECT_EQ(pool("").round_mode(), PoolingParameter::CEIL);
+  EXPECT_EQ(pool("ceil_mode: true").round_mode(), PoolingParameter::CEIL);
+  EXPECT_EQ(pool("ceil_mode: false").round_mode(), PoolingParameter::FLOOR);
+  EXPECT_EQ(pool("round_mode: FLOOR ceil_mode: false").round_mode(), PoolingParameter::FLOOR);
+  EXPECT_FALSE(pool("ceil_mode: false").has_ceil_mode());  // one word for one thing from here on
+  EXPECT_EQ(
+      net_error("layer { pooling_param { round_mode: CEIL\nceil_mode: false } }"),
+      "net.prototxt:2:1: ceil_mode: false contradicts round_mode: CEIL; leave one of them out");
+  EXPECT_NE(
+      solver_error("net_param { layer { pooling_param { round_mode: FLOOR ceil_mode: true } } }")
+          .find("ceil_mode: true contradicts round_mode: FLOOR"),
+      std::string::npos);
+}
+
 TEST(Prototxt, PointsAtWhatCannotBeRead) {
   const std::string cases[][2] = {
       {"layer { name: \"a\"", "1:18: "},                               // cut off

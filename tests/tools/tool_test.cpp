@@ -159,11 +159,14 @@ TEST_F(ToolTest, BadModelsGetCodeOneAndThePlace) {
   const std::string input = "layer { name: \"x\" type: \"Input\" top: \"x\"\n input_param { shape ";
   const std::string field =
       file("field", input + "{ dim: 1 dim: 3 dim: 8 dim: 8 } } bottm: \"y\" }");
-  EXPECT_EQ(run({"summary", "--model", field}), kFailed);
+  EXPECT_EQ(run({"time", "--model", field}), kFailed);
   EXPECT_SAYS(field + ":2:");
   EXPECT_SAYS("bottom");
+  EXPECT_EQ(run({"summary", "--model", file("v1", "name: \"old\"\nlayers { type: CONVOLUTION }")}),
+            kFailed);
+  EXPECT_SAYS("v1:2:1: this is Caffe's V1 format");
 
-  EXPECT_EQ(run({"summary", "--model",
+  EXPECT_EQ(run({"time", "--model",
                  file("type", input + "{ dim: 1 } } }\nlayer { name: \"r\" type: \"RelU\" "
                                       "bottom: \"x\" top: \"y\" }")}),
             kFailed);
@@ -177,6 +180,50 @@ TEST_F(ToolTest, BadModelsGetCodeOneAndThePlace) {
                                          "bottom: \"z\" top: \"y\" }")}),
             kFailed);
   EXPECT_SAYS("bottom \"z\"");
+}
+
+// Forks of Caffe have layers and fields of their own.
+TEST_F(ToolTest, DescribesAndRewritesWhatItKnowsOfAForeignNet) {
+  const std::string net = source_file("tests/io/foreign/shufflenet.prototxt");
+  for (const char* phase : {"TRAIN", "TEST"}) {
+    EXPECT_EQ(run({"summary", "--model", net, "--phase", phase}), kDone) << output_;
+    EXPECT_SAYS(
+        "pool1          Pooling               1 x 24 x 7 x 7");  // 16 would be 8, rounded up
+    EXPECT_SAYS("shuffle1       ShuffleChannel        not known: type not known");
+    EXPECT_SAYS("resx1_elewise  Eltwise               not known: behind shuffle1");
+    EXPECT_SAYS(":30:87: not taken into account: unknown value \"MKLDNN\" for field \"engine\"");
+    EXPECT_SAYS("layers of type ConvolutionDepthwise are not known; was Convolution meant?");
+    EXPECT_SAYS("4 layers that are not known count in no number");
+  }
+  const std::string ssd = source_file("tests/io/foreign/ssd.prototxt");
+  EXPECT_EQ(run({"summary", "--model", ssd, "--phase", "TRAIN"}), kDone) << output_;
+  EXPECT_SAYS("10 layers that are not known");
+
+  const std::string blocks = folder_ + "blocks.prototxt";
+  EXPECT_EQ(run({"reparam", "--style", "orepa", "--model", net, "--output", blocks}), kDone);
+  EXPECT_SAYS("resx1_conv1  stays plain: " + net + ":30:87: unknown value \"MKLDNN\"");
+  EXPECT_SAYS(":37:3: copied as it is: unknown field \"shuffle_channel_param\" in LayerParameter");
+  EXPECT_SAYS("layers of type ShuffleChannel are not known and copied as they are");
+  EXPECT_SAYS("2 of 3 convolutions rewritten");
+
+  // Nothing computes with what is not known.
+  const std::string unread = net + ":30:87: unknown value \"MKLDNN\"", none = folder_ + "none.h5",
+                    out = folder_ + "out.h5";
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"time"},
+        {"test", "--weights", none},
+        {"run", "--input", none, "--output", out},
+        {"convert", "--weights", none, "--output", out, "--output_weights", out},
+        {"reparam", "--style", "orepa", "--output", out, "--weights", none, "--output_weights",
+         folder_ + "blocks.h5"}}) {
+    std::vector<std::string> command = words;
+    command.insert(command.end(), {"--model", net});
+    EXPECT_EQ(run(command), kFailed) << words[0];
+    EXPECT_SAYS(unread);
+  }
+  const std::string solver = file("foreign_solver.prototxt", "net: \"" + net + "\" max_iter: 1");
+  EXPECT_EQ(run({"train", "--solver", solver}), kFailed);
+  EXPECT_SAYS(unread);
 }
 
 TEST_F(ToolTest, DamagedWeightsAndUnwritableOutputLeaveNothingBehind) {

@@ -54,7 +54,7 @@ void look_behind(Chain& chain, const Graph& graph, const Node& node) {
 
 void look_at_phase(std::vector<Chain>& chains, const NetSpec& net, Phase phase) {
   const Graph graph = build_graph(net, {phase, 0, {}});
-  const Channels channels = count_channels(graph, phase);
+  const Channels channels = count_channels(graph, net, phase);
   for (const Node& node : graph.nodes)
     for (Chain& chain : chains) {
       if (proto(&node) != chain.convolution || node.inputs.size() != 1) continue;

@@ -1,5 +1,6 @@
 #include "reparam/expand/channels.h"
 
+#include <map>
 #include <set>
 
 #include "orepa.pb.h"
@@ -54,11 +55,16 @@ int64_t channels_of(const LayerSpec& layer, const std::vector<int64_t>& inputs) 
 
 }  // namespace
 
-Channels count_channels(const Graph& graph, Phase phase) {
+Channels count_channels(const Graph& graph, const NetSpec& net, Phase phase) {
   Channels channels{std::vector<int64_t>(graph.values.size(), 0), ""};
+  std::map<const google::protobuf::Message*, UnknownField> unknown;
+  for (const UnknownField& field : net.unknown_fields())
+    if (field.layer >= 0) unknown.emplace(&net.proto().layer(field.layer), field);
   for (const Node& node : graph.nodes) {
     if (node.inputs.empty()) {
       try {
+        const auto found = unknown.find(node.spec.options.proto());
+        if (found != unknown.end()) fail(found->second.where, ": ", found->second.what);
         const std::vector<Shape> shapes = source_shapes(node.spec, phase);
         for (size_t o = 0; o < shapes.size(); ++o)
           channels.of[node.outputs[o]] = shapes[o].rank() > 1 ? shapes[o][1] : 0;

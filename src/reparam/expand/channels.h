@@ -13,6 +13,7 @@ struct Channels {
   std::string unknown;      // what a source of data said when it could not be asked; may be empty
 };
 
-Channels count_channels(const Graph& graph, Phase phase);
+// `graph` is that of the net in this phase. A source with fields that are not known is not asked.
+Channels count_channels(const Graph& graph, const NetSpec& net, Phase phase);
 
 }  // namespace orepa

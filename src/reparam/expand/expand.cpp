@@ -63,6 +63,8 @@ class Expander {
       known_.insert(layer.name());
       known_.insert(layer.top().begin(), layer.top().end());
     }
+    for (const UnknownField& field : net.unknown_fields())
+      if (field.layer >= 0) unknown_.emplace(&net.proto().layer(field.layer), field);
   }
 
   bool takes_norm() const { return style_.takes_norm; }
@@ -75,10 +77,13 @@ class Expander {
     require(convolution.bottom_size() == 1 && convolution.top_size() == 1,
             "it has more than one bottom and one top");
     require(chain.seen, "no phase has it at level 0 without stages");
-    for (const LayerParameter* layer : {chain.convolution, chain.norm, chain.scale})
-      if (layer != nullptr)
-        for (const ParamSpec& spec : layer->param())
-          require(!spec.has_name(), "it shares parameter \"", spec.name(), "\"");
+    for (const LayerParameter* layer : {chain.convolution, chain.norm, chain.scale}) {
+      if (layer == nullptr) continue;
+      const auto found = unknown_.find(layer);
+      if (found != unknown_.end()) fail(found->second.where, ": ", found->second.what);
+      for (const ParamSpec& spec : layer->param())
+        require(!spec.has_name(), "it shares parameter \"", spec.name(), "\"");
+    }
     Block block = style_.expand(chain, exact_);
     for (const LayerParameter& layer : block.layers)
       require(layer.name() == convolution.name() || !known_.contains(layer.name()), "the name \"",
@@ -91,6 +96,7 @@ class Expander {
   std::regex include_, exclude_;
   bool exact_;
   std::set<std::string> known_;  // layers and blobs
+  std::map<const LayerParameter*, UnknownField> unknown_;
 };
 
 }  // namespace
@@ -98,8 +104,7 @@ class Expander {
 Expansion expand(const NetSpec& net, const ReparamOptions& options, bool exact) {
   const Expander expander(net, options, exact);
   std::vector<Block> blocks;
-  std::map<const LayerParameter*, size_t> block_of;  // of a convolution
-  std::set<const LayerParameter*> replaced;
+  std::map<const LayerParameter*, std::vector<LayerParameter>> replaced;
   ReparamReport report;
   report.unknown_types = unknown_types(net);
   std::vector<Chain> chains = find_chains(net);
@@ -110,24 +115,20 @@ Expansion expand(const NetSpec& net, const ReparamOptions& options, bool exact) 
     Block& block = blocks.emplace_back();
     try {
       block = expander.expand(chain);
-      block_of[chain.convolution] = blocks.size() - 1;
-      replaced.insert({chain.convolution, chain.norm, chain.scale});
+      for (const LayerParameter* layer : {chain.norm, chain.scale}) replaced[layer];
+      replaced[chain.convolution] = block.layers;
     } catch (const Error& reason) {
       block.note = reason.what();
     }
     report.rows.push_back({chain.convolution->name(), block.name, block.note, {}});
   }
 
-  NetParameter made = net.proto();
-  made.clear_layer();
-  for (const LayerParameter& layer : net.proto().layer()) {
-    const auto block = block_of.find(&layer);
-    if (block != block_of.end())
-      for (const LayerParameter& part : blocks[block->second].layers) *made.add_layer() = part;
-    else if (!replaced.contains(&layer))
-      *made.add_layer() = layer;
+  std::map<int, std::vector<LayerParameter>> by_index;
+  for (int i = 0; i < net.proto().layer_size(); ++i) {
+    const auto found = replaced.find(&net.proto().layer(i));
+    if (found != replaced.end()) by_index[i] = found->second;
   }
-  return {NetSpec(made, net.name()), std::move(report), std::move(blocks)};
+  return {net.replaced(by_index), std::move(report), std::move(blocks)};
 }
 
 int ReparamReport::rewritten() const {

@@ -51,7 +51,11 @@ void prove(const NetSpec& given, const EveryPhase& given_built, const NetSpec& w
 ReparamReport reparam_files(const NetSpec& net, const ReparamOptions& options,
                             const ReparamFiles& files, Device& device) {
   const bool weights = !files.weights.empty();
-  if (weights) require_weights_name(files.output_weights);
+  if (weights) {
+    require_weights_name(files.output_weights);
+    for (const UnknownField& field : net.unknown_fields())
+      fail(field.where, ": ", field.what, "; weights are carried over only in nets that are known");
+  }
   Expansion expansion = expand(net, options, weights);
   ReparamReport report = expansion.report;
   if (report.rewritten() == 0) return report;
