@@ -86,14 +86,13 @@ Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Paramet
 
 Snapshot::~Snapshot() = default;
 
-std::string Snapshot::write(const std::string& prefix) const {
+std::string Snapshot::write(const std::string& prefix) {
   const std::string stem = text(prefix, "_iter_", state_->iter());
   const std::string weights = stem + ".caffemodel" + ending_, path = stem + kState + ending_;
-  SolverState state = *state_;
-  state.set_learned_net(weights);
+  state_->set_learned_net(weights);
   Drafts drafts({});
   write_atomically(drafts.draft_of(weights), weights_);
-  write_atomically(drafts.draft_of(path), solver_state_bytes(path, state));
+  write_atomically(drafts.draft_of(path), solver_state_bytes(path, *state_));
   drafts.accept();
   return path;
 }

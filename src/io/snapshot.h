@@ -33,7 +33,7 @@ class Snapshot {
   ~Snapshot();
 
   // Writes both files or, where it throws Error, none; returns the path of the state.
-  std::string write(const std::string& prefix) const;
+  std::string write(const std::string& prefix);
 
  private:
   std::string ending_, weights_;

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <iomanip>
+#include <limits>
 
 #include "io/positions.h"
 #include "orepa/error.h"
@@ -34,14 +35,13 @@ bool ends_with_its_checksum(std::string_view bytes, std::string (*trailer)(std::
 
 bool is_hdf5(const std::string& path) { return path.ends_with(".h5"); }
 
-std::string message_bytes(const SolverState& state) {
+std::string message_bytes(const std::string& path, const SolverState& state) {
+  require(state.ByteSizeLong() <= std::numeric_limits<int32_t>::max(), path,
+          ": would be larger than the 2 GiB that its readers accept; use snapshot_format: HDF5");
   // What shows that it is ours comes first: a file that was cut off still has it.
-  SolverState ours, rest = state;
-  ours.set_seed(state.seed());
+  SolverState ours;
   ours.set_device(state.device());
-  rest.clear_seed();
-  rest.clear_device();
-  const std::string bytes = ours.SerializeAsString() + rest.SerializeAsString();
+  const std::string bytes = ours.SerializeAsString() + state.SerializeAsString();
   return bytes + trailer(bytes);
 }
 
@@ -110,7 +110,7 @@ uint32_t checksum(std::string_view bytes) {
 }
 
 std::string solver_state_bytes(const std::string& path, const SolverState& state) {
-  return is_hdf5(path) ? hdf5_bytes(state) : message_bytes(state);
+  return is_hdf5(path) ? hdf5_bytes(state) : message_bytes(path, state);
 }
 
 SolverState read_solver_state(const std::string& path) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "io/atomic_file.h"
 #include "orepa/error.h"
@@ -46,7 +47,7 @@ std::vector<LockFile> Snapshots::locks() const {
   return locks;
 }
 
-void Snapshots::write(const Snapshot& snapshot) {
+void Snapshots::write(Snapshot&& snapshot) {
   std::string reasons;
   for (const std::string& prefix : prefixes_) {
     try {
@@ -64,9 +65,9 @@ void Snapshots::write(const Snapshot& snapshot) {
   fail("no snapshot could be written: ", reasons);
 }
 
-void Snapshots::try_to_write(const Snapshot& snapshot, int64_t iteration) {
+void Snapshots::try_to_write(Snapshot&& snapshot, int64_t iteration) {
   try {
-    write(snapshot);
+    write(std::move(snapshot));
   } catch (const Error& error) {
     wait_ = std::max(kFirstWait, 2 * wait_);
     retry_ = iteration + wait_;

@@ -25,9 +25,9 @@ class Snapshots {
   std::vector<LockFile> locks() const;
 
   // Writes it and tells the observer. Throws Error where it can be written nowhere.
-  void write(const Snapshot& snapshot);
+  void write(Snapshot&& snapshot);
   // The same, but a failure is told to the observer, and another snapshot is due later.
-  void try_to_write(const Snapshot& snapshot, int64_t iteration);
+  void try_to_write(Snapshot&& snapshot, int64_t iteration);
   // Whether try_to_write() failed, and this is the iteration to try again.
   bool retry(int64_t iteration) const { return iteration == retry_; }
 
