@@ -1,6 +1,6 @@
-# make build | test | test-slow | test-referees | test-checkpoints | sanitize | cuda-check | demo | bench | bench-models |
+# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | cuda-check | demo | bench | bench-models |
 # experiment | models | format | clean. Everything is built in build/; each target first installs what it misses of Debian.
-.PHONY: build install test test-slow test-referees test-checkpoints sanitize cuda-check demo bench bench-models experiment \
+.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize cuda-check demo bench bench-models experiment \
   models format clean
 
 BUILD ?= build
@@ -8,6 +8,10 @@ JOBS ?= $(shell nproc)
 
 build: install $(BUILD)/build.ninja
 	@cmake --build $(BUILD) --parallel $(JOBS)
+
+# The program alone, without the tests.
+tool: install $(BUILD)/build.ninja
+	@cmake --build $(BUILD) --parallel $(JOBS) --target orepa_tool
 
 install:
 	@sh .ci/install.sh
@@ -49,11 +53,11 @@ cuda-check: install
 	@cmake --build build-cuda --parallel $(JOBS) --target cuda_check
 
 # Trains an OREPA ResNet on Fashion-MNIST, tests, converts, tests again. SHORT=1: about a minute.
-demo: build
+demo: tool
 	@BUILD=$(BUILD) SHORT=$(SHORT) sh models/fashion_mnist/demo.sh
 
 # Steps of ResNet-18, plain, DBB and OREPA, beside torchvision's, and of RepVGG-A0. Wants a machine that does nothing else.
-bench: build
+bench: tool
 	@sh .ci/install.sh python3-torchvision
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --batch 64 --rounds 3 --iterations 3 --pytorch
@@ -61,13 +65,13 @@ bench: build
 	  --batch $$batch --rounds 3 --iterations 3 || exit 1; done
 
 # A step of every model and style: the times of README's table.
-bench-models: build
+bench-models: tool
 	@sh .ci/install.sh python3
 	@for model in $$(ls models | grep -v fashion_mnist); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
 	  --model $$model --rounds 2 --iterations 1 || exit 1; done
 
 # Trains the demonstration's network plain, with DBB blocks and with OREPA, five seeds each: hours.
-experiment: build
+experiment: tool
 	@sh .ci/install.sh python3
 	@python3 models/fashion_mnist/experiment.py --tool $(BUILD)/orepa_tool
 

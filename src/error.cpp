@@ -40,4 +40,10 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   return nearest;
 }
 
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& known,
+                         const std::string& otherwise) {
+  const std::string nearest = nearest_name(name, known);
+  return nearest.empty() ? otherwise : "; did you mean \"" + nearest + "\"?";
+}
+
 }  // namespace orepa

@@ -1,11 +1,12 @@
 #include "orepa/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace orepa {
 
-Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena,
-                     NetOptions options) {
+Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
+    : name_(spec.name()) {
   options.phase = Phase::kTest;
   options.weights_change_every_pass = false;
   whole_ = std::make_unique<Net>(spec, parameters, arena, options);
@@ -48,6 +49,10 @@ void Evaluator::add(Net& net, int64_t weight, Evaluation& evaluation) const {
   size_t o = 0;
   for (const Net::Blob& blob : net.outputs()) {
     const std::vector<float> values = net.read(blob.name);
+    for (const float value : values)
+      if (!std::isfinite(value))
+        fail(name_, ": output \"", blob.name, "\" of the test is ", value,
+             "; the first number that is not finite: ", net.find_non_finite());
     if (first)
       evaluation.outputs.push_back(
           {blob.name, std::vector<double>(values.size(), 0.0), net.loss_weight(blob.name)});

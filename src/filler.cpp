@@ -129,9 +129,13 @@ Filler Filler::from_message(const Options& given) {
   filler.variance_norm = given.choice("variance_norm");
   if (!fillers().contains(filler.type)) {
     std::vector<std::string> known;
-    for (const auto& [name, fill] : fillers()) known.push_back(name);
-    fail(given.where("type"), ": unknown filler \"", filler.type, "\"; did you mean \"",
-         nearest_name(filler.type, known), "\"?");
+    std::string list;
+    for (const auto& [name, fill] : fillers()) {
+      known.push_back(name);
+      list += (list.empty() ? "" : ", ") + name;
+    }
+    fail(given.where("type"), ": unknown filler \"", filler.type, "\"",
+         did_you_mean(filler.type, known, "; there are " + list));
   }
   return filler;
 }

@@ -1,5 +1,6 @@
 #include "learning_rate.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "orepa/error.h"
@@ -8,34 +9,71 @@
 namespace orepa {
 namespace {
 
-const std::vector<std::string> kPolicies = {"fixed",     "step", "exp",     "inv",
-                                            "multistep", "poly", "sigmoid", "cosine"};
+struct Policy {
+  std::string name;
+  std::vector<std::string> needs;  // fields without which it would stay at some constant rate
+};
+const std::vector<Policy> kPolicies = {{"fixed", {}},
+                                       {"step", {"gamma", "stepsize"}},
+                                       {"exp", {"gamma"}},
+                                       {"inv", {"gamma", "power"}},
+                                       {"multistep", {"gamma", "stepvalue"}},
+                                       {"poly", {"power"}},
+                                       {"sigmoid", {"gamma", "stepsize"}},
+                                       {"cosine", {}}};
+
+const Policy& find_policy(const Options& solver, const std::string& name) {
+  std::vector<std::string> known;
+  std::string list;
+  for (const Policy& policy : kPolicies) {
+    if (policy.name == name) return policy;
+    known.push_back(policy.name);
+    list += (list.empty() ? "" : ", ") + policy.name;
+  }
+  fail(solver.where("lr_policy"), ": unknown lr_policy \"", name, "\"",
+       did_you_mean(name, known, ";"), " there are ", list);
+}
+
+double not_negative(const Options& solver, const char* field) {
+  const double value = solver.number(field);
+  require(value >= 0, solver.where(field), ": ", field, " must not be negative, got ", value);
+  return value;
+}
 
 }  // namespace
 
 LearningRate::LearningRate(const Options& solver, int64_t iterations_per_epoch, int64_t max_iter)
     : policy_(solver.has("lr_policy") ? solver.string("lr_policy") : "fixed"),
-      base_(solver.number("base_lr")),
+      where_(solver.where("lr_policy")),
+      base_(not_negative(solver, "base_lr")),
       gamma_(solver.number("gamma")),
       power_(solver.number("power")),
-      minimum_(solver.number("min_lr")),
-      warmup_start_(solver.number("warmup_start_lr")),
+      minimum_(not_negative(solver, "min_lr")),
+      warmup_start_(not_negative(solver, "warmup_start_lr")),
       step_(length_of(solver, "stepsize", "stepsize_epoch", iterations_per_epoch)),
       warmup_(length_of(solver, "warmup_iter", "warmup_epoch", iterations_per_epoch)),
       max_iter_(max_iter),
       steps_(lengths_of(solver, "stepvalue", "stepvalue_epoch", iterations_per_epoch)) {
   require(solver.has("base_lr"), solver.where(), ": base_lr is missing");
-  require(base_ >= 0, solver.where("base_lr"), ": base_lr must not be negative, got ", base_);
-  bool known = false;
-  for (const std::string& policy : kPolicies) known = known || policy == policy_;
-  require(known, solver.where("lr_policy"), ": unknown lr_policy \"", policy_,
-          "\"; did you mean \"", nearest_name(policy_, kPolicies),
-          "\"? There are fixed, step, exp, inv, multistep, poly, sigmoid and cosine.");
+  for (const std::string& field : find_policy(solver, policy_).needs) {
+    const bool length = field.starts_with("step");
+    require(solver.has(field) || (length && solver.has(field + "_epoch")), where_, ": lr_policy \"",
+            policy_, "\" needs ", field, length ? " or " + field + "_epoch" : "");
+  }
   require(policy_ != "step" || step_ > 0, solver.where("stepsize"),
-          ": lr_policy \"step\" needs a positive stepsize or stepsize_epoch");
+          ": lr_policy \"step\" needs a positive stepsize");
+  require(std::is_sorted(steps_.begin(), steps_.end()), solver.where("stepvalue"),
+          ": the entries of stepvalue must ascend");
 }
 
 double LearningRate::at(int64_t iteration) const {
+  const double rate = warmed_up(iteration);
+  require(std::isfinite(rate), where_, ": the rate of iteration ", iteration, " would be ", rate,
+          "; look at gamma and power");
+  return rate;
+}
+
+double LearningRate::warmed_up(int64_t iteration) const {
   if (iteration >= warmup_) return policy(iteration);
   const double share = static_cast<double>(iteration + 1) / static_cast<double>(warmup_);
   return warmup_start_ + (policy(warmup_) - warmup_start_) * share;

@@ -13,15 +13,17 @@ namespace orepa {
 // iterations grow linearly from warmup_start_lr to what the policy says after them.
 class LearningRate {
  public:
-  // `solver` is a SolverParameter; epochs are converted by `iterations_per_epoch`. Throws Error for
-  // a missing base_lr or an unknown lr_policy.
+  // `solver` is a SolverParameter; epochs are converted by `iterations_per_epoch`, 0 where there
+  // are none. Throws Error for an unknown lr_policy, and for one without the fields that it needs.
   LearningRate(const Options& solver, int64_t iterations_per_epoch, int64_t max_iter);
+  // Throws Error where the rate is not finite.
   double at(int64_t iteration) const;
 
  private:
+  double warmed_up(int64_t iteration) const;
   double policy(int64_t iteration) const;
 
-  std::string policy_;
+  std::string policy_, where_;  // the policy, and where it stands
   double base_ = 0, gamma_ = 0, power_ = 0, minimum_ = 0, warmup_start_ = 0;
   int64_t step_ = 0, warmup_ = 0, max_iter_ = 0;
   std::vector<int64_t> steps_;

@@ -49,6 +49,17 @@ void Net::Engine::timed(int node, Stage stage, Call call) {
       std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// What a layer finds wrong with the labels of its last forward pass, and of which sample.
+std::string Net::Engine::bad_row(int node) const {
+  NodePass pass(*this, node, Stage::kForward);
+  const std::optional<BadRow> bad = nodes[node].layer->bad_row(pass);
+  if (!bad) return "";
+  for (const CompiledNode& source : nodes)
+    if (const std::optional<int64_t> sample = source.layer->sample(pass_index, bad->row))
+      return text(": sample ", *sample, " of the data, counted from 0: ", bad->what);
+  return text(": sample ", bad->row, " of pass ", pass_index, ", counted from 0: ", bad->what);
+}
+
 void Net::Engine::run(const Step& step) {
   const auto count = [&](int id) { return program.buffers[id].bytes / int64_t{sizeof(float)}; };
   switch (step.kind) {
@@ -183,11 +194,12 @@ std::string Net::find_non_finite() {
   engine_->upload_inputs();
   for (int s = 0; s < engine_->program.forward_steps; ++s) {
     engine_->run(engine_->program.steps[s]);
-    const Node& node = engine_->graph.nodes[engine_->program.steps[s].node];
+    const int n = engine_->program.steps[s].node;
+    const Node& node = engine_->graph.nodes[n];
     for (const int v : node.outputs)
       if (!all_finite(engine_->read(engine_->value(v))))
         return text("layer \"", node.spec.name, "\" (", node.spec.type, "), output \"",
-                    engine_->graph.values[v].name, "\"");
+                    engine_->graph.values[v].name, "\"", engine_->bad_row(n));
   }
   engine_->hold(Engine::Held::kBlobs);
   return "";

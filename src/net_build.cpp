@@ -31,8 +31,8 @@ Graph Net::Engine::compile(const NetSpec& spec) const {
   Graph graph = build_graph(spec, {options.phase, options.level, options.stages});
   for (const std::string& blob : options.keep)
     if (graph.find(blob) < 0)
-      fail(spec.name(), ": there is no blob \"", blob, "\" in this phase; did you mean \"",
-           nearest_name(blob, graph.blobs()), "\"?");
+      fail(spec.name(), ": there is no blob \"", blob, "\" in this phase",
+           did_you_mean(blob, graph.blobs()));
   fuse(graph, wants_backward(), options.keep);
   return graph;
 }

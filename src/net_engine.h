@@ -55,6 +55,8 @@ struct Net::Engine {
   void require_held(const std::string& what) const;
   void require_prepared() const;
 
+  std::string bad_row(int node) const;
+
   float* buffer(int id) const {
     return id < 0 ? nullptr : reinterpret_cast<float*>(arena.data() + memory.offsets[id]);
   }
@@ -62,9 +64,7 @@ struct Net::Engine {
   Tensor value(int v) const { return {buffer(program.value_buffer[v]), shapes[v]}; }
   int find(const std::string& blob) const {
     const int v = graph.find(blob);
-    if (v < 0)
-      fail("there is no blob \"", blob, "\"; did you mean \"", nearest_name(blob, graph.blobs()),
-           "\"?");
+    if (v < 0) fail("there is no blob \"", blob, "\"", did_you_mean(blob, graph.blobs()));
     return v;
   }
   void upload(float* data, const std::vector<float>& stored) const {

@@ -31,6 +31,12 @@ NodeSetup::NodeSetup(const Node& node, std::vector<Shape> inputs, std::vector<bo
   const int given = spec().options.size("propagate_down");
   require(given == 0 || given == this->inputs(), "propagate_down is given ", given,
           " times for a layer with ", this->inputs(), " bottoms; give one a bottom, or none");
+  const Options& options = spec().options;
+  require(!options.has("phase") ||
+              (options.choice("phase") == "TRAIN") == (context_.options.phase == Phase::kTrain),
+          "phase is ", options.choice("phase"), " in a net of the other phase; leave it out, or ",
+          "write include { phase: ", options.choice("phase"), " }");
+  require(!options.has("blobs"), "has blobs {}; weights are read from weight files alone");
   for (int i = 0; i < given; ++i)
     traits.differentiable[i] = spec().options.numbers("propagate_down")[i] != 0;
 }
@@ -42,6 +48,7 @@ Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
   require(made == named, "makes ", made, made == 1 ? " top" : " tops", ", but ", named,
           named == 1 ? " is named" : " are named");
   NodeTraits& traits = declaration_.traits;
+  require_blobs_for_params();
   for (const Shape& shape : outputs) {
     require(shape.fits(kMostNumbers), "an output would be ", shape.str(),
             "; every extent must be positive and the whole must fit into memory");
@@ -59,6 +66,20 @@ Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
   for (const Parameter* parameter : declaration_.parameters())
     traits.learns = traits.learns || (parameter->learns() && context_.parameters.training());
   return std::move(declaration_);
+}
+
+void NodeSetup::require_blobs_for_params() const {
+  const auto check = [&](const LayerSpec& owner) {
+    int blobs = 0;
+    for (const auto& [name, count] : blob_counts_)
+      if (name == owner.name) blobs = count;
+    const int given = owner.options.size("param");
+    orepa::require(given <= blobs, owner.where("param"), "param {} is given ", given,
+                   " times for a layer with ", blobs, blobs == 1 ? " blob" : " blobs",
+                   "; leave out what is too many");
+  };
+  check(spec());
+  for (const LayerSpec& absorbed : node_.absorbed) check(absorbed);
 }
 
 const LayerSpec* NodeSetup::absorbed(const std::string& type) const {

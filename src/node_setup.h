@@ -87,6 +87,8 @@ class NodeSetup : public Setup {
  private:
   // Throws Error where the layer has no such bottom; keeps count of those that it knows about.
   int checked(int input) const;
+  // Throws Error where a layer of this node has more `param {}` than blobs.
+  void require_blobs_for_params() const;
   Handle declare(const LayerSpec& owner, const std::string& name, const Shape& shape,
                  const Filler& filler, Parameter::Kind kind, bool factor);
   Handle slot(Slot::Kind kind, std::vector<int64_t>& sizes, int64_t bytes,

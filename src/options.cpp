@@ -3,6 +3,9 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <cmath>
+
+#include "field_reads.h"
 #include "io/positions.h"
 #include "orepa/error.h"
 
@@ -16,6 +19,7 @@ const Field& find(const std::shared_ptr<const pb::Message>& message, const std::
   require(message != nullptr, "field \"", name, "\" of no message was asked for");
   const Field* field = message->GetDescriptor()->FindFieldByName(name);
   require(field != nullptr, message->GetDescriptor()->full_name(), " has no field \"", name, "\"");
+  FieldReads::note(*field);
   return *field;
 }
 
@@ -107,8 +111,16 @@ int64_t Options::integer(const std::string& name) const {
   return static_cast<int64_t>(get_number(*message_, field));
 }
 
+double Options::finite(const std::string& name, int index, double value) const {
+  if (!std::isfinite(value)) {
+    const std::string place = where(name, index);
+    fail(place, place.empty() ? "" : ": ", name, " is ", value, "; it must be a finite number");
+  }
+  return value;
+}
+
 double Options::number(const std::string& name) const {
-  return get_number(*message_, find(message_, name, false));
+  return finite(name, 0, get_number(*message_, find(message_, name, false)));
 }
 
 std::string Options::string(const std::string& name) const {
@@ -143,7 +155,8 @@ std::vector<int64_t> Options::integers(const std::string& name) const {
 std::vector<double> Options::numbers(const std::string& name) const {
   std::vector<double> values;
   const Field& field = find(message_, name, true);
-  for (int i = 0; i < size(name); ++i) values.push_back(get_number(*message_, field, i));
+  for (int i = 0; i < size(name); ++i)
+    values.push_back(finite(name, i, get_number(*message_, field, i)));
   return values;
 }
 

@@ -36,9 +36,7 @@ const Entry& find_in_registry(const std::string& name, const std::string& where,
     if (entry.name == name) return entry;
     known.push_back(entry.name);
   }
-  const std::string nearest = nearest_name(name, known);
-  fail(where, "unknown ", kind, " \"", name, "\"",
-       nearest.empty() ? ";" : "; did you mean \"" + nearest + "\"?",
+  fail(where, "unknown ", kind, " \"", name, "\"", did_you_mean(name, known, ";"),
        " `orepa_tool layers` lists all that there are.");
 }
 

@@ -44,10 +44,12 @@ struct Solver::State {
     net = std::make_unique<Net>(net_spec, parameters, arena, net_options);
     schedule = Schedule(spec.options(), iterations_per_epoch());
     if (schedule.test_interval > 0)
-      evaluator = std::make_unique<Evaluator>(spec.test_net(), parameters, arena, net_options);
+      for (const NetSpec& test_net : spec.test_nets())
+        evaluators.push_back(std::make_unique<Evaluator>(test_net, parameters, arena, net_options));
     learning_rate = std::make_unique<LearningRate>(spec.options(), schedule.iterations_per_epoch,
                                                    schedule.last_iteration);
-    rule = make_update_rule(settings.type, spec.options().where("type"));
+    rule = make_update_rule(
+        settings.type, spec.options().where(spec.options().has("type") ? "type" : "solver_type"));
     history = std::make_unique<Momentum>(parameters);
     sums = std::make_unique<GradientSums>(parameters);
     if (settings.iter_size > 1) statistics = std::make_unique<StatisticsCopy>(parameters);
@@ -97,8 +99,7 @@ struct Solver::State {
         const std::string where = net->find_non_finite();
         fail("iteration ", iteration, ": the loss is ", loss,
              where.empty() ? "" : "; the first number that is not finite: " + where,
-             "; lower base_lr, or look at the data (a label that is no class gives nan)",
-             untouched());
+             "; lower base_lr, or look at the data", untouched());
       }
       total += loss;
       net->backward();
@@ -208,7 +209,7 @@ struct Solver::State {
   Parameters parameters;
   Arena arena;
   std::unique_ptr<Net> net;
-  std::unique_ptr<Evaluator> evaluator;
+  std::vector<std::unique_ptr<Evaluator>> evaluators;  // by test net
   std::unique_ptr<LearningRate> learning_rate;
   std::unique_ptr<UpdateRule> rule;
   std::unique_ptr<Momentum> history;
@@ -234,10 +235,20 @@ bool Solver::solve() {
   const std::vector<LockFile> locks = s.snapshots.locks();
   const auto stop = [&] { return s.poll() == Request::kStop; };
   const auto test_now = [&] {
-    const Evaluation evaluation = test();
-    if (evaluation.complete) s.observer.tested(s.iteration, evaluation);
+    try {
+      for (int net = 0; net < test_nets(); ++net) {
+        const Evaluation evaluation = test(net);
+        if (!evaluation.complete) return;
+        s.observer.tested(s.iteration, net, evaluation);
+      }
+    } catch (const Error&) {
+      // What was trained is sound, whatever is wrong with the test.
+      const bool trained = s.iteration > s.first_iteration;
+      if (trained && s.iteration < s.schedule.last_iteration) snapshot();
+      throw;
+    }
   };
-  if (s.evaluator && s.iteration == 0 && s.settings.test_initialization) test_now();
+  if (s.iteration == 0 && s.settings.test_initialization) test_now();
   if (s.iteration >= s.schedule.last_iteration && s.settings.snapshot_after_train) snapshot();
   while (s.iteration < s.schedule.last_iteration) {
     const Request request = s.poll();
@@ -274,17 +285,20 @@ bool Solver::solve() {
       snapshot();
     else if (due)
       s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
-    if (s.evaluator && (last || s.iteration % s.schedule.test_interval == 0)) test_now();
+    if (last || (s.schedule.test_interval > 0 && s.iteration % s.schedule.test_interval == 0))
+      test_now();
   }
   return true;
 }
 
-Evaluation Solver::test() {
+Evaluation Solver::test(int net) {
   State& s = *state_;
-  require(s.evaluator != nullptr, s.spec.name(), ": there is no test net; set test_interval");
-  const std::vector<int64_t> batches = s.spec.options().integers("test_iter");
-  return s.evaluator->run(
-      batches.empty() ? 0 : batches[0], [&] { return s.poll() == Request::kStop; }, s.options.feed);
+  require(net >= 0 && net < test_nets(), s.spec.name(), ": there is no test net ", net,
+          s.schedule.test_interval == 0 ? "; set test_interval" : "");
+  const std::vector<int64_t>& batches = s.settings.test_batches;
+  return s.evaluators[net]->run(
+      batches.empty() ? 0 : batches[net], [&] { return s.poll() == Request::kStop; },
+      s.options.feed);
 }
 
 std::string Solver::snapshot() {
@@ -301,12 +315,13 @@ Net& Solver::net() { return *state_->net; }
 Parameters& Solver::parameters() { return state_->parameters; }
 int64_t Solver::planned_bytes() const {
   const State& s = *state_;
-  const int64_t test = s.evaluator ? s.evaluator->persistent_bytes() : 0;
   const int64_t statistics = s.statistics ? s.statistics->bytes() : 0;
+  int64_t test = 0;
+  for (const auto& evaluator : s.evaluators) test += evaluator->persistent_bytes();
   return s.parameters.bytes() + s.history->bytes() + statistics + s.net->persistent_bytes() + test +
          s.arena.bytes();
 }
-bool Solver::has_test() const { return state_->evaluator != nullptr; }
+int Solver::test_nets() const { return static_cast<int>(state_->evaluators.size()); }
 int64_t Solver::iteration() const { return state_->iteration; }
 int64_t Solver::last_iteration() const { return state_->schedule.last_iteration; }
 double Solver::rate(int64_t iteration) const { return state_->learning_rate->at(iteration); }

@@ -87,5 +87,51 @@ TEST(LearningRate, SaysWhatIsWrongAndWhere) {
   EXPECT_NE(error("base_lr: 1\nwarmup_iter: -5").find("solver.prototxt:2:1"), std::string::npos);
 }
 
+// Without gamma the proto's default is 0, and the rate with it.
+TEST(LearningRate, APolicyWithoutItsFieldsIsRefused) {
+  const std::string cases[][2] = {
+      {"'step' stepsize: 5", "needs gamma"},
+      {"'exp'", "needs gamma"},
+      {"'multistep' stepvalue: 5", "needs gamma"},
+      {"'multistep' gamma: 0.1", "needs stepvalue or stepvalue_epoch"},
+      {"'inv' power: 1", "needs gamma"},
+      {"'inv' gamma: 1", "needs power"},
+      {"'poly'", "needs power"},
+      {"'sigmoid' stepsize: 5", "needs gamma"},
+      {"'sigmoid' gamma: 1", "needs stepsize or stepsize_epoch"},
+      {"'step' gamma: 0.1 stepsize: 0", "needs a positive stepsize"},
+      {"'multistep' gamma: 0.1 stepvalue: 7 stepvalue: 5", "must ascend"},
+  };
+  for (const auto& [policy, says] : cases) {
+    const std::string message = error("base_lr: 1\nlr_policy: " + policy);
+    EXPECT_NE(message.find(says), std::string::npos) << policy << "\n" << message;
+    EXPECT_EQ(message.find("solver.prototxt:2:"), 0u) << message;
+  }
+}
+
+TEST(LearningRate, APolicyLikeNoneIsToldWhatThereIs) {
+  const std::string plateau = error("base_lr: 1 lr_policy: 'plateau'");
+  EXPECT_EQ(plateau.find("did you mean"), std::string::npos) << plateau;
+  EXPECT_NE(plateau.find("fixed, step, exp, inv, multistep, poly, sigmoid, cosine"),
+            std::string::npos)
+      << plateau;
+}
+
+TEST(LearningRate, LengthsAreBoundedAndGivenOnce) {
+  const std::string epochs =
+      error("base_lr: 1 lr_policy: 'step' gamma: 0.1\nstepsize_epoch: 1e300");
+  EXPECT_EQ(epochs.find("solver.prototxt:2:1: stepsize_epoch"), 0u) << epochs;
+  for (const char* both : {"warmup_iter: 1 warmup_epoch: 1", "stepsize: 1 stepsize_epoch: 1",
+                           "stepvalue: 1 stepvalue_epoch: 1"})
+    EXPECT_NE(error(std::string("base_lr: 1 ") + both).find("not both"), std::string::npos) << both;
+}
+
+TEST(LearningRate, MustBeFinite) {
+  // 1e30^10 and more is beyond a double from iteration 11 on.
+  const std::string message = error("base_lr: 1 gamma: 1e30\nlr_policy: 'exp'");
+  EXPECT_EQ(message.find("solver.prototxt:2:1: the rate of iteration 11 would be inf"), 0u)
+      << message;
+}
+
 }  // namespace
 }  // namespace orepa

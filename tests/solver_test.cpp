@@ -440,7 +440,7 @@ TEST(Solver, TwoRunsDoNotShareAPrefix) {
 TEST(Solver, SnapshotsBeforeItTests) {
   const std::string prefix = test_folder() + "run";
   class Failing : public Listener {
-    void tested(int64_t iteration, const Evaluation&) override {
+    void tested(int64_t iteration, int, const Evaluation&) override {
       if (iteration > 0) fail("the test fails");
     }
   } failing;
@@ -453,19 +453,27 @@ TEST(Solver, SnapshotsBeforeItTests) {
   EXPECT_EQ(failing.snapshots, (std::vector<std::string>{prefix + "_iter_2.solverstate"}));
 }
 
-// Ten images in batches of 4: three iterations make an epoch.
-TEST(Solver, CountsInEpochs) {
-  const std::string folder = test_folder();
+// Ten images in batches of 4, each with the label of its number modulo `classes`.
+std::string data_net(const std::string& folder, int classes, const std::string& more = "") {
+  std::string labels;
+  for (int n = 0; n < 10; ++n) labels += static_cast<char>(n % classes);
   write_file(folder + "a-images-idx3-ubyte", idx({10, 4, 4}, std::string(160, 'x')));
-  write_file(folder + "a-labels-idx1-ubyte", idx({10}, std::string("\0\1\0\1\0\1\0\1\0\1", 10)));
-  const std::string net = text(R"(net_param {
+  write_file(folder + "a-labels-idx1-ubyte", idx({10}, labels));
+  return text(R"({
     layer { name: "data" type: "Data" top: "x" top: "label" transform_param { scale: 0.01 }
             data_param { source: ")",
-                               folder, R"(a-images-idx3-ubyte" backend: IDX batch_size: 4 } }
+              folder, R"(a-images-idx3-ubyte" backend: IDX batch_size: 4 } }
     layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
             inner_product_param { num_output: 2 } }
-    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" } }
-  )");
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+    )",
+              more, " } ");
+}
+
+// Three iterations make an epoch.
+TEST(Solver, CountsInEpochs) {
+  const std::string folder = test_folder();
+  const std::string net = "net_param" + data_net(folder, 2);
   Training run(net + text("base_lr: 0.1 max_epoch: 2 test_interval_epoch: 1 snapshot_epoch: 1 "
                           "snapshot_prefix: '",
                           folder, "run'"));
@@ -482,6 +490,101 @@ TEST(Solver, CountsInEpochs) {
   EXPECT_EQ(run.listener.reports[2].epoch, 1);
   // Two passes an iteration: 10 / 8, rounded up, iterations an epoch.
   EXPECT_EQ(Training(net + "base_lr: 0.1 max_epoch: 1.5 iter_size: 2")->last_iteration(), 3);
+}
+
+// Caffe's order: test_net_param, test_net, and the training net for each test_iter that is left.
+TEST(Solver, TestsEveryTestNet) {
+  const std::string folder = test_folder();
+  const std::string staged = R"(layer { name: "extra" type: "Softmax" bottom: "ip" top: "extra"
+                                        include { stage: "extra" } } )";
+  const std::string net = data_net(folder, 2, staged);
+  write_file(folder + "net.prototxt", net.substr(1, net.rfind('}') - 1));
+  const std::string solver = text("net: '", folder, "net.prototxt' test_net_param ", net,
+                                  "test_net: '", folder, "net.prototxt' ",
+                                  "base_lr: 0.1 max_iter: 1 test_interval: 1 "
+                                  "snapshot_after_train: false ");
+  Training run(solver +
+               "test_iter: 1 test_iter: 2 test_iter: 3 test_state {} "
+               "test_state { stage: 'extra' } test_state {}");
+  EXPECT_EQ(run->test_nets(), 3);
+  run->solve();
+  EXPECT_EQ(run.listener.tested_nets, (std::vector<int>{0, 1, 2, 0, 1, 2}));
+  for (int net = 0; net < 3; ++net) {
+    const Evaluation& evaluation = run.listener.tests[net].second;
+    EXPECT_EQ(evaluation.samples, 4 * (net + 1));
+    EXPECT_EQ(evaluation.outputs.size(), net == 1 ? 2u : 1u);
+  }
+  // Without test_iter each walks over its whole set, and no other net is added.
+  Training whole(solver);
+  EXPECT_EQ(whole->test_nets(), 2);
+  EXPECT_EQ(whole->test(1).samples, 10);
+  EXPECT_NE(
+      error_of([&] { Training run(solver + "test_iter: 1"); }).find("1 times for 2 test nets"),
+      std::string::npos);
+  EXPECT_NE(error_of([&] { Training run(solver + "test_state {}"); }).find("test_state is given 1"),
+            std::string::npos);
+}
+
+TEST(Solver, TrainsInTheStateThatTheFileAsksFor) {
+  const std::string folder = test_folder();
+  const std::string only = "include { stage: 'wide' min_level: 2 } ";
+  const std::string net = data_net(folder, 2,
+                                   "layer { name: 'more' type: 'ReLU' bottom: 'ip' top: 'more' " +
+                                       only + "} state { stage: 'wide' level: 1 }");
+  const std::string solver = " base_lr: 0.1 max_iter: 1 ";
+  EXPECT_EQ(Training("net_param" + net + solver)->net().outputs().size(), 1u);
+  EXPECT_EQ(
+      Training("net_param" + net + solver + "train_state { level: 2 }")->net().outputs().size(),
+      2u);
+}
+
+// The test set has labels that the training set's net has no class for.
+TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
+  const std::string folder = test_folder();
+  const std::string message = error_of([&] {
+    Training run("net_param" + data_net(folder, 3) +
+                 "base_lr: 0.1 max_iter: 1 test_interval: 1 snapshot_after_train: false");
+    run->solve();
+  });
+  EXPECT_NE(
+      message.find("sample 2 of the data, counted from 0: its label 2 is no class; there are 2"),
+      std::string::npos)
+      << message;
+  // What was trained before is kept.
+  std::filesystem::create_directories(folder + "bad");
+  Training later(text("net_param", data_net(folder, 2), "test_net_param",
+                      data_net(folder + "bad/", 3),
+                      "base_lr: 0.1 max_iter: 5 test_interval: 2 test_initialization: false ",
+                      "snapshot_prefix: '", folder, "run'"));
+  EXPECT_NE(error_of([&] { later->solve(); }), "");
+  EXPECT_EQ(later.listener.snapshots,
+            (std::vector<std::string>{folder + "run_iter_2.solverstate"}));
+  // In training the samples are shuffled; the one that is named has that label.
+  const std::string in_training = error_of([&] {
+    Training run("net_param" + data_net(folder, 3) + "base_lr: 0.1 max_iter: 5");
+    run->solve();
+  });
+  const size_t at = in_training.find("sample ");
+  ASSERT_NE(at, std::string::npos) << in_training;
+  EXPECT_EQ(std::stoi(in_training.substr(at + 7)) % 3, 2) << in_training;
+}
+
+TEST(Solver, AnExplicitZeroTrainsNothing) {
+  const std::string prefix = test_folder() + "run";
+  Training run(net_text(4) + "base_lr: 0.1 max_iter: 0 snapshot_prefix: '" + prefix + "'", fed());
+  EXPECT_TRUE(run->solve());
+  EXPECT_EQ(run.listener.snapshots, (std::vector<std::string>{prefix + "_iter_0.solverstate"}));
+}
+
+TEST(Solver, LengthsThatNoStateCanCountAreRefused) {
+  const std::string folder = test_folder();
+  for (const char* field :
+       {"max_epoch: 1e300", "max_epoch: 1e9", "max_epoch: 1 snapshot_epoch: 1e300",
+        "max_epoch: 1 test_interval_epoch: 1e300"}) {
+    const std::string message = error_of(
+        [&] { Training run("net_param" + data_net(folder, 2) + "base_lr: 0.1\n" + field); });
+    EXPECT_NE(message.find("2147483647 at most"), std::string::npos) << field << "\n" << message;
+  }
 }
 
 struct BadValue {
@@ -507,6 +610,22 @@ TEST(Solver, SaysWhatIsWrongAndWhere) {
            {"base_lr: 1 max_iter: 1 regularization_type: 'L3'", ":24", "L2"},
            {"base_lr: 1 max_epoch: 1", ":12", "max_iter"},
            {"base_lr: 1 max_iter: 1 max_epoch: 1", ":24", "not both"},
+           {"base_lr: nan max_iter: 1", ":1", "base_lr is nan"},
+           {"base_lr: 1 max_iter: 1 momentum: nan", ":24", "momentum is nan"},
+           {"base_lr: 1 max_iter: 1 momentum: inf", ":24", "momentum is inf"},
+           {"base_lr: 1 max_iter: 1 weight_decay: inf", ":24", "weight_decay is inf"},
+           {"base_lr: 1 max_iter: 1 clip_gradients: nan", ":24", "clip_gradients is nan"},
+           {"base_lr: 1 max_iter: 1 clip_gradients: 0", ":24", "clip_gradients"},
+           {"base_lr: 1 max_iter: 1 power: -inf", ":24", "power is -inf"},
+           {"base_lr: 1 max_iter: 1 min_lr: -1", ":24", "min_lr"},
+           {"base_lr: 1 max_iter: 1 display: -1", ":24", "display"},
+           {"base_lr: 1 max_iter: 1 snapshot_diff: true", ":24", "snapshot_diff"},
+           {"base_lr: 1 max_iter: 1 type: 'SGD' solver_type: SGD", ":36", "either type or solver_"},
+           {"base_lr: 1 max_iter: 1 test_interval: 1 test_iter: -5", ":41",
+            "test_iter must be pos"},
+           {"base_lr: 1 max_iter: 1 test_iter: 5", ":24", "needs test_interval"},
+           {"base_lr: 1 max_iter: 1 test_net: 'a'", ":24", "needs test_interval"},
+           {"base_lr: 1 max_iter: 1 train_state { phase: TEST }", ":38", "TRAIN, not TEST"},
            {"base_lr: 1 max_iter: 1 param_rule { name: '(' }", "", "regular expression"}}) {
     const std::string message = error_of([&] { Training run(net + bad.solver, fed()); });
     const std::string where =

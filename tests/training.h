@@ -16,8 +16,9 @@ class Listener : public Observer {
     reports.push_back(progress);
     done = progress.iteration;
   }
-  void tested(int64_t iteration, const Evaluation& evaluation) override {
+  void tested(int64_t iteration, int net, const Evaluation& evaluation) override {
     tests.emplace_back(iteration, evaluation);
+    tested_nets.push_back(net);
   }
   void snapshotted(const std::string& path) override { snapshots.push_back(path); }
   void note(const std::string& message) override { notes += message + "\n"; }
@@ -33,6 +34,7 @@ class Listener : public Observer {
   int64_t done = 0;
   std::vector<Progress> reports;
   std::vector<std::pair<int64_t, Evaluation>> tests;
+  std::vector<int> tested_nets;  // by test
   std::vector<std::string> snapshots;
   std::string notes;
 };

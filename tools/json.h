@@ -6,8 +6,9 @@
 
 namespace orepa::tool {
 
-std::string quoted(const std::string& text);  // "text", with its escapes
-std::string json_number(double value);        // null where it is not finite
+// "text", with its escapes; U+FFFD stands for every byte that is no UTF-8.
+std::string quoted(const std::string& text);
+std::string json_number(double value);  // null where it is not finite
 // Each item on a line of its own.
 std::string json_list(const std::vector<std::string>& items);
 

@@ -22,10 +22,13 @@ double seconds_between(std::chrono::steady_clock::time_point from,
 }  // namespace
 
 Progress::Progress(int64_t display) : live_(isatty(STDOUT_FILENO) != 0), display_(display) {
-  start();
+  start(1);
 }
 
-void Progress::start() { start_ = last_line_ = Clock::now(); }
+void Progress::start(int test_nets) {
+  test_nets_ = test_nets;
+  start_ = last_line_ = Clock::now();
+}
 
 void Progress::progress(const Observer::Progress& now) {
   const Clock::time_point time = Clock::now();
@@ -64,8 +67,9 @@ std::string Progress::describe(const Observer::Progress& now, Clock::time_point 
   return line + text("  ", clock(a_step * (now.last_iteration - now.iteration)), " left");
 }
 
-void Progress::tested(int64_t iteration, const Evaluation& evaluation) {
+void Progress::tested(int64_t iteration, int net, const Evaluation& evaluation) {
   std::string line = text("iteration ", grouped(iteration), "  test");
+  if (test_nets_ > 1) line += text(" #", net);
   for (const Evaluation::Output& output : evaluation.outputs)
     if (output.values.size() == 1)
       line += text("  ", output.blob, " = ", decimals(output.values[0], 4));

@@ -14,9 +14,10 @@ class Progress : public Observer {
   explicit Progress(int64_t display);
 
   // Training begins now: the time from here on counts.
-  void start();
+  // Of several test nets, the lines of tests say which one.
+  void start(int test_nets);
   void progress(const Observer::Progress& now) override;
-  void tested(int64_t iteration, const Evaluation& evaluation) override;
+  void tested(int64_t iteration, int net, const Evaluation& evaluation) override;
   void snapshotted(const std::string& state_path) override;
   void note(const std::string& what) override;
   Request request() override;
@@ -27,6 +28,7 @@ class Progress : public Observer {
   std::string describe(const Observer::Progress& now, Clock::time_point time) const;
   void print(const std::string& line);  // over the live line, which it ends
 
+  int test_nets_ = 1;
   const bool live_;
   const int64_t display_;
   bool live_line_ = false;  // whether the cursor stands behind one

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <functional>
 #include <iostream>
 #include <numeric>
@@ -74,11 +75,22 @@ void measure(Net& net, const std::function<void()>& iteration, Timing& timing) {
   timing.peak_bytes = peak_resident_bytes();
 }
 
+// As a prototxt takes a path of any bytes.
+std::string escaped(const std::string& path) {
+  std::string out = "\"";
+  for (const char c : path) {
+    char escape[5];
+    std::snprintf(escape, sizeof escape, "\\%03o", static_cast<unsigned char>(c));
+    out += escape;
+  }
+  return out + "\"";
+}
+
 // A solver whose rate is 0 does all the work of a step and never diverges.
 void time_training(Device& device, const NetOptions& net, Timing& timing) {
   if (FLAGS_iter_size < 1) throw UsageError("--iter_size must be positive");
   const SolverSpec spec = SolverSpec::parse(
-      text("net: ", quoted(FLAGS_model), " base_lr: 0 lr_policy: \"fixed\" momentum: 0.9 ",
+      text("net: ", escaped(FLAGS_model), " base_lr: 0 lr_policy: \"fixed\" momentum: 0.9 ",
            "weight_decay: 0.0001 max_iter: 1 iter_size: ", FLAGS_iter_size),
       "the solver of orepa_tool time");
   SolverOptions options;

@@ -41,6 +41,16 @@ std::vector<std::string> starting_weights(const SolverSpec& spec) {
   return FLAGS_weights.empty() ? spec.options().strings("weights") : split(FLAGS_weights);
 }
 
+// A line for each, where there are several.
+std::string test_nets(const SolverSpec& spec, const Solver& solver) {
+  std::string lines;
+  if (solver.test_nets() < 2) return lines;
+  int count = 0;
+  for (const NetSpec& net : spec.test_nets())
+    lines += text("\ntest #", count++, "     ", net.name());
+  return lines;
+}
+
 void print_settings(const SolverSpec& spec, const Device& device, Solver& solver) {
   int64_t learned = 0, merged = 0;
   for (const LayerReport& layer : solver.net().report()) {
@@ -53,10 +63,10 @@ void print_settings(const SolverSpec& spec, const Device& device, Solver& solver
   std::cout << "solver      " << spec.name() << "\nnet         " << spec.net().name()
             << "\ndevice      " << device.description() << "\nparameters  " << grouped(learned)
             << " in training, " << grouped(merged) << " merged\nbatch       " << net.batch_size()
-            << images << "\niterations  " << grouped(solver.iteration()) << " to "
-            << grouped(solver.last_iteration()) << "\nsnapshots   " << solver.snapshot_prefix()
-            << "\nmemory      " << mebibytes(solver.planned_bytes()) << " MiB at the planned peak"
-            << std::endl;
+            << images << test_nets(spec, solver) << "\niterations  " << grouped(solver.iteration())
+            << " to " << grouped(solver.last_iteration()) << "\nsnapshots   "
+            << solver.snapshot_prefix() << "\nmemory      " << mebibytes(solver.planned_bytes())
+            << " MiB at the planned peak" << std::endl;
 }
 
 void train() {
@@ -69,7 +79,7 @@ void train() {
   Solver solver(spec, *device, options, progress);
   print_settings(spec, *device, solver);
   if (solver.iteration() == 0) load_and_report(starting_weights(spec), solver.parameters());
-  progress.start();
+  progress.start(solver.test_nets());
   begin_training();
   if (!solver.solve()) throw Stopped("stopped as asked; --snapshot auto goes on from here");
 }

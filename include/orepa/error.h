@@ -37,5 +37,9 @@ void require(bool condition, const Parts&... parts) {
 // The entry of `known` with the smallest edit distance to `name`, for "did you mean"; empty where
 // nothing is similar (distance above half the length of `name`).
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
+// The end of a message about an unknown name: `; did you mean "nearest"?`, or `otherwise` where
+// nothing is similar.
+std::string did_you_mean(const std::string& name, const std::vector<std::string>& known,
+                         const std::string& otherwise = "");
 
 }  // namespace orepa

@@ -30,7 +30,8 @@ class Evaluator {
 
   // Runs the whole set once; a net without a source of samples runs `batches` times (as does any
   // net where batches > 0, Caffe's test_iter), the mean being over batches. `stop` is asked between
-  // batches; `feed` may set inputs before each.
+  // batches; `feed` may set inputs before each. Throws Error where an output is not finite, with
+  // the layer that it comes from and, for a label that is no class, the sample.
   Evaluation run(int64_t batches = 0, const std::function<bool()>& stop = {},
                  const std::function<void(Net&, int64_t)>& feed = {});
   Net& net() { return *whole_; }
@@ -39,6 +40,7 @@ class Evaluator {
  private:
   void add(Net& net, int64_t weight, Evaluation& evaluation) const;
 
+  std::string name_;  // of the net, in messages
   std::unique_ptr<Net> whole_, rest_;
 };
 

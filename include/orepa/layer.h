@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -144,6 +145,12 @@ class Pass {
   float* floats(Handle handle) const { return static_cast<float*>(memory(handle)); }
 };
 
+// A sample of a batch, and what is wrong with it.
+struct BadRow {
+  int64_t row = 0;
+  std::string what;
+};
+
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -158,6 +165,13 @@ class Layer {
   virtual bool has_prepare() const { return false; }
   virtual bool has_finish() const { return false; }
   virtual std::string note() const { return ""; }  // what `time` prints beside the row: "winograd"
+  // Of a layer that reads labels: the first sample in the bottoms of the last forward pass whose
+  // label makes the tops meaningless, which are then not finite.
+  virtual std::optional<BadRow> bad_row(Pass&) const { return std::nullopt; }
+  // Of a source: which sample of its data stands in a row of pass `index`.
+  virtual std::optional<int64_t> sample(int64_t /*index*/, int64_t /*row*/) const {
+    return std::nullopt;
+  }
   // Multiply-accumulates of one forward pass; 0 where they are not worth counting.
   virtual int64_t macs() const { return 0; }
 };

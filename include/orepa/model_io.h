@@ -52,13 +52,19 @@ class NetSpec {
   // Atomically. The lines of `comment` stand in front, each behind a "# ".
   void write(const std::string& path, const std::string& comment = "") const;
   const std::string& name() const { return name_; }
+  Options options() const;  // the whole NetParameter
   // One Options a layer, in the order of the file; a net-level `input` is an Input layer in front.
   std::vector<Options> layers() const;
   const NetParameter& proto() const { return *net_; }
 
  private:
+  friend class SolverSpec;
   NetSpec();
+  // A copy of a part of another document.
+  NetSpec(const NetParameter& net, const std::string& name, const Positions& positions);
   int inputs() const;  // layers in front for which the text has a net-level `input`
+  // Adds what the solver says about the net's state, which wins.
+  void merge_state(const Options& state, const std::string& phase);
   std::string name_;
   std::shared_ptr<NetParameter> net_;
   std::shared_ptr<Positions> positions_;  // null where it was not read from text
@@ -73,14 +79,18 @@ class SolverSpec {
   const std::string& name() const { return name_; }
   Options options() const;  // the whole SolverParameter
   // The net of the field `net`, `train_net` or one of their _param forms. A path is looked for as
-  // it is given, then beside the solver's own file.
+  // it is given, then beside the solver's own file. Its state is merged with train_state.
   NetSpec net() const;
-  // The first test_net or test_net_param; the training net's where there is none.
-  NetSpec test_net() const;
+  // In Caffe's order: every test_net_param, every test_net, and the net of the field `net` or
+  // `net_param` for each test_iter that is left; without test_iter, for each test_state that is
+  // left, and once where no other net is named. Their states are merged with test_state.
+  std::vector<NetSpec> test_nets() const;
 
  private:
   SolverSpec();
-  NetSpec read_net(const std::string& path, const std::string& field) const;
+  NetSpec training_net() const;  // without train_state
+  NetSpec read_net(const std::string& path, const std::string& field, int index = 0) const;
+  NetSpec nested_net(const Options& net) const;
   std::string name_;
   std::shared_ptr<SolverParameter> solver_;
   std::shared_ptr<Positions> positions_;

@@ -88,7 +88,8 @@ class Net {
   // device.
   double loss() const;
   // Runs the last pass again and returns a description of the first non-finite output: `layer
-  // "conv2" (Convolution), output "conv2"`; empty if all are finite.
+  // "conv2" (Convolution), output "conv2"`, and the sample where it is a label that is no class;
+  // empty if all are finite.
   std::string find_non_finite();
 
   struct Blob {

@@ -33,8 +33,8 @@ class Options {
 
   bool repeated(const std::string& field) const;
 
-  // Values of singular fields; the proto's default where absent. An unknown field name, or one of
-  // another type, is a bug in the caller and throws Error.
+  // Values of singular fields; the proto's default where absent. Throws Error where a number is not
+  // finite. An unknown field name, or one of another type, is a bug in the caller and throws Error.
   bool flag(const std::string& field) const;
   int64_t integer(const std::string& field) const;     // int32, uint32, int64
   double number(const std::string& field) const;       // float, double, any integer
@@ -56,6 +56,7 @@ class Options {
   const google::protobuf::Message* proto() const { return message_.get(); }
 
  private:
+  double finite(const std::string& field, int index, double value) const;
   Options part(const google::protobuf::Message& message) const;
 
   std::shared_ptr<const google::protobuf::Message> message_;

@@ -31,7 +31,8 @@ class Observer {
     int64_t images = 0;                         // since the start of this run
   };
   virtual void progress(const Progress&) {}  // after every iteration
-  virtual void tested(int64_t /*iteration*/, const Evaluation&) {}
+  // `net` counts the test nets from 0, in the order of SolverSpec::test_nets().
+  virtual void tested(int64_t /*iteration*/, int /*net*/, const Evaluation&) {}
   virtual void snapshotted(const std::string& /*state_path*/) {}
   virtual void note(const std::string&) {}  // what the user should know
   // Asked before every iteration, between its passes (which a stop abandons) and between the
@@ -70,7 +71,8 @@ class Solver {
   // layer, before the update of its layer. Then some layers are a step ahead: neither step() nor
   // snapshot() work any more.
   double step();
-  Evaluation test();
+  // Throws Error where an output is not finite (Evaluator::run).
+  Evaluation test(int net = 0);
   // Returns the path of the state. Throws Error where it cannot be written, and where a number of
   // it is not finite.
   std::string snapshot();
@@ -80,7 +82,7 @@ class Solver {
   // Device memory that the run holds: parameters, gradients, momentum, packed weights and the
   // arena that all nets share.
   int64_t planned_bytes() const;
-  bool has_test() const;
+  int test_nets() const;  // 0 where no test_interval is given
   int64_t iteration() const;
   int64_t last_iteration() const;
   double rate(int64_t iteration) const;

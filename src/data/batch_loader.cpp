@@ -18,14 +18,18 @@ Shape BatchLoader::batch_shape() const {
   return {batch_size_, image[0], image[1], image[2]};
 }
 
+int64_t BatchLoader::sample(int64_t walked) const {
+  const int64_t count = source_->size(), position = walked % count;
+  const Random order(seed_, "order of samples", static_cast<uint64_t>(walked / count));
+  return shuffle_ ? shuffled(position, count, order) : position;
+}
+
 void BatchLoader::fill(int64_t index, float* images, float* labels) const {
-  const int64_t count = source_->size(), numbers = transform_.output_shape().count();
+  const int64_t numbers = transform_.output_shape().count();
   Sample sample;
   for (int64_t i = 0; i < batch_size_; ++i) {
-    const int64_t walked = first_sample_ + index * batch_size_ + i;
-    const int64_t position = walked % count;
-    const Random order(seed_, "order of samples", static_cast<uint64_t>(walked / count));
-    source_->read(shuffle_ ? shuffled(position, count, order) : position, sample);
+    const int64_t walked = this->walked(index, i);
+    source_->read(this->sample(walked), sample);
     const Random augmentation(seed_, "augmentation", static_cast<uint64_t>(walked));
     transform_.apply(sample, augmentation, images + i * numbers);
     if (labels != nullptr) labels[i] = sample.label;

@@ -17,6 +17,8 @@ class BatchLoader {
               int64_t first_sample, bool shuffle, uint64_t seed);
 
   Shape batch_shape() const;  // N, C, H, W
+  // Which sample of the source row `row` of batch `index` is.
+  int64_t sample(int64_t index, int64_t row) const { return sample(walked(index, row)); }
   int64_t samples() const { return source_->size(); }
 
   // Batch `index` starts at sample first_sample + index * batch_size of the endless walk over all
@@ -25,6 +27,12 @@ class BatchLoader {
   void fill(int64_t index, float* images, float* labels) const;
 
  private:
+  // How many samples come before it in the endless walk.
+  int64_t walked(int64_t index, int64_t row) const {
+    return first_sample_ + index * batch_size_ + row;
+  }
+  int64_t sample(int64_t walked) const;
+
   std::unique_ptr<DataSource> source_;
   Transform transform_;
   int64_t batch_size_, first_sample_;

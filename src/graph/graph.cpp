@@ -69,8 +69,7 @@ class GraphBuilder {
   [[noreturn]] void missing(const LayerSpec& spec, const std::string& bottom) const {
     std::vector<std::string> known;
     for (const auto& [name, value] : current_) known.push_back(name);
-    const std::string nearest = nearest_name(bottom, known);
-    std::string remedy = nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
+    std::string remedy = did_you_mean(bottom, known);
     for (const LayerSpec& later : layers_)
       for (const std::string& top : later.options.strings("top"))
         if (top == bottom)
@@ -100,6 +99,13 @@ std::vector<std::string> Graph::blobs() const {
   return names;
 }
 
+LayerFilter with_state(LayerFilter filter, const NetSpec& net) {
+  const Options state = net.options().message("state");
+  if (filter.level == 0) filter.level = static_cast<int>(state.integer("level"));
+  for (const std::string& stage : state.strings("stage")) filter.stages.push_back(stage);
+  return filter;
+}
+
 bool included(const LayerSpec& spec, const LayerFilter& filter) {
   const std::vector<Options> include = spec.options.messages("include");
   const std::vector<Options> exclude = spec.options.messages("exclude");
@@ -110,7 +116,8 @@ bool included(const LayerSpec& spec, const LayerFilter& filter) {
   return std::none_of(exclude.begin(), exclude.end(), met);
 }
 
-Graph build_graph(const NetSpec& net, const LayerFilter& filter) {
+Graph build_graph(const NetSpec& net, const LayerFilter& outer) {
+  const LayerFilter filter = with_state(outer, net);
   std::vector<LayerSpec> layers;
   for (const Options& options : net.layers()) {
     LayerSpec spec{options.string("name"), options.string("type"), options};

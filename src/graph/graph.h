@@ -36,6 +36,10 @@ struct LayerFilter {
   std::vector<std::string> stages;
 };
 
+// The filter with the level and the stages that the net's own `state` adds; a level other than 0
+// wins over the state's.
+LayerFilter with_state(LayerFilter filter, const NetSpec& net);
+
 // Whether Caffe's include and exclude rules keep this layer under that filter. Throws Error where
 // both are given.
 bool included(const LayerSpec& spec, const LayerFilter& filter);

@@ -23,6 +23,7 @@ NetParameter parse(const std::string& path) {
   NetParameter net;
   require(net.ParsePartialFromZeroCopyStream(&stream), path,
           ": is no .caffemodel, or it is damaged or cut short");
+  require(stream.ByteCount() > 0, path, ": is empty");
   require(net.layer_size() > 0, path,
           ": has no layers; files of Caffe's first format (V1, before 2015) have to be upgraded "
           "with its upgrade_net_proto_binary");

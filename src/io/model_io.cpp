@@ -1,5 +1,6 @@
 #include "orepa/model_io.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "io/atomic_file.h"
@@ -11,6 +12,13 @@
 #include "orepa/error.h"
 
 namespace orepa {
+namespace {
+
+void require_layers(const NetSpec& spec) {
+  require(spec.proto().layer_size() > 0, spec.name(), ": has no layer {}");
+}
+
+}  // namespace
 
 NetSpec::NetSpec() : net_(std::make_shared<NetParameter>()) {}
 
@@ -18,6 +26,15 @@ NetSpec::NetSpec(const NetParameter& net, const std::string& name) : NetSpec() {
   name_ = name;
   *net_ = net;
   upgrade(*net_, name_, nullptr);
+}
+
+NetSpec::NetSpec(const NetParameter& net, const std::string& name, const Positions& positions)
+    : NetSpec() {
+  name_ = name;
+  *net_ = net;
+  positions_ = std::make_shared<Positions>(positions, net, *net_);
+  upgrade(*net_, name_, positions_.get());
+  require_layers(*this);
 }
 
 NetSpec NetSpec::read(const std::string& path, Unknown unknown) {
@@ -28,12 +45,13 @@ NetSpec NetSpec::parse(const std::string& content, const std::string& name, Unkn
   NetSpec spec;
   spec.name_ = name;
   spec.positions_ = std::make_shared<Positions>(name);
-  if (unknown == Unknown::kKeep) spec.text_ = std::make_shared<NetText>(content, name);
+  if (unknown == Unknown::kKeep)
+    spec.text_ = std::make_shared<NetText>(without_mark(content, name), name);
   parse_text(spec.text_ ? spec.text_->known() : content, name, *spec.net_, *spec.positions_);
   require(!spec.text_ || spec.text_->layers() == spec.net_->layer_size(), name,
           ": has a list of layers, layer [...]; write every one as layer {...}");
   upgrade(*spec.net_, name, spec.positions_.get());
-  require(spec.net_->layer_size() > 0, name, ": has no layer {}");
+  require_layers(spec);
   return spec;
 }
 
@@ -75,17 +93,22 @@ NetSpec NetSpec::without(const std::set<int>& layers) const {
   return parse(text_->without(of_text), name_, Unknown::kKeep);
 }
 
+void NetSpec::merge_state(const Options& state, const std::string& phase) {
+  require(!state.has("phase") || state.choice("phase") == phase, state.where("phase"),
+          ": the phase of this net is ", phase, ", not ", state.choice("phase"),
+          "; leave phase out");
+  if (state.has("level") || state.has("stage"))
+    net_->mutable_state()->MergeFrom(static_cast<const NetState&>(*state.proto()));
+}
+
+Options NetSpec::options() const { return Options(net_, positions_); }
+
 void NetSpec::write(const std::string& path, const std::string& comment) const {
   write_atomically(path,
                    text_ ? comment_lines(comment) + text_->content() : print_text(*net_, comment));
 }
 
-std::vector<Options> NetSpec::layers() const {
-  std::vector<Options> layers;
-  for (const LayerParameter& layer : net_->layer())
-    layers.emplace_back(std::shared_ptr<const LayerParameter>(net_, &layer), positions_);
-  return layers;
-}
+std::vector<Options> NetSpec::layers() const { return options().messages("layer"); }
 
 SolverSpec::SolverSpec() : solver_(std::make_shared<SolverParameter>()) {}
 
@@ -102,29 +125,55 @@ SolverSpec SolverSpec::parse(const std::string& content, const std::string& name
 Options SolverSpec::options() const { return Options(solver_, positions_); }
 
 NetSpec SolverSpec::net() const {
-  const SolverParameter& solver = *solver_;
-  const int given = solver.has_net() + solver.has_train_net() + solver.has_net_param() +
-                    solver.has_train_net_param();
-  require(given == 1, name_,
-          ": exactly one of net, train_net, net_param and train_net_param is needed, ", given,
+  NetSpec net = training_net();
+  net.merge_state(options().message("train_state"), "TRAIN");
+  return net;
+}
+
+NetSpec SolverSpec::training_net() const {
+  const Options solver = options();
+  int count = 0;
+  for (const char* field : {"net", "train_net", "net_param", "train_net_param"})
+    count += solver.has(field);
+  require(count == 1, name_,
+          ": exactly one of net, train_net, net_param and train_net_param is needed, ", count,
           " are given");
-  if (solver.has_net_param()) return NetSpec(solver.net_param(), name_);
-  if (solver.has_train_net_param()) return NetSpec(solver.train_net_param(), name_);
-  return solver.has_net() ? read_net(solver.net(), "net")
-                          : read_net(solver.train_net(), "train_net");
+  for (const char* field : {"net_param", "train_net_param"})
+    if (solver.has(field)) return nested_net(solver.message(field));
+  const char* field = solver.has("net") ? "net" : "train_net";
+  return read_net(solver.string(field), field);
 }
 
-NetSpec SolverSpec::test_net() const {
-  if (solver_->test_net_size() > 0) return read_net(solver_->test_net(0), "test_net");
-  if (solver_->test_net_param_size() > 0) return NetSpec(solver_->test_net_param(0), name_);
-  return net();
+std::vector<NetSpec> SolverSpec::test_nets() const {
+  const Options solver = options();
+  std::vector<NetSpec> nets;
+  for (const Options& net : solver.messages("test_net_param")) nets.push_back(nested_net(net));
+  for (const std::string& path : solver.strings("test_net"))
+    nets.push_back(read_net(path, "test_net", static_cast<int>(nets.size())));
+  const std::vector<Options> states = solver.messages("test_state");
+  const size_t named = nets.size(), lengths = solver.integers("test_iter").size();
+  const size_t count = lengths > 0 ? lengths : std::max({named, states.size(), size_t{1}});
+  const bool may_serve = named == 0 || solver.has("net") || solver.has("net_param");
+  require(count == named || (count > named && may_serve), solver.where("test_iter"),
+          ": test_iter is given ", count, " times for ", named,
+          " test nets; give one each, or none");
+  require(states.empty() || states.size() == count, solver.where("test_state"),
+          ": test_state is given ", states.size(), " times for ", count,
+          " test nets; give one each, or none");
+  while (nets.size() < count) nets.push_back(training_net());
+  for (size_t i = 0; i < states.size(); ++i) nets[i].merge_state(states[i], "TEST");
+  return nets;
 }
 
-NetSpec SolverSpec::read_net(const std::string& path, const std::string& field) const {
+NetSpec SolverSpec::nested_net(const Options& net) const {
+  return NetSpec(static_cast<const NetParameter&>(*net.proto()), name_, *positions_);
+}
+
+NetSpec SolverSpec::read_net(const std::string& path, const std::string& field, int index) const {
   std::error_code ignored;  // a path that cannot even be looked for is not there
   if (std::filesystem::exists(path, ignored)) return NetSpec::read(path);
   const std::filesystem::path beside = std::filesystem::path(name_).parent_path() / path;
-  require(std::filesystem::exists(beside, ignored), options().where(field), ": net \"", path,
+  require(std::filesystem::exists(beside, ignored), options().where(field, index), ": net \"", path,
           "\" is neither in the working directory nor beside the solver");
   return NetSpec::read(beside.string());
 }

@@ -92,7 +92,15 @@ constexpr int kDeepestMessage = 100;
 
 }  // namespace
 
-void Positions::index(const pb::Message& root) { index(root, &tree_); }
+Positions::Positions(const Positions& whole, const pb::Message& part, const pb::Message& copy)
+    : file_(whole.file_), tree_(whole.tree_) {
+  const auto entry = whole.entries_.find(&part);
+  if (entry == whole.entries_.end()) return;
+  entries_[&copy].start = entry->second.start;
+  index(copy, entry->second.tree);
+}
+
+void Positions::index(const pb::Message& root) { index(root, tree_.get()); }
 
 void Positions::index(const pb::Message& message, const Tree* tree) {
   entries_[&message].tree = tree;
@@ -129,8 +137,15 @@ std::string Positions::where(const pb::Message& message, const std::string& fiel
   return text(file_, ":", location.line + 1, ":", location.column + 1);
 }
 
-void parse_text(const std::string& content, const std::string& file, pb::Message& message,
+std::string without_mark(const std::string& content, const std::string& file) {
+  require(!content.starts_with("\xff\xfe") && !content.starts_with("\xfe\xff"), file,
+          ": is text in UTF-16; save it as UTF-8");
+  return content.starts_with("\xef\xbb\xbf") ? content.substr(3) : content;
+}
+
+void parse_text(const std::string& text, const std::string& file, pb::Message& message,
                 Positions& positions) {
+  const std::string content = without_mark(text, file);
   FirstError collector(file, content, *message.GetDescriptor());
   pb::TextFormat::Parser parser;
   parser.SetRecursionLimit(kDeepestMessage);

@@ -3,6 +3,7 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
 
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -11,10 +12,13 @@ namespace orepa {
 class Positions {
  public:
   explicit Positions(std::string file) : file_(std::move(file)) {}
+  // Of `copy`, which equals `part`, a message of `whole`: the same places in the same file.
+  Positions(const Positions& whole, const google::protobuf::Message& part,
+            const google::protobuf::Message& copy);
   Positions(const Positions&) = delete;
   Positions& operator=(const Positions&) = delete;
 
-  google::protobuf::TextFormat::ParseInfoTree* tree() { return &tree_; }
+  google::protobuf::TextFormat::ParseInfoTree* tree() { return tree_.get(); }
   // After parsing: notes the place of `root` and of every message in it.
   void index(const google::protobuf::Message& root);
 
@@ -33,10 +37,12 @@ class Positions {
     const Tree* tree = nullptr;
   };
   std::string file_;
-  Tree tree_;
+  std::shared_ptr<Tree> tree_ = std::make_shared<Tree>();  // owns those of the entries
   std::unordered_map<const google::protobuf::Message*, Entry> entries_;
 };
 
+// `content` without the mark that some editors put in front of UTF-8. Throws Error for UTF-16.
+std::string without_mark(const std::string& content, const std::string& file);
 // Parses `text` into `message`. Throws Error that names file, line, column and, for an unknown
 // name, the nearest known one.
 void parse_text(const std::string& text, const std::string& file,

@@ -27,11 +27,6 @@ std::vector<std::string> value_names(const pb::FileDescriptor& file, const std::
   return names;
 }
 
-std::string did_you_mean(const std::string& name, const std::vector<std::string>& known) {
-  const std::string nearest = nearest_name(name, known);
-  return nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
-}
-
 }  // namespace
 
 std::string unknown_field(const pb::Descriptor& message, const std::string& name) {

@@ -3,15 +3,21 @@
 #include "io/positions.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
+#include "orepa/options.h"
 
 namespace orepa {
 namespace {
 
+// Of a message that outlives it.
+Options options_of(const google::protobuf::Message& message) {
+  return Options({std::shared_ptr<void>(), &message}, nullptr);
+}
+
 void upgrade_inputs(NetParameter& net, const std::string& where) {
-  if (net.input_size() == 0) return;
-  const bool shapes = net.input_shape_size() > 0;
-  require(shapes ? net.input_shape_size() == net.input_size()
-                 : net.input_dim_size() == 4 * net.input_size(),
+  const Options options = options_of(net);
+  const int inputs = options.size("input"), extents = options.size("input_dim");
+  const bool shapes = options.has("input_shape");
+  require(shapes ? options.size("input_shape") == inputs && extents == 0 : extents == 4 * inputs,
           where, ": every input needs one input_shape, or four input_dim");
   for (int i = net.input_size() - 1; i >= 0; --i) {
     LayerParameter* layer = net.add_layer();
@@ -46,9 +52,9 @@ void upgrade(NetParameter& net, const std::string& name, const Positions* positi
   const auto where = [&](const google::protobuf::Message& message, const char* field) {
     return positions == nullptr ? name : positions->where(message, field, 0);
   };
-  upgrade_inputs(net, where(net, "input"));
+  upgrade_inputs(net, where(net, net.input_size() > 0 ? "input" : "input_shape"));
   for (LayerParameter& layer : *net.mutable_layer())
-    if (layer.pooling_param().has_ceil_mode())
+    if (options_of(layer.pooling_param()).has("ceil_mode"))
       upgrade_pool(*layer.mutable_pooling_param(), where(layer.pooling_param(), "ceil_mode"));
 }
 

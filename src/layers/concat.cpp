@@ -24,6 +24,8 @@ class Concat : public Layer {
   std::vector<Shape> setup(Setup& setup) override {
     const Options options = setup.options().message("concat_param");
     const Shape& first = setup.input(0);
+    setup.require(!options.has("concat_dim") || !options.has("axis"),
+                  "either axis or concat_dim, its old name, can be given, not both");
     axis_ = canonical_axis(
         setup, options.has("concat_dim") ? options.integer("concat_dim") : options.integer("axis"),
         first);

@@ -16,6 +16,8 @@ class Data : public Layer {
       setup.require(!data.has(field), "data_param.", field,
                     " is an old form; write it into transform_param");
     setup.require(!data.has("rand_skip"), "data_param.rand_skip is not supported; use shuffle");
+    setup.require(!data.flag("force_encoded_color"),
+                  "data_param.force_encoded_color is for encoded images only");
     const int64_t batch_size =
         setup.batch_size_override() > 0 ? setup.batch_size_override() : data.integer("batch_size");
     setup.require(batch_size > 0, "data_param.batch_size is missing");
@@ -42,6 +44,10 @@ class Data : public Layer {
     loader_->fill(pass.index(), images_.data(), labelled_ ? labels_.data() : nullptr);
     pass.device().copy_to_device(images.data, images_.data(), images.bytes());
     if (labelled_) pass.device().copy_to_device(labels.data, labels_.data(), labels.bytes());
+  }
+
+  std::optional<int64_t> sample(int64_t index, int64_t row) const override {
+    return loader_->sample(index, row);
   }
 
  private:

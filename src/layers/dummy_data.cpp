@@ -11,6 +11,9 @@ class DummyData : public Layer {
     const std::vector<Options> fillers = options.messages("data_filler");
     const int tops = setup.outputs();
     setup.require(tops > 0, "names no top");
+    for (const char* field : {"num", "channels", "height", "width"})
+      setup.require(shapes.empty() || !options.has(field), "either shape or num, channels, height ",
+                    "and width can be given, not both");
     std::vector<Shape> made;
     for (int o = 0; o < tops; ++o) {
       std::vector<int64_t> extents;

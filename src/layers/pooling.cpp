@@ -28,9 +28,14 @@ class Pooling : public Layer {
     g.method = method == "MAX" ? PoolingGeometry::Method::kMax : PoolingGeometry::Method::kAverage;
     g.training = setup.backward();
     if (options.flag("global_pooling")) {
-      setup.require(
-          !options.has("kernel_size") && !options.has("kernel_h") && !options.has("kernel_w"),
-          "global_pooling takes the whole image: leave kernel_size out");
+      for (const char* field : {"kernel_size", "kernel_h", "kernel_w"})
+        setup.require(!options.has(field), "global_pooling takes the whole image: leave ", field,
+                      " out");
+      const Pair pad = read_pair(setup.spec(), options, "pad", "pad", 0);
+      const Pair stride = read_pair(setup.spec(), options, "stride", "stride", 1);
+      setup.require(pad == Pair{0, 0} && stride == Pair{1, 1},
+                    "global_pooling takes no pad and no stride, got pad ", pad[0], " x ", pad[1],
+                    " and stride ", stride[0], " x ", stride[1]);
       g.kernel = {x[2], x[3]};
       g.output = {x[0], x[1], 1, 1};
     } else {

@@ -1,26 +1,17 @@
 #include <cfloat>
 
+#include "layers/labels.h"
 #include "layers/softmax.h"
 
 namespace orepa {
 namespace {
 
-struct Labels {
-  const float* label;
-  LabelOrder order;
-  int64_t classes, ignored;
-  bool ignores;
-  OREPA_HD float given(int64_t i) const { return label[order.stored(i)]; }
-  OREPA_HD bool counts(int64_t i) const {
-    return !ignores || static_cast<int64_t>(given(i)) != ignored;
-  }
-  // The target's weight on class k at position i, with label smoothing s: (1 - s) [k is the label]
-  // + s / classes.
-  OREPA_HD float target(int64_t i, int64_t k, float smoothing) const {
-    const float hit = static_cast<int64_t>(given(i)) == k ? 1 - smoothing : 0.0f;
-    return hit + smoothing / static_cast<float>(classes);
-  }
-};
+// The target's weight on class k at position i, with label smoothing s: (1 - s) [k is the label]
+// + s / classes.
+OREPA_HD inline float target(const Labels& labels, int64_t i, int64_t k, float smoothing) {
+  const float hit = labels.truth(i) == k ? 1 - smoothing : 0.0f;
+  return hit + smoothing / static_cast<float>(labels.classes);
+}
 
 // The loss of one position: -sum_k target[k] log max(p[k], FLT_MIN). NaN where a score is not
 // finite, and for a label that is no class, so that training stops at once instead of learning
@@ -36,11 +27,11 @@ struct PositionLoss {
   }
   OREPA_HD float operator()(int64_t, int64_t i) const {
     if (!labels.counts(i)) return 0;
-    const float given = labels.given(i);
-    if (!(given >= 0 && given < static_cast<float>(labels.classes))) return NAN;
-    if (smoothing == 0) return -log_of(i, static_cast<int64_t>(given));
+    if (!labels.is_class(i)) return NAN;
+    if (smoothing == 0) return -log_of(i, labels.truth(i));
     float loss = 0;
-    for (int64_t k = 0; k < view.extent; ++k) loss -= labels.target(i, k, smoothing) * log_of(i, k);
+    for (int64_t k = 0; k < view.extent; ++k)
+      loss -= target(labels, i, k, smoothing) * log_of(i, k);
     return loss;
   }
 };
@@ -72,7 +63,7 @@ struct Gradient {
     const float weight = labels.counts(i) ? dloss[0] / normalizer[0] : 0.0f;
     for (int64_t k = 0; k < view.extent; ++k) {
       const int64_t at = view.position(i, k);
-      dx[at] = weight * (p[at] - labels.target(i, k, smoothing));
+      dx[at] = weight * (p[at] - target(labels, i, k, smoothing));
     }
   }
 };
@@ -88,13 +79,7 @@ class SoftmaxWithLoss : public Layer {
     view_ = AxisView::of(x, axis);
     setup.require(setup.inputs() == 2, "takes two bottoms, scores and labels; got ",
                   setup.inputs());
-    setup.require(setup.input(1).count() == view_.positions(), "needs one label a prediction, ",
-                  view_.positions(), " for scores of ", x.str(), "; got labels of ",
-                  setup.input(1).str());
-    labels_.order = LabelOrder(x, axis, setup.input(1));
-    labels_.classes = view_.extent;
-    labels_.ignores = options.has("ignore_label");
-    labels_.ignored = options.integer("ignore_label");
+    labels_ = Labels::read(setup, options, axis);
     smoothing_ = static_cast<float>(options.number("label_smoothing"));
     setup.require(smoothing_ >= 0 && smoothing_ < 1, "label_smoothing must lie in [0, 1), got ",
                   smoothing_);
@@ -132,6 +117,10 @@ class SoftmaxWithLoss : public Layer {
     parallel_for(pass.device(), view_.positions(),
                  Gradient{view_, bound(pass), pass.floats(probability_), pass.floats(normalizer_),
                           pass.output_gradient(0).data, smoothing_, pass.input_gradient(0).data});
+  }
+
+  std::optional<BadRow> bad_row(Pass& pass) const override {
+    return labels_.bad_row(pass.device(), pass.input(1));
   }
 
  private:

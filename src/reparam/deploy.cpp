@@ -88,7 +88,8 @@ void split_windows(ConvolutionParameter& convolution) {
 NetParameter test_layers(const NetSpec& spec) {
   NetParameter net = spec.proto();
   net.clear_layer();
-  const LayerFilter filter{Phase::kTest, 0, {}};
+  net.clear_state();  // it has no rules left to choose by
+  const LayerFilter filter = with_state({Phase::kTest, 0, {}}, spec);
   for (const Options& options : spec.layers()) {
     const LayerSpec layer{options.string("name"), options.string("type"), options};
     if (!included(layer, filter)) continue;

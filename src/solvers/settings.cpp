@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kMostIterations = std::numeric_limits<int32_t>::max();
 
 std::string type_of(const Options& solver) {
+  require(!solver.has("type") || !solver.has("solver_type"), solver.where("solver_type"),
+          ": either type or solver_type, its old form, can be given, not both");
   static const std::map<std::string, std::string> old_names = {
       {"SGD", "SGD"},         {"NESTEROV", "Nesterov"}, {"ADAGRAD", "AdaGrad"},
       {"RMSPROP", "RMSProp"}, {"ADADELTA", "AdaDelta"}, {"ADAM", "Adam"}};
@@ -102,6 +104,20 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
   l1 = kind == "L1";
   rate_in_momentum = solver.choice("momentum_convention") == "CAFFE";
   clip = solver.number("clip_gradients");
+  checked(solver, "clip_gradients", clip, clip != 0, "be positive, or negative for no clipping");
+  const int64_t display = solver.integer("display");  // read by those who print
+  checked(solver, "display", display, display >= 0, "not be negative");
+  test_batches = solver.integers("test_iter");
+  for (size_t i = 0; i < test_batches.size(); ++i)
+    require(test_batches[i] > 0, solver.where("test_iter", static_cast<int>(i)),
+            ": test_iter must be positive, got ", test_batches[i],
+            "; without it the whole set is tested");
+  const bool tests = solver.has("test_interval") || solver.has("test_interval_epoch");
+  for (const char* field : {"test_iter", "test_net", "test_net_param", "test_state"})
+    require(tests || !solver.has(field), solver.where(field), ": ", field,
+            " needs test_interval or test_interval_epoch, without which nothing is tested");
+  require(!solver.flag("snapshot_diff"), solver.where("snapshot_diff"),
+          ": snapshot_diff is not offered: snapshots hold no gradients; leave it out");
   test_initialization = solver.flag("test_initialization");
   snapshot_after_train = solver.flag("snapshot_after_train");
   rules = rules_of(solver);

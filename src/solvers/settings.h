@@ -22,8 +22,9 @@ struct SolverSettings {
   float momentum = 0, weight_decay = 0;
   bool l1 = false;               // decay by the sign of a weight, not by its size
   bool rate_in_momentum = true;  // see momentum_convention
-  double clip = -1;              // the largest norm of the gradients; none where not positive
+  double clip = -1;              // the largest norm of the gradients; none where negative
   bool test_initialization = true, snapshot_after_train = true;
+  std::vector<int64_t> test_batches;  // by test net; empty: each walks over its whole set
   std::vector<ParameterRule> rules;
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "io/positions.h"
 #include "orepa.pb.h"
@@ -108,6 +109,27 @@ TEST(Prototxt, PointsAtWhatCannotBeRead) {
                                                                         << net_error(content);
 }
 
+TEST(Prototxt, MayStartWithAByteOrderMark) {
+  EXPECT_EQ(net_error("\xef\xbb\xbflayer {}"), "");
+  EXPECT_EQ(net_error("\xef\xbb\xbflayer { naem: 1 }").find("net.prototxt:1:9: "), 0u);
+  EXPECT_EQ(net_error(std::string("\xff\xfel\0a\0", 6)),
+            "net.prototxt: is text in UTF-16; save it as UTF-8");
+}
+
+TEST(Prototxt, NetsInsideASolverKeepTheirPlaces) {
+  const SolverSpec solver = SolverSpec::parse(
+      "base_lr: 1\nnet_param {\n  input: 'a' input_shape { dim: 1 }\n layer {\n  name: 'x' } }\n"
+      "test_net_param {\n layer { name: 'y' } }",
+      "solver.prototxt");
+  EXPECT_EQ(solver.net().layers()[1].where("name"), "solver.prototxt:5:3");
+  EXPECT_EQ(solver.test_nets()[0].layers()[0].where(), "solver.prototxt:7:2");
+  // As long as the net itself, if the solver is gone.
+  std::optional<SolverSpec> gone(SolverSpec::parse("net_param { layer { name: 'z' } }", "s"));
+  const NetSpec net = gone->net();
+  gone.reset();
+  EXPECT_EQ(net.layers()[0].where("name"), "s:1:21");
+}
+
 TEST(Prototxt, WithoutLayersIsRefused) {
   EXPECT_EQ(net_error(""), "net.prototxt: has no layer {}");
   EXPECT_EQ(net_error("name: \"nothing\""), "net.prototxt: has no layer {}");
@@ -198,6 +220,10 @@ TEST(NetInputs, NeedTheirShapes) {
   EXPECT_EQ(net_error("name: \"n\"\ninput: \"a\" input_dim: 1 layer {}"),
             "net.prototxt:2:1: every input needs one input_shape, or four input_dim");
   EXPECT_NE(net_error("input: \"a\" input: \"b\" input_shape {} layer {}"), "");
+  EXPECT_NE(net_error("input_shape {} layer {}"), "");
+  EXPECT_NE(net_error("input: \"a\" input_shape { dim: 1 } input_dim: 1 input_dim: 1 input_dim: 1 "
+                      "input_dim: 1 layer {}"),
+            "");
 }
 
 TEST(SolverNet, IsOneOfFourForms) {
@@ -216,13 +242,13 @@ TEST(SolverNet, IsLookedForBesideTheSolver) {
   write_file(folder + "solver.prototxt", "net: \"net.prototxt\" test_net: \"test.prototxt\"");
   const SolverSpec solver = SolverSpec::read(folder + "solver.prototxt");
   EXPECT_EQ(solver.net().proto().name(), "beside");
-  EXPECT_EQ(solver.test_net().proto().name(), "for tests");
+  EXPECT_EQ(solver.test_nets()[0].proto().name(), "for tests");
 }
 
 TEST(SolverNet, OfTestsIsTheTrainingNetByDefault) {
   const SolverSpec solver =
       SolverSpec::parse("net_param { name: \"only\" layer {} }", "solver.prototxt");
-  EXPECT_EQ(solver.test_net().proto().name(), "only");
+  EXPECT_EQ(solver.test_nets()[0].proto().name(), "only");
 }
 
 TEST(SolverNet, ThatIsMissingIsPointedAt) {

@@ -269,7 +269,7 @@ TEST_F(Weights, InBadFilesAreRefused) {
   EXPECT_NE(refusal(folder_ + "x.solverstate").find("--snapshot"), std::string::npos);
   EXPECT_THROW(load_weights({}, *parameters(3)), Error);
   write_file(folder_ + "empty.caffemodel", "");
-  EXPECT_NE(refusal(folder_ + "empty.caffemodel").find("has no layers"), std::string::npos);
+  EXPECT_NE(refusal(folder_ + "empty.caffemodel").find("is empty"), std::string::npos);
   TensorFileWriter writer;
   writer.write("/other/fc/weight", {1}, {1});
   writer.save(folder_ + "other.h5");

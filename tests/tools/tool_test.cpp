@@ -251,6 +251,53 @@ TEST_F(ToolTest, DamagedWeightsAndUnwritableOutputLeaveNothingBehind) {
   EXPECT_FALSE(std::filesystem::exists(deploy));
 }
 
+TEST_F(ToolTest, ALabelThatIsNoClassFailsATest) {
+  make_task(1);
+  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  std::string labels(70, '\1');
+  labels[33] = '\5';
+  file("labels", idx({70}, labels));
+  EXPECT_EQ(run({"test", "--model", net_, "--weights", folder_ + "snap_iter_1.caffemodel"}),
+            kFailed);
+  EXPECT_SAYS("sample 33 of the data, counted from 0: its label 5 is no class; there are 2");
+}
+
+TEST_F(ToolTest, SaysWhichTestNetATestIsOf) {
+  make_task(1);
+  const std::string both =
+      file("both.prototxt", read_file(solver_) + " test_net: \"" + net_ + "\" test_net: \"" + net_ +
+                                "\" test_interval: 1");
+  ASSERT_EQ(run({"train", "--solver", both}), kDone) << output_;
+  EXPECT_SAYS("\ntest #1     " + net_);
+  EXPECT_SAYS("iteration 1  test #0  ");
+  EXPECT_SAYS("iteration 1  test #1  ");
+}
+
+TEST_F(ToolTest, EmptyWeightFilesAreCalledEmpty) {
+  make_task(1);
+  EXPECT_EQ(run({"test", "--model", net_, "--weights", file("none.caffemodel", "")}), kFailed);
+  EXPECT_SAYS("none.caffemodel: is empty");
+}
+
+// A path may hold any bytes, JSON only UTF-8.
+TEST_F(ToolTest, JsonIsUtf8WhateverThePathIs) {
+  const std::string net =
+      "layer { name: \"x\" type: \"DummyData\" top: \"x\" dummy_data_param { shape { dim: 2 } } }";
+  // Kept: e with an accent. Replaced: a lone lead and a lone trail byte, a surrogate, a form that
+  // is longer than needed, and a character beyond Unicode's last.
+  const std::string kept = "\xc3\xa9";
+  const std::string broken = "\xc3.\x80.\xed\xa0\x80.\xc0\xaf.\xf4\x90\x80\x80.\xff";
+  const std::string path = file(kept + broken, net);
+  for (const char* phase : {"TEST", "TRAIN"}) {
+    ASSERT_EQ(run({"time", "--model", path, "--phase", phase, "--iterations", "1", "--json"}),
+              kDone)
+        << output_;
+    const std::string one = "\\ufffd";
+    EXPECT_SAYS(kept + one + "." + one + "." + one + one + one + "." + one + one + "." + one + one +
+                one + one + "." + one + "\"");
+  }
+}
+
 TEST_F(ToolTest, StartsFromTheWeightsThatTheSolverNames) {
   make_task(2);
   ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;

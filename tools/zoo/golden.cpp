@@ -64,8 +64,7 @@ SolverSpec golden_solver(const std::string& name) {
     const NetSpec styled = in_style(net.net(), golden.network, golden.style);
     return SolverSpec::parse("net_param {\n" + print_text(styled.proto()) + "}" + kRecipe, name);
   }
-  fail("there is no golden net \"", name, "\"; did you mean \"", nearest_name(name, golden_names()),
-       "\"?");
+  fail("there is no golden net \"", name, "\"", did_you_mean(name, golden_names()));
 }
 
 }  // namespace orepa::zoo

@@ -101,7 +101,7 @@ const Model& model(const std::string& name) {
     if (model.name == name) return model;
     known.push_back(model.name);
   }
-  fail("the zoo has no model \"", name, "\"; did you mean \"", nearest_name(name, known), "\"?");
+  fail("the zoo has no model \"", name, "\"", did_you_mean(name, known));
 }
 
 NetSpec in_style(const NetParameter& plain, const Network& network, const std::string& style) {
