@@ -1,19 +1,10 @@
 #include "orepa/params.h"
 
-#include <regex>
-
 #include "orepa/error.h"
+#include "pattern.h"
 
 namespace orepa {
 namespace {
-
-std::regex compiled(const std::string& pattern) {
-  try {
-    return std::regex(pattern);
-  } catch (const std::regex_error& error) {
-    fail("param_rule \"", pattern, "\" is no regular expression: ", error.what());
-  }
-}
 
 const char* role(const Parameter& parameter) {
   if (parameter.kind == Parameter::Kind::kDerived) return "computed from branches (ORepaConv)";
@@ -26,7 +17,8 @@ const char* role(const Parameter& parameter) {
 Parameters::Parameters(Device& device, uint64_t seed, bool training,
                        std::vector<ParameterRule> rules)
     : device_(device), seed_(seed), training_(training), rules_(std::move(rules)) {
-  for (const ParameterRule& rule : rules_) compiled(rule.pattern);
+  for (const ParameterRule& rule : rules_)
+    patterns_.push_back(std::make_shared<const Pattern>("param_rule", rule.pattern));
 }
 
 Parameter& Parameters::declare(Parameter wanted, const Shape& shape) {
@@ -41,14 +33,17 @@ Parameter& Parameters::declare(Parameter wanted, const Shape& shape) {
     return *known;
   }
   if (wanted.kind == Parameter::Kind::kLearned)
-    for (const ParameterRule& rule : rules_) {
-      if (!std::regex_match(wanted.path(), compiled(rule.pattern))) continue;
+    for (size_t r = 0; r < rules_.size(); ++r) {
+      if (!patterns_[r]->matches(wanted.path())) continue;
+      const ParameterRule& rule = rules_[r];
       if (rule.sets_lr_mult) wanted.lr_mult = rule.lr_mult;
       if (rule.sets_decay_mult) wanted.decay_mult = rule.decay_mult;
     }
   wanted.value = {nullptr, shape};
   parameters_.push_back(std::make_unique<Parameter>(std::move(wanted)));
-  return *parameters_.back();
+  Parameter& added = *parameters_.back();
+  by_path_.emplace(added.path(), &added);
+  return added;
 }
 
 void Parameters::allocate() {
@@ -85,9 +80,8 @@ void Parameters::allocate() {
 }
 
 Parameter* Parameters::find(const std::string& layer, const std::string& name) const {
-  for (const auto& parameter : parameters_)
-    if (parameter->layer == layer && parameter->name == name) return parameter.get();
-  return nullptr;
+  const auto found = by_path_.find(layer + "/" + name);
+  return found == by_path_.end() ? nullptr : found->second;
 }
 
 void Parameters::begin_step() {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "orepa/device.h"
@@ -14,6 +15,8 @@
 #include "orepa/tensor.h"
 
 namespace orepa {
+
+class Pattern;  // src/pattern.h
 
 // How a parameter's first values are drawn: Caffe's fillers, and "kaiming_uniform" with slope a,
 // uniform in
@@ -57,7 +60,7 @@ struct Parameter {
 };
 
 // lr_mult and decay_mult for all parameters whose LAYER/NAME matches the regular expression fully
-// (ECMAScript); the last matching rule that sets a multiplier wins, and any rule wins over `param
+// (RE2's); the last matching rule that sets a multiplier wins, and any rule wins over `param
 // {}` in the layer.
 struct ParameterRule {
   std::string pattern;
@@ -109,7 +112,9 @@ class Parameters {
   bool training_;
   int64_t version_ = 0;
   std::vector<ParameterRule> rules_;
+  std::vector<std::shared_ptr<const Pattern>> patterns_;  // of the rules
   std::vector<std::unique_ptr<Parameter>> parameters_;
+  std::unordered_map<std::string, Parameter*> by_path_;
   size_t allocated_ = 0;
   std::vector<DeviceMemory> blocks_;
 };

@@ -20,7 +20,7 @@ namespace orepa {
 
 struct ReparamOptions {
   std::string style;    // one of reparam_styles()
-  std::string include;  // regular expression (ECMAScript) for whole layer names; empty: all
+  std::string include;  // regular expression (RE2's) for whole layer names; empty: all
   std::string exclude;  // the same; empty: none
 };
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <regex>
 #include <set>
 
 #include "orepa/error.h"
+#include "pattern.h"
 
 namespace orepa {
 namespace {
@@ -21,24 +21,15 @@ const Style& find_style(const std::string& name) {
        nearest.empty() ? "" : "did you mean \"" + nearest + "\"? ", "known are ", known);
 }
 
-std::regex compiled(const char* option, const std::string& pattern) {
-  try {
-    return std::regex(pattern);
-  } catch (const std::regex_error&) {
-    fail(option, " \"", pattern,
-         "\" is no regular expression (ECMAScript, of whole names: ", "\"conv1|layer2.*\")");
-  }
-}
-
 // A pattern that matches nothing is a slip.
 void require_match(const char* option, const std::string& pattern,
                    const std::vector<Chain>& chains) {
   if (pattern.empty()) return;
-  const std::regex expression = compiled(option, pattern);
+  const Pattern expression(option, pattern);
   std::vector<std::string> names;
   for (const Chain& chain : chains) names.push_back(chain.convolution->name());
   if (std::any_of(names.begin(), names.end(),
-                  [&](const std::string& name) { return std::regex_match(name, expression); }))
+                  [&](const std::string& name) { return expression.matches(name); }))
     return;
   const std::string nearest = nearest_name(pattern, names);
   fail(option, " \"", pattern, "\" matches the whole name of no Convolution",
@@ -56,8 +47,8 @@ class Expander {
  public:
   Expander(const NetSpec& net, const ReparamOptions& options, bool exact)
       : style_(find_style(options.style)),
-        include_(compiled("include", options.include.empty() ? ".*" : options.include)),
-        exclude_(compiled("exclude", options.exclude)),
+        include_("include", options.include.empty() ? ".*" : options.include),
+        exclude_("exclude", options.exclude),
         exact_(exact) {
     for (const LayerParameter& layer : net.proto().layer()) {
       known_.insert(layer.name());
@@ -72,8 +63,8 @@ class Expander {
   // Throws Error with the reason where the convolution stays plain.
   Block expand(const Chain& chain) const {
     const LayerParameter& convolution = *chain.convolution;
-    require(std::regex_match(convolution.name(), include_), "not included");
-    require(!std::regex_match(convolution.name(), exclude_), "excluded");
+    require(include_.matches(convolution.name()), "not included");
+    require(!exclude_.matches(convolution.name()), "excluded");
     require(convolution.bottom_size() == 1 && convolution.top_size() == 1,
             "it has more than one bottom and one top");
     require(chain.seen, "no phase has it at level 0 without stages");
@@ -93,7 +84,7 @@ class Expander {
 
  private:
   const Style& style_;
-  std::regex include_, exclude_;
+  Pattern include_, exclude_;
   bool exact_;
   std::set<std::string> known_;  // layers and blobs
   std::map<const LayerParameter*, UnknownField> unknown_;
