@@ -6,6 +6,9 @@
 namespace orepa {
 namespace {
 
+// Nobody mistypes a longer one, and the work grows with the square.
+constexpr size_t kLongestName = 256;
+
 // Levenshtein's distance.
 size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> row(b.size() + 1);
@@ -26,9 +29,10 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
   std::string nearest;
+  if (name.size() > kLongestName) return nearest;
   size_t least = name.size() / 2 + 1;
   for (const std::string& candidate : known) {
-    // No distance is below the difference of lengths; this also keeps absurdly long names cheap.
+    // No distance is below the difference of lengths.
     if (std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size()) >= least)
       continue;
     const size_t distance = edit_distance(name, candidate);

@@ -112,7 +112,8 @@ void Net::Engine::set_up_layers() {
       if (message.find("layer \"" + node.spec.name + "\"") != std::string::npos) throw;
       throw Error(node.spec.where() + message);
     }
-    declare_automatic_tops(node, made.size());
+    if (setup.makes_loss()) declare_automatic_tops(node, made.size());
+    compiled.declaration = setup.finish(made);
     for (size_t o = 0; o < made.size(); ++o)
       for (size_t i = 0; i < node.inputs.size(); ++i)
         require(graph.values[node.outputs[o]].name != graph.values[node.inputs[i]].name ||
@@ -120,7 +121,6 @@ void Net::Engine::set_up_layers() {
                 node.spec.where("top"), "top \"", graph.values[node.outputs[o]].name,
                 "\" is written over the bottom of that name, which is ", input_shapes[i].str(),
                 ", not ", made[o].str(), "; give it a name of its own");
-    compiled.declaration = setup.finish(made);
     for (Parameter* parameter : compiled.declaration.parameters())
       if (parameter->learns()) compiled.learned.push_back(parameter);
     const NodeTraits& traits = compiled.declaration.traits;

@@ -6,8 +6,22 @@
 namespace orepa {
 namespace {
 
-// So many numbers that later arithmetic on bytes cannot overflow.
-constexpr int64_t kMostNumbers = std::numeric_limits<int64_t>::max() / 64;
+// Above what any machine has, and so few that no later arithmetic on numbers and bytes of all
+// layers together overflows. 32 axes are HDF5's bound.
+constexpr int64_t kMostNumbers = int64_t{1} << 40, kMostBytes = int64_t{1} << 44;
+constexpr int64_t kLargestExtent = std::numeric_limits<int32_t>::max();
+constexpr int kMostAxes = 32;
+
+bool is_sound(const Shape& shape) {
+  const std::vector<int64_t>& extents = shape.extents();
+  return shape.fits(kMostNumbers) && shape.rank() <= kMostAxes &&
+         std::all_of(extents.begin(), extents.end(),
+                     [](int64_t extent) { return extent <= kLargestExtent; });
+}
+
+// Behind the shape that is not.
+const char* const kSoundShapes =
+    "; every extent must be positive and below 2^31, and the whole must fit into memory";
 
 }  // namespace
 
@@ -37,8 +51,8 @@ NodeSetup::NodeSetup(const Node& node, std::vector<Shape> inputs, std::vector<bo
           "phase is ", options.choice("phase"), " in a net of the other phase; leave it out, or ",
           "write include { phase: ", options.choice("phase"), " }");
   require(!options.has("blobs"), "has blobs {}; weights are read from weight files alone");
-  for (int i = 0; i < given; ++i)
-    traits.differentiable[i] = spec().options.numbers("propagate_down")[i] != 0;
+  const std::vector<double> propagates = spec().options.numbers("propagate_down");
+  for (int i = 0; i < given; ++i) traits.differentiable[i] = propagates[i] != 0;
 }
 
 Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
@@ -50,8 +64,7 @@ Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
   NodeTraits& traits = declaration_.traits;
   require_blobs_for_params();
   for (const Shape& shape : outputs) {
-    require(shape.fits(kMostNumbers), "an output would be ", shape.str(),
-            "; every extent must be positive and the whole must fit into memory");
+    require(is_sound(shape), "an output would be ", shape.str(), kSoundShapes);
     traits.output_bytes.push_back(shape.bytes());
   }
   traits.reads_output = reads_output_;
@@ -115,8 +128,7 @@ Handle NodeSetup::derived(const std::string& name, const Shape& shape) {
 
 Handle NodeSetup::declare(const LayerSpec& owner, const std::string& name, const Shape& shape,
                           const Filler& filler, Parameter::Kind kind, bool factor) {
-  require(shape.fits(kMostNumbers), "parameter \"", name, "\" would be ", shape.str(),
-          "; every extent must be positive and the whole must fit into memory");
+  require(is_sound(shape), "parameter \"", name, "\" would be ", shape.str(), kSoundShapes);
   Parameter wanted;
   wanted.layer = owner.name;
   wanted.name = name;
@@ -163,6 +175,7 @@ Handle NodeSetup::persistent(int64_t bytes) {
 }
 
 Handle NodeSetup::slot(Slot::Kind kind, std::vector<int64_t>& sizes, int64_t bytes, Stage stage) {
+  require(bytes >= 0 && bytes <= kMostBytes, "needs more memory than there can be");
   Slot slot;
   slot.kind = kind;
   slot.stage = stage;

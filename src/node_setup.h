@@ -43,6 +43,7 @@ class NodeSetup : public Setup {
 
   // Checks the output shapes against the tops and completes the declaration.
   Declaration finish(const std::vector<Shape>& outputs);
+  bool makes_loss() const { return !default_loss_weight_.empty(); }
 
   const LayerSpec& spec() const override { return node_.spec; }
   Phase phase() const override { return context_.options.phase; }

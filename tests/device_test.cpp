@@ -1,8 +1,11 @@
 #include "orepa/device.h"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <utility>
+
+#include "tests/error_of.h"
 
 namespace orepa {
 namespace {
@@ -36,6 +39,15 @@ TEST(DeviceMemory, MovesItsOneOwner) {
 TEST(DeviceMemory, OfNothingIsNull) {
   const auto device = make_cpu_device();
   EXPECT_EQ(DeviceMemory(*device, 0).data(), nullptr);
+}
+
+// OpenMP ends the process where the system refuses it a thread.
+TEST(CpuDevice, RefusesMoreThreadsThanASystemHas) {
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(100'000);
+  EXPECT_NE(error_of([] { make_cpu_device(); }).find("OMP_NUM_THREADS asks for 100000 threads"),
+            std::string::npos);
+  omp_set_num_threads(threads);
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ TEST(NearestName, AllowsHalfTheLetters) {
 
 // Quadratic work would take hours.
 TEST(NearestName, OfAHugeNameIsCheap) {
-  EXPECT_EQ(nearest_name(std::string(10'000'000, 'x'), {"ReLU", "Convolution"}), "");
+  const std::string huge(1'000'000, 'x');
+  EXPECT_EQ(nearest_name(huge, {"ReLU", "Convolution", huge + "y"}), "");
 }
 
 TEST(Fail, WritesItsPartsOneAfterAnother) {

@@ -35,7 +35,7 @@ void require(bool condition, const Parts&... parts) {
 }
 
 // The entry of `known` with the smallest edit distance to `name`, for "did you mean"; empty where
-// nothing is similar (distance above half the length of `name`).
+// nothing is similar (distance above half the length of `name`), and for names above 256 bytes.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
 // The end of a message about an unknown name: `; did you mean "nearest"?`, or `otherwise` where
 // nothing is similar.

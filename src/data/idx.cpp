@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 
+#include "io/input_file.h"
 #include "orepa/data_source.h"
 #include "orepa/error.h"
 
@@ -18,7 +18,7 @@ namespace {
 class GzipReader {
  public:
   explicit GzipReader(const std::string& path) : path_(path) {
-    require(!std::filesystem::is_directory(path), path, ": is a folder, not an IDX file");
+    require_regular_file(path);
     file_ = gzopen(path.c_str(), "rb");
     require(file_ != nullptr, path, ": cannot be read: ", std::strerror(errno));
   }

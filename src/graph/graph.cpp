@@ -4,8 +4,13 @@
 #include <map>
 #include <set>
 
+#include "graph/names.h"
+
 namespace orepa {
 namespace {
+
+// Far above any net: some of the work on a graph grows with the square of these.
+constexpr size_t kMostLayers = 20'000, kMostBlobs = 40'000, kMostBottoms = 100'000;
 
 bool meets(const Options& rule, const LayerFilter& filter) {
   const auto has_stage = [&](const std::string& stage) {
@@ -29,10 +34,17 @@ class GraphBuilder {
   Graph build() {
     std::set<std::string> names;
     for (const LayerSpec& spec : layers_) {
+      // The name itself would make the message unreadable.
+      require(is_name(spec.name), spec.options.where("name"), ": a layer of type \"", spec.type,
+              "\" has no name that can be used; ", kNameRule);
       require(names.insert(spec.name).second, spec.where("name"),
               "another layer of this phase has the same name; give each its own, since weights are "
               "found by it");
       add(spec);
+      require(graph_.nodes.size() <= kMostLayers && graph_.values.size() <= kMostBlobs &&
+                  bottoms_ <= kMostBottoms,
+              spec.where(), "is one too many: a net may have ", kMostLayers, " layers with ",
+              kMostBlobs, " tops and ", kMostBottoms, " bottoms");
     }
     return std::move(graph_);
   }
@@ -42,6 +54,8 @@ class GraphBuilder {
     const int node = static_cast<int>(graph_.nodes.size());
     graph_.nodes.push_back({spec, {}, {}, {}});
     const std::vector<std::string> bottoms = spec.options.strings("bottom");
+    const std::set<std::string> replaceable(bottoms.begin(), bottoms.end());
+    bottoms_ += bottoms.size();
     for (const std::string& bottom : bottoms) {
       const auto found = current_.find(bottom);
       if (found == current_.end()) missing(spec, bottom);
@@ -50,7 +64,8 @@ class GraphBuilder {
     }
     std::set<std::string> own;
     for (const std::string& top : spec.options.strings("top")) {
-      const bool in_place = std::find(bottoms.begin(), bottoms.end(), top) != bottoms.end();
+      const bool in_place = replaceable.contains(top);
+      require(is_name(top), spec.where("top"), "has a top whose name cannot be used; ", kNameRule);
       require(own.insert(top).second && (in_place || !current_.contains(top)), spec.where("top"),
               "top \"", top, "\" is made already, by layer \"",
               current_.contains(top) ? producer(top) : spec.name,
@@ -81,6 +96,7 @@ class GraphBuilder {
   std::vector<LayerSpec> layers_;
   Graph graph_;
   std::map<std::string, int> current_;  // blob -> its newest value
+  size_t bottoms_ = 0;
 };
 
 }  // namespace
@@ -93,9 +109,9 @@ int Graph::find(const std::string& blob) const {
 
 std::vector<std::string> Graph::blobs() const {
   std::vector<std::string> names;
+  std::set<std::string> known;
   for (const Value& value : values)
-    if (std::find(names.begin(), names.end(), value.name) == names.end())
-      names.push_back(value.name);
+    if (known.insert(value.name).second) names.push_back(value.name);
   return names;
 }
 

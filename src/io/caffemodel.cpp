@@ -3,10 +3,10 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 
+#include "io/input_file.h"
 #include "io/stored_blobs.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
@@ -15,7 +15,7 @@ namespace orepa {
 namespace {
 
 NetParameter parse(const std::string& path) {
-  require(!std::filesystem::is_directory(path), path, ": is a folder, not a file");
+  require_regular_file(path);
   std::ifstream in(path, std::ios::binary);
   require(in.good(), path, ": cannot be read: ", std::strerror(errno));
   google::protobuf::io::IstreamInputStream stream(&in);

@@ -39,6 +39,8 @@ void write_onnx(const std::string& path, const NetSpec& net, const Parameters& p
       for (const int value : node.outputs) model.add_input(names[value], shape(value));
       continue;
     }
+    require(node.outputs.size() == 1, node.spec.where(), "has ", node.outputs.size(),
+            " tops; what is written as ONNX has one");
     OnnxLayer layer(node.spec, parameters, model);
     for (const int value : node.inputs) {
       layer.inputs.push_back(names[value]);

@@ -31,6 +31,9 @@ class Positions {
   using Tree = google::protobuf::TextFormat::ParseInfoTree;
   using Location = google::protobuf::TextFormat::ParseLocation;
   void index(const google::protobuf::Message& message, const Tree* tree);
+  // Throws Error where a text is longer than any name or path.
+  void require_short(const google::protobuf::Message& message,
+                     const google::protobuf::FieldDescriptor& field) const;
 
   struct Entry {
     Location start;  // of the message
@@ -44,7 +47,8 @@ class Positions {
 // `content` without the mark that some editors put in front of UTF-8. Throws Error for UTF-16.
 std::string without_mark(const std::string& content, const std::string& file);
 // Parses `text` into `message`. Throws Error that names file, line, column and, for an unknown
-// name, the nearest known one.
+// name, the nearest known one; and where the text is larger than any net: 16 MiB, 200,000 messages,
+// 4096 bytes of one name.
 void parse_text(const std::string& text, const std::string& file,
                 google::protobuf::Message& message, Positions& positions);
 // The content of a file; throws Error that says why it cannot be read.

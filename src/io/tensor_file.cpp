@@ -3,12 +3,13 @@
 #include <hdf5.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
-#include <limits>
 #include <mutex>
 #include <utility>
 
 #include "io/atomic_file.h"
+#include "io/input_file.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -42,10 +43,15 @@ std::string absolute(const std::string& name) {
 }
 
 // Every group on the way has to be asked for: H5Lexists fails on a path whose start is not there.
+// Other links than hard ones may lead into other files, and are taken for absent.
 bool exists(hid_t file, const std::string& name) {
   for (size_t end = name.find('/', 1);; end = name.find('/', end + 1)) {
     const std::string part = name.substr(0, end);
-    if (part.size() > 1 && H5Lexists(file, part.c_str(), H5P_DEFAULT) <= 0) return false;
+    H5L_info_t link{};
+    if (part.size() > 1 &&
+        (H5Lexists(file, part.c_str(), H5P_DEFAULT) <= 0 ||
+         H5Lget_info(file, part.c_str(), &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD))
+      return false;
     if (end == std::string::npos) return true;
   }
 }
@@ -71,44 +77,99 @@ Shape shape_of(hid_t array, const std::string& path, const std::string& name) {
   return Shape(std::vector<int64_t>(extents.begin(), extents.end()));
 }
 
-// Whether the file can hold that many numbers: a damaged shape must not ask for all the memory.
-// Deflate, the densest filter, makes at most 1032 bytes of one (zlib's technical notes).
-bool is_sound(const Shape& shape, int64_t file_bytes) {
-  constexpr int64_t kMostPerByte = 1032;
-  const int64_t most = file_bytes > std::numeric_limits<int64_t>::max() / kMostPerByte
-                           ? std::numeric_limits<int64_t>::max()
-                           : file_bytes * kMostPerByte;
-  const std::vector<int64_t>& extents = shape.extents();
-  return std::find(extents.begin(), extents.end(), 0) != extents.end() || shape.fits(most);
+// Of a number as stored; HDF5 knows types of any size.
+constexpr size_t kMostBytesOfNumber = 16;
+// Of a text that an attribute holds; what HDF5 itself keeps beside an object.
+constexpr size_t kMostBytesOfText = size_t{1} << 16;
+// Deflate, the densest filter of weights, makes at most so many bytes of one (zlib's technical
+// notes).
+constexpr int64_t kMostPerByte = 1032;
+constexpr int64_t kMostBytes = int64_t{1} << 44;  // so that sums of a few do not overflow
+
+// Throws Error unless the type is that of numbers.
+void require_numbers(hid_t type, const std::string& where) {
+  const H5T_class_t kind = H5Tget_class(type);
+  require((kind == H5T_FLOAT || kind == H5T_INTEGER) && H5Tget_size(type) <= kMostBytesOfNumber,
+          where, " holds no numbers");
 }
 
-void collect(hid_t file, const std::string& group, std::vector<std::string>& names) {
+// What an array says of itself: bytes that the file has to hold, as they are or compressed.
+struct Claim {
+  int64_t bytes = 0;
+  bool compressed = false;
+};
+
+Claim claim_of(hid_t array, const Shape& shape, const std::string& where) {
+  const Object type(H5Dget_type(array), H5Tclose);
+  const Object properties(H5Dget_create_plist(array), H5Pclose);
+  const H5D_layout_t layout = H5Pget_layout(properties);
+  require(layout == H5D_COMPACT || layout == H5D_CONTIGUOUS || layout == H5D_CHUNKED, where,
+          " lies in other files, which are not read");
+  require(H5Pget_external_count(properties) == 0, where,
+          " lies in other files, which are not read");
+  const auto each = static_cast<int64_t>(std::max<size_t>(1, H5Tget_size(type)));
+  std::vector<int64_t> extents = shape.extents();
+  const bool empty = std::erase(extents, 0) > 0;
+  require(Shape(std::move(extents)).fits(kMostBytes / each), where, " claims to hold ", shape.str(),
+          " numbers");
+  if (empty) return {};
+  Claim claim{shape.count() * each, H5Pget_nfilters(properties) > 0};
+  if (layout != H5D_CHUNKED) return claim;
+  std::vector<hsize_t> sizes(static_cast<size_t>(shape.rank()));
+  H5Pget_chunk(properties, shape.rank(), sizes.data());
+  const Shape chunk(std::vector<int64_t>(sizes.begin(), sizes.end()));  // read as a whole
+  require(chunk.fits(kMostBytes / each), where, " claims chunks of ", chunk.str(), " numbers");
+  claim.bytes = std::max(claim.bytes, chunk.count() * each);
+  return claim;
+}
+
+bool collect(hid_t file, const std::string& group, std::vector<std::string>& names) {
   struct Visit {
     std::string prefix;
     std::vector<std::string>* names;
+    // Stops where groups lie deeper than any name: HDF5 recurs.
     static herr_t add(hid_t, const char* name, const H5O_info_t* info, void* self) {
+      constexpr int kDeepest = 64;
       if (info->type == H5O_TYPE_DATASET) {
         const Visit& visit = *static_cast<Visit*>(self);
         visit.names->push_back(visit.prefix + name);
       }
-      return 0;
+      return std::count(name, name + std::strlen(name), '/') > kDeepest ? -1 : 0;
     }
   };
   const Object start(H5Oopen(file, group.c_str(), H5P_DEFAULT), H5Oclose);
   Visit visit{group == "/" ? group : group + "/", &names};
-  if (start.valid() && H5Iget_type(start) == H5I_GROUP)
-    H5Ovisit2(start, H5_INDEX_NAME, H5_ITER_INC, Visit::add, &visit, H5O_INFO_BASIC);
+  return !start.valid() || H5Iget_type(start) != H5I_GROUP ||
+         H5Ovisit2(start, H5_INDEX_NAME, H5_ITER_INC, Visit::add, &visit, H5O_INFO_BASIC) >= 0;
 }
 
 }  // namespace
 
 TensorFileReader::TensorFileReader(const std::string& path) : path_(path) {
   silence();
-  std::error_code reason;
-  file_bytes_ = static_cast<int64_t>(std::filesystem::file_size(path, reason));
-  require(!reason, path, ": cannot be read: ", reason.message());
+  require_regular_file(path);
   file_ = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   require(file_ >= 0, path, ": is no readable HDF5 file");
+  try {
+    require_claims_that_fit();
+  } catch (...) {
+    H5Fclose(file_);
+    throw;
+  }
+}
+
+// Of all arrays together: a damaged file must not ask for all the memory.
+void TensorFileReader::require_claims_that_fit() const {
+  const auto size = static_cast<int64_t>(std::filesystem::file_size(path_));
+  int64_t plain = 0, compressed = 0;
+  for (const std::string& name : names("/")) {
+    const Object array = open_array(file_, path_, name);
+    const std::string where = text(path_, ": array ", name);
+    const Claim claim = claim_of(array, shape_of(array, path_, name), where);
+    (claim.compressed ? compressed : plain) += claim.bytes;
+    require(plain <= size && compressed <= kMostPerByte * size, where,
+            " and those before it claim more than a file of ", size, " bytes can hold");
+  }
 }
 
 TensorFileReader::~TensorFileReader() { H5Fclose(file_); }
@@ -117,7 +178,8 @@ bool TensorFileReader::has(const std::string& name) const { return exists(file_,
 
 std::vector<std::string> TensorFileReader::names(const std::string& group) const {
   std::vector<std::string> names;
-  if (has(group)) collect(file_, absolute(group), names);
+  require(!has(group) || collect(file_, absolute(group), names), path_, ": the groups in ", group,
+          " cannot be read, or lie too deep");
   return names;
 }
 
@@ -130,11 +192,8 @@ std::vector<float> TensorFileReader::read(const std::string& name) const {
   const std::string full = absolute(name);
   const Object array = open_array(file_, path_, full);
   const Shape shape = shape_of(array, path_, full);
-  require(is_sound(shape, file_bytes_), path_, ": array ", full, " claims to hold ", shape.str(),
-          " numbers, more than a file of ", file_bytes_, " bytes can hold");
   const Object type(H5Dget_type(array), H5Tclose);
-  const H5T_class_t kind = H5Tget_class(type);
-  require(kind == H5T_FLOAT || kind == H5T_INTEGER, path_, ": array ", full, " holds no numbers");
+  require_numbers(type, text(path_, ": array ", full));
   std::vector<float> values(static_cast<size_t>(shape.count()));
   require(H5Dread(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0,
           path_, ": array ", full, " cannot be read; the file is damaged or cut short");
@@ -157,8 +216,7 @@ std::string TensorFileReader::read_text(const std::string& name) const {
   const Object array = open_array(file_, path_, full);
   const Object type(H5Dget_type(array), H5Tclose);
   require(H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
-              static_cast<int64_t>(H5Tget_size(type)) <= file_bytes_ &&
-              shape_of(array, path_, full).count() == 1,
+              H5Tget_size(type) <= kMostBytesOfText && shape_of(array, path_, full).count() == 1,
           path_, ": array ", full, " is no text of a fixed length");
   std::string value(H5Tget_size(type), '\0');
   require(H5Dread(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value.data()) >= 0, path_, ": array ",
@@ -175,6 +233,8 @@ double TensorFileReader::number(const std::string& name, const std::string& attr
   const Object object = open_object(file_, path_, absolute(name));
   const Object found(H5Aopen(object, attribute.c_str(), H5P_DEFAULT), H5Aclose);
   const Object space(found.valid() ? H5Aget_space(found) : -1, H5Sclose);
+  const Object type(found.valid() ? H5Aget_type(found) : -1, H5Tclose);
+  require_numbers(type, text(path_, ": attribute ", attribute, " of ", name));
   double value = 0;
   require(space.valid() && H5Sget_simple_extent_npoints(space) == 1 &&
               H5Aread(found, H5T_NATIVE_DOUBLE, &value) >= 0,
@@ -199,6 +259,8 @@ std::string TensorFileReader::string(const std::string& name, const std::string&
     H5free_memory(content);
     return value;
   }
+  require(H5Tget_size(type) <= kMostBytesOfText, path_, ": attribute ", attribute, " of ", name,
+          " is a text of ", H5Tget_size(type), " bytes");
   std::string value(H5Tget_size(type), '\0');
   require(H5Aread(found, memory, value.data()) >= 0, path_, ": attribute ", attribute, " of ", name,
           " cannot be read");

@@ -103,9 +103,11 @@ std::string WeightsReport::table() const {
   out << "weights: " << count(Status::kLoaded) << " loaded, " << count(Status::kMissing)
       << " missing, " << count(Status::kUnused) << " unused, " << count(Status::kMisshapen)
       << " misshapen\n";
+  constexpr size_t kWidest = 100;  // a longer name, of a damaged file, does not widen every line
   size_t width = 0;
   for (const Row& row : rows)
-    if (row.status != Status::kLoaded) width = std::max(width, row.name.size());
+    if (row.status != Status::kLoaded && row.name.size() <= kWidest)
+      width = std::max(width, row.name.size());
   for (const Row& row : rows)
     if (row.status != Status::kLoaded)
       out << "  " << std::left << std::setw(9) << name_of(row.status) << "  "

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "orepa/layer.h"
 
 namespace orepa {
@@ -37,12 +39,13 @@ class DummyData : public Layer {
                     "needs one data_filler for all tops, or one each; got ", fillers.size());
       Filler filler = Filler::constant(0);
       if (!fillers.empty()) filler = Filler::from_message(fillers[fillers.size() == 1 ? 0 : o]);
-      std::vector<float> ordered(static_cast<size_t>(made.back().count())), stored(ordered.size());
-      filler.fill(made.back(), setup.seed(), text(setup.spec().name, " top ", o), ordered.data());
-      from_caffe_order(made.back(), ordered.data(), stored.data());
-      values_.push_back(std::move(stored));
+      fillers_.push_back(std::move(filler));
+      setup.require(made.back().fits(std::numeric_limits<int64_t>::max() / sizeof(float)),
+                    "a top would be ", made.back().str());
       kept_.push_back(setup.persistent(made.back().bytes()));
     }
+    name_ = setup.spec().name;
+    seed_ = setup.seed();
     setup.forward_only();
     return made;
   }
@@ -51,17 +54,23 @@ class DummyData : public Layer {
   void forward(Pass& pass) override {
     for (size_t o = 0; o < kept_.size(); ++o) {
       const Tensor top = pass.output(static_cast<int>(o));
-      if (!values_.empty())
-        pass.device().copy_to_device(pass.memory(kept_[o]), values_[o].data(), top.bytes());
+      if (!filled_) fill(pass.device(), {pass.floats(kept_[o]), top.shape}, o);
       pass.device().copy(top.data, pass.memory(kept_[o]), top.bytes());
     }
-    pass.device().synchronize();
-    values_.clear();
+    filled_ = true;
   }
 
  private:
-  std::vector<std::vector<float>> values_;
+  void fill(Device& device, const Tensor& kept, size_t top) const {
+    std::vector<float> values(static_cast<size_t>(kept.count()));
+    fillers_[top].fill(kept.shape, seed_, text(name_, " top ", top), values.data());
+    write_tensor(device, kept, values);
+  }
+  std::string name_;
+  uint64_t seed_ = 0;
+  std::vector<Filler> fillers_;  // one a top
   std::vector<Handle> kept_;
+  bool filled_ = false;
 };
 
 OREPA_LAYER(DummyData, "tops filled once by fillers, the same in every pass; for timing and tests");

@@ -164,5 +164,34 @@ TEST(Fuse, RenumbersWhatIsLeft) {
   EXPECT_THAT(graph.values[0].consumers, ElementsAre(1, 2));
 }
 
+// They are paths in HDF5 files, and stand in JSON and ONNX.
+TEST(BuildGraph, NamesArePathsOfUtf8) {
+  const auto named = [](const std::string& name) {
+    return graph_error(kInput + layer(name, "ReLU", "x", "y"));
+  };
+  for (const std::string& name :
+       {std::string("inception_3a/1x1"), std::string("..."), std::string("a b"),
+        std::string("\\303\\251"), std::string(236, 'x')})
+    EXPECT_EQ(named(name), "") << name;
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string("a/./b"), std::string("a//b"),
+        std::string("/a"), std::string("a/"), std::string("\\377"), std::string("a\\000b"),
+        std::string("a\\033[2J"), std::string(237, 'x')}) {
+    EXPECT_THAT(named(name), testing::StartsWith("net.prototxt:2:9: a layer of type \"ReLU\" has "))
+        << name;
+    EXPECT_THAT(graph_error(kInput + layer("y", "ReLU", "bottom: \"x\" top: \"" + name + "\"")),
+                testing::StartsWith("net.prototxt:2:"))
+        << name;
+  }
+}
+
+TEST(BuildGraph, HasNoMoreLayersThanWorkCanBeDoneOn) {
+  std::string net = kInput, many_tops = "top: \"x0\"";
+  for (int i = 0; i < 20'000; ++i) net += layer(std::to_string(i), "ReLU", "x", "x");
+  EXPECT_THAT(graph_error(net), HasSubstr("net.prototxt:20001:1: layer \"19999\" (ReLU): is one "));
+  for (int i = 1; i < 50'000; ++i) many_tops += " top: \"x" + std::to_string(i) + "\"";
+  EXPECT_THAT(graph_error(layer("x", "Input", many_tops)), HasSubstr("is one too many"));
+}
+
 }  // namespace
 }  // namespace orepa

@@ -138,7 +138,7 @@ TEST(Prototxt, WithoutLayersIsRefused) {
 // Whoever parses recursively must stop before the stack ends.
 TEST(Prototxt, TooDeepIsRefused) {
   std::string content = "layer { orepa_param { ";
-  for (int i = 0; i < 100'000; ++i) content += "branch { kernel { ";
+  for (int i = 0; i < 90'000; ++i) content += "branch { kernel { ";
   EXPECT_NE(net_error(content).find("too deep"), std::string::npos) << net_error(content);
 }
 
@@ -255,8 +255,24 @@ TEST(SolverNet, ThatIsMissingIsPointedAt) {
   EXPECT_EQ(solver_error("base_lr: 1\nnet: \"none.prototxt\""),
             "solver.prototxt:2:1: net \"none.prototxt\" is neither in the working directory nor "
             "beside the solver");
-  EXPECT_NE(solver_error("net: \"" + std::string(5000, 'x') + "\"").find("is neither"),
+  EXPECT_NE(solver_error("net: \"" + std::string(4000, 'x') + "\"").find("is neither"),
             std::string::npos);
+}
+
+// Each is refused before it takes more than a few times its own memory.
+TEST(Prototxt, IsNoLargerThanAnyNet) {
+  std::string layers;
+  for (int i = 0; i < 200'001; ++i) layers += "layer{}";
+  EXPECT_EQ(net_error(layers),
+            "net.prototxt: has 200001 messages ({), more than the 200000 that a prototxt may have");
+  EXPECT_EQ(net_error(std::string((16 << 20) + 1, ' ')),
+            "net.prototxt: has 16777217 bytes, more than the 16777216 that a prototxt may have");
+  const std::string huge(1'000'000, 'x');
+  EXPECT_EQ(net_error("layer {\n name: \"" + huge + "\" }"),
+            "net.prototxt:2:2: name has 1000000 bytes; no name, path or pattern may have more than "
+            "4096");
+  EXPECT_LT(net_error("layer { " + huge + ": 1 }").size(), 400u);
+  EXPECT_LT(net_error("layer { name: " + huge + " }").size(), 400u);
 }
 
 }  // namespace

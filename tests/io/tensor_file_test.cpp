@@ -5,6 +5,7 @@
 
 #include "io/positions.h"
 #include "orepa/error.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 
 namespace orepa {
@@ -105,6 +106,84 @@ TEST(TensorFile, SurvivesDamage) {
     changed[at] = static_cast<char>(changed[at] ^ 0x41);
     try_reading(changed);
   }
+}
+
+class Hdf5 {
+ public:
+  explicit Hdf5(const std::string& path)
+      : file_(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT)) {}
+  ~Hdf5() { H5Fclose(file_); }
+  hid_t file() const { return file_; }
+  // Without numbers in it; in chunks, compressed, where some are given.
+  void claim(const std::string& name, const std::vector<hsize_t>& extents,
+             const std::vector<hsize_t>& chunk = {}, hid_t type = H5T_IEEE_F32LE) {
+    const std::vector<hsize_t> unlimited(extents.size(), H5S_UNLIMITED);
+    const hid_t space = H5Screate_simple(static_cast<int>(extents.size()), extents.data(),
+                                         chunk.empty() ? nullptr : unlimited.data());
+    const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+    if (!chunk.empty()) {
+      H5Pset_chunk(properties, static_cast<int>(chunk.size()), chunk.data());
+      H5Pset_deflate(properties, 6);
+    }
+    const hid_t array =
+        H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    EXPECT_GE(array, 0);
+    H5Dclose(array);
+    H5Pclose(properties);
+    H5Sclose(space);
+  }
+
+ private:
+  hid_t file_;
+};
+
+std::string error_of_reading(const std::string& path) {
+  return error_of([&] {
+    const TensorFileReader reader(path);
+    for (const std::string& name : reader.names()) reader.read(name);
+  });
+}
+
+// A few kilobytes could ask for gigabytes.
+TEST(TensorFile, HoldsWhatItsArraysClaimTogether) {
+  const std::string path = test_folder() + "claims.h5";
+  const std::string expected = "claim more than a file of ";
+  { Hdf5(path).claim("/a", {1 << 20, 1 << 10}); }
+  EXPECT_NE(error_of_reading(path).find(expected), std::string::npos) << error_of_reading(path);
+  {
+    Hdf5 file(path);  // 100 times what each may claim alone
+    for (int i = 0; i < 100; ++i) file.claim("/" + std::to_string(i), {200'000}, {1000});
+  }
+  EXPECT_NE(error_of_reading(path).find(expected), std::string::npos) << error_of_reading(path);
+  { Hdf5(path).claim("/a", {1}, {1 << 29}); }
+  EXPECT_NE(error_of_reading(path).find(expected), std::string::npos) << error_of_reading(path);
+  { Hdf5(path).claim("/a", {hsize_t{1} << 40, hsize_t{1} << 40, hsize_t{1} << 40}); }
+  EXPECT_NE(error_of_reading(path).find("claims to hold"), std::string::npos);
+  {
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size_t{1} << 20);
+    Hdf5(path).claim("/a", {1}, {}, type);
+    H5Tclose(type);
+  }
+  EXPECT_NE(error_of_reading(path).find(expected), std::string::npos) << error_of_reading(path);
+  for (const char* name : {"h5_elem.h5", "h5_ovf.h5"})
+    EXPECT_NE(error_of_reading(source_file(std::string("tests/hostile/") + name)), "") << name;
+}
+
+TEST(TensorFile, ReadsItsOwnFileAlone) {
+  const std::string folder = test_folder(), path = folder + "links.h5";
+  TensorFileWriter other;
+  other.write("/secret", {1}, {42});
+  other.save(folder + "other.h5");
+  {
+    const Hdf5 file(path);
+    H5Lcreate_external((folder + "other.h5").c_str(), "/secret", file.file(), "/external",
+                       H5P_DEFAULT, H5P_DEFAULT);
+    H5Lcreate_soft("/external", file.file(), "/soft", H5P_DEFAULT, H5P_DEFAULT);
+  }
+  const TensorFileReader reader(path);
+  for (const char* name : {"/external", "/soft"})
+    EXPECT_NE(error_of([&] { reader.read(name); }), "") << name;
 }
 
 }  // namespace

@@ -39,6 +39,12 @@ TEST_P(BadLayerTest, IsRefusedClearly) {
 
 const std::string kImage = "dim: 2 dim: 6 dim: 5 dim: 5";
 
+std::string many_axes() {
+  std::string dims;
+  for (int axis = 0; axis < 33; ++axis) dims += "dim: 1 ";
+  return dims;
+}
+
 BadLayer one(const std::string& name, const std::string& type, const std::string& fields,
              const std::string& expected, const std::string& bottom = kImage) {
   return {name, bottom, "type: \"" + type + "\" bottom: \"x\" top: \"y\" " + fields,
@@ -65,6 +71,25 @@ INSTANTIATE_TEST_SUITE_P(
                  "has 0 bottoms, but needs at least 1"},
         BadLayer{"missing_bottom", kImage, "type: \"ReLU\" bottom: \"z\" top: \"y\"", "\"z\""},
         one("too_many_bottoms", "ReLU", "bottom: \"x\"", "has 2 bottoms, but takes 1"),
+        BadLayer{"dummy_of_all_memory", kImage,
+                 "type: \"DummyData\" top: \"y\" dummy_data_param { shape { dim: 65536 dim: 65536 "
+                 "dim: 65536 dim: 65536 } }",
+                 "layer \"it\" (DummyData): a top would be 65536 x 65536 x 65536 x 65536"},
+        BadLayer{"dummy_of_negative_extent", kImage,
+                 "type: \"DummyData\" top: \"y\" dummy_data_param { shape { dim: 1 dim: -3 } }",
+                 "layer \"it\" (DummyData): a top would be 1 x -3"},
+        BadLayer{"input_of_many_axes", kImage,
+                 "type: \"Input\" top: \"y\" input_param { shape { " + many_axes() + "} }",
+                 "layer \"it\" (Input): an output would be 1 x 1"},
+        BadLayer{"no_top", kImage, "type: \"ReLU\" bottom: \"x\"",
+                 "layer \"it\" (ReLU): makes 1 top, but 0 are named"},
+        convolution("outputs_of_32_bits", "num_output: 4294967295 kernel_size: 2",
+                    "parameter \"weight\" would be 4294967295 x 6 x 2 x 2"),
+        one("pool_of_32_bits", "Pooling", "pooling_param { global_pooling: true }",
+            "a tensor of 1 x 1 x 65536 x 65536 is more than this device counts",
+            "dim: 1 dim: 1 dim: 65536 dim: 65536"),
+        one("sample_of_32_bits", "BatchNorm", "",
+            "a tensor of 1 x 600000000 is more than this device counts", "dim: 1 dim: 600000000"),
         one("bottom_of_a_source", "DummyData", "dummy_data_param { shape { dim: 2 } }",
             "has 1 bottom, but takes 0"),
         one("too_many_tops", "ReLU", "top: \"z\"", "makes 1 top, but 2 are named"),
@@ -235,12 +260,12 @@ TEST(BadInput, TooLargeForMemory) {
   Arena arena(*device);
   const NetSpec spec = NetSpec::parse(
       "layer { name: \"x\" type: \"Input\" top: \"x\" input_param { shape { dim: 1 dim: 1 dim: "
-      "2000000 "
-      "dim: 2000000 } } } layer { name: \"y\" type: \"ReLU\" bottom: \"x\" top: \"y\" }",
+      "1000000 "
+      "dim: 1000000 } } } layer { name: \"y\" type: \"ReLU\" bottom: \"x\" top: \"y\" }",
       "large.prototxt");
   try {
     const Net net(spec, parameters, arena, {});
-    FAIL() << "16 TiB were found";
+    FAIL() << "4 TB were found";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("out of memory"));
   }

@@ -24,9 +24,7 @@ class BatchNorm : public BatchNormPlan {
       : onednn_(onednn),
         shape_(g.shape),
         data_(layout(g.shape)),
-        channels_(stored(Shape{g.shape[1]})),
-        ones_(static_cast<size_t>(g.shape[1]), 1.0f),
-        zeros_(static_cast<size_t>(g.shape[1]), 0.0f) {
+        channels_(stored(Shape{g.shape[1]})) {
     // Scale and shift are always passed: 1 and 0 where the caller has none. So are the statistics,
     // forward; backward has to know that they are the batch's.
     Flags flags = Flags::use_scale | Flags::use_shift;
@@ -91,6 +89,9 @@ class BatchNorm : public BatchNormPlan {
  private:
   std::unordered_map<int, memory> statistics(const float* x, const float* scale, const float* shift,
                                              const float* mean, const float* variance) {
+    const auto channels = static_cast<size_t>(shape_[1]);
+    if (scale == nullptr) ones_.resize(channels, 1.0f);
+    if (shift == nullptr) zeros_.resize(channels, 0.0f);
     return {{DNNL_ARG_SRC, view(onednn_, data_, x)},
             {DNNL_ARG_SCALE, view(onednn_, channels_, scale ? scale : ones_.data())},
             {DNNL_ARG_SHIFT, view(onednn_, channels_, shift ? shift : zeros_.data())},
@@ -101,7 +102,7 @@ class BatchNorm : public BatchNormPlan {
   OneDnn& onednn_;
   Shape shape_;
   memory::desc data_, channels_;
-  std::vector<float> ones_, zeros_;
+  std::vector<float> ones_, zeros_;  // in the place of absent scales and shifts
   dnnl::batch_normalization_forward::primitive_desc inference_pd_, forward_pd_;
   dnnl::batch_normalization_backward::primitive_desc backward_pd_;
   dnnl::batch_normalization_forward inference_, forward_;
@@ -112,6 +113,7 @@ class BatchNorm : public BatchNormPlan {
 }  // namespace
 
 std::unique_ptr<BatchNormPlan> make_batch_norm(OneDnn& onednn, const BatchNormGeometry& geometry) {
+  require_countable(geometry.shape);
   return checked(text("batch normalisation of ", geometry.shape.str()),
                  [&] { return std::make_unique<BatchNorm>(onednn, geometry); });
 }

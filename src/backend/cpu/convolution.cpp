@@ -253,6 +253,10 @@ class Convolution : public ConvolutionPlan {
 
 std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,
                                                   const ConvolutionGeometry& geometry) {
+  for (const Shape& shape : {geometry.input, geometry.kernel, geometry.output()})
+    require_countable(shape);
+  require_countable(geometry.input, {geometry.kernel[2], geometry.kernel[3]}, geometry.stride,
+                    geometry.pad, geometry.dilation);
   if (is_strided_pointwise(geometry)) return make_strided_pointwise(onednn, geometry);
   return checked(text("convolution of ", geometry.input.str(), " with ", geometry.kernel.str(),
                       ", groups ", geometry.groups),

@@ -81,6 +81,8 @@ class CpuDevice : public Device {
   void synchronize() override {}
 
   void gemm(const Gemm& g) override {
+    for (const int64_t extent : {g.m, g.n, g.k})
+      cpu::require_countable("a matrix with an extent", extent);
     const dnnl_status_t status =
         dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k, g.alpha,
                    g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
@@ -113,6 +115,13 @@ class CpuDevice : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> make_cpu_device() { return std::make_unique<CpuDevice>(); }
+std::unique_ptr<Device> make_cpu_device() {
+  // Each wants memory for its stack; where the system refuses one, OpenMP ends the process.
+  constexpr int kMostThreads = 1024;
+  const int threads = omp_get_max_threads(), processors = omp_get_num_procs();
+  require(threads <= std::max(kMostThreads, processors), "OMP_NUM_THREADS asks for ", threads,
+          " threads, more than ", kMostThreads, "; this machine has ", processors, " processors");
+  return std::make_unique<CpuDevice>();
+}
 
 }  // namespace orepa

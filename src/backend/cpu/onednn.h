@@ -41,6 +41,15 @@ inline dnnl::memory::desc stored(const Shape& shape) {
   return {shape.extents(), dnnl::memory::data_type::f32, kTags[shape.rank()]};
 }
 
+// oneDNN counts in 32 bits here and there; beyond them it divides by zero or computes something
+// else. These throw Error where a tensor has 2^31 numbers or one sample of it 2^31 bytes, and where
+// an extent or a product of extents reaches 2^31.
+void require_countable(const Shape& shape);
+void require_countable(const char* what, int64_t count);
+// The windows of a convolution or a pool along both axes of `input`.
+void require_countable(const Shape& input, const Pair& window, const Pair& stride, const Pair& pad,
+                       const Pair& dilation = {1, 1});
+
 // Hands out pieces of a workspace one after another; only counts where the workspace is null.
 class Pieces {
  public:

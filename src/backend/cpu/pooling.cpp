@@ -92,6 +92,8 @@ class Pooling : public PoolingPlan {
 }  // namespace
 
 std::unique_ptr<PoolingPlan> make_pooling(OneDnn& onednn, const PoolingGeometry& geometry) {
+  for (const Shape& shape : {geometry.input, geometry.output}) require_countable(shape);
+  require_countable(geometry.input, geometry.kernel, geometry.stride, geometry.pad);
   return checked(text("pooling of ", geometry.input.str()),
                  [&] { return std::make_unique<Pooling>(onednn, geometry); });
 }

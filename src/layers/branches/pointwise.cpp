@@ -38,7 +38,6 @@ void PointwiseBranch::setup(Setup& setup, const KernelGeometry& geometry, const 
   geometry_ = geometry;
   first_tap_ = centre_only() ? geometry.taps() / 2 : 0;
   taps_ = centre_only() ? 1 : geometry.taps();
-  host_pattern_ = pattern(geometry);
   const Shape shape{geometry.outputs, geometry.inputs_per_group(), 1, 1};
   kernel_ = setup.factor(prefix + "weight", shape, spec.filler);
   scale_.setup(setup, geometry, spec, prefix);
@@ -46,11 +45,12 @@ void PointwiseBranch::setup(Setup& setup, const KernelGeometry& geometry, const 
 }
 
 const float* PointwiseBranch::pattern(Pass& pass) {
-  if (!host_pattern_.empty()) {
-    pass.device().copy_to_device(pass.memory(pattern_), host_pattern_.data(),
-                                 static_cast<int64_t>(host_pattern_.size() * sizeof(float)));
+  if (!pattern_is_there_) {
+    const std::vector<float> host = pattern(geometry_);
+    pass.device().copy_to_device(pass.memory(pattern_), host.data(),
+                                 static_cast<int64_t>(host.size() * sizeof(float)));
     pass.device().synchronize();
-    host_pattern_.clear();
+    pattern_is_there_ = true;
   }
   return pass.floats(pattern_);
 }

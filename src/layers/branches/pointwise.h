@@ -26,7 +26,7 @@ class PointwiseBranch : public WeightBranch {
 
   KernelGeometry geometry_;
   int64_t first_tap_ = 0, taps_ = 0;
-  std::vector<float> host_pattern_;
+  bool pattern_is_there_ = false;  // in the device's memory
   Handle kernel_ = -1, pattern_ = -1;
   Scaling scale_;
 };
