@@ -1,7 +1,8 @@
-# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | cuda-check | demo | bench | bench-models |
-# experiment | models | format | clean. Everything is built in build/; each target first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize cuda-check demo bench bench-models experiment \
-  models format clean
+# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda-check | demo | bench |
+# bench-models | experiment | models | format | clean. Everything is built in build/; each target first installs what it
+# misses of Debian.
+.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda-check demo bench bench-models \
+  experiment models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -47,6 +48,14 @@ test-checkpoints: build
 sanitize:
 	@$(MAKE) --no-print-directory test BUILD=build-sanitize CMAKE_OPTIONS=-DOREPA_SANITIZE=ON
 
+# Fuzzers of everything that reads a file, FUZZ_SECONDS each; needs clang. What they have found stays in build-fuzz/corpus.
+FUZZ_SECONDS ?= 1200
+fuzz: install
+	@sh .ci/install.sh clang libclang-rt-dev libomp-dev
+	@cmake -S . -B build-fuzz -G Ninja -DOREPA_FUZZ=ON -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
+	@cmake --build build-fuzz --parallel $(JOBS)
+	@sh tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS)
+
 # Compiles every layer and branch as CUDA (nvcc), links nothing.
 cuda-check: install
 	@cmake -S . -B build-cuda -G Ninja -DOREPA_CUDA_CHECK=ON
@@ -84,4 +93,4 @@ format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-sanitize build-cuda build-portable
+	rm -rf build build-sanitize build-fuzz build-cuda build-portable
