@@ -195,14 +195,14 @@ TEST(NetText, RefusesWhatIsMalformed) {
         << content << "\n"
         << error_of_kept(content);
   std::string deep = "layer { orepa_param { ", foreign = "layer { fork { ";
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < 90'000; ++i) {
     deep += "branch { kernel { ";
     foreign += "a { ";
   }
   EXPECT_NE(error_of_kept(deep).find("too deep"), std::string::npos) << error_of_kept(deep);
   EXPECT_NE(error_of_kept(foreign).find("never closed"), std::string::npos);
   std::string unknown = "layer { name: 'a' ";
-  for (int i = 0; i < 100'000; ++i) unknown += "f: 1 ";
+  for (int i = 0; i < 90'000; ++i) unknown += "f: 1 ";
   EXPECT_NE(error_of_kept(unknown + "}").find("the text is no net"), std::string::npos);
 }
 
