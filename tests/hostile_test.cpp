@@ -11,6 +11,14 @@
 namespace orepa {
 namespace {
 
+// Far below what the nets ask for. AddressSanitizer keeps an eighth of the memory that oneDNN
+// reserves for itself, though nobody touches that.
+#ifdef __SANITIZE_ADDRESS__
+constexpr int64_t kMostBytes = int64_t{1500} << 20;
+#else
+constexpr int64_t kMostBytes = int64_t{200} << 20;
+#endif
+
 int64_t peak_resident_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -35,7 +43,7 @@ TEST(Hostile, NetsAreDescribedOrRefusedWithoutTheirMemory) {
       });
       EXPECT_THAT(error, testing::AnyOf("", testing::StartsWith(path + ":")));
     }
-    EXPECT_LT(peak_resident_bytes() - before, int64_t{200} << 20) << path;
+    EXPECT_LT(peak_resident_bytes() - before, kMostBytes) << path;
     ++nets;
   }
   EXPECT_GE(nets, 6);
