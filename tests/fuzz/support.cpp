@@ -31,14 +31,20 @@ NetOptions options_of(Phase phase) {
 
 }  // namespace
 
+namespace {
+
+// Lives until the process ends.
+struct Folder {
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  const std::string path = text("/dev/shm/orepa_fuzz.", ::getpid(), "/");
+};
+
+}  // namespace
+
 const std::string& folder() {
-  static const std::string path = [] {
-    const std::string made = text("/dev/shm/orepa_fuzz.", ::getpid(), "/");
-    std::filesystem::create_directories(made);
-    std::atexit([] { std::filesystem::remove_all(folder()); });
-    return made;
-  }();
-  return path;
+  static const Folder own;
+  return own.path;
 }
 
 void write_file(const std::string& path, const uint8_t* bytes, size_t size) {
