@@ -110,8 +110,9 @@ struct Solver::State {
   // The sum of its squares. Throws Error where they are not finite.
   double squares_of_gradient(const Parameter& parameter) {
     const double squares = sums->squares(parameter.gradient);
-    require(std::isfinite(squares), "iteration ", iteration, ": the gradient of ", parameter.path(),
-            " is not finite; lower base_lr or set clip_gradients", untouched());
+    if (!std::isfinite(squares))
+      fail("iteration ", iteration, ": the gradient of ", parameter.path(),
+           " is not finite; lower base_lr or set clip_gradients", untouched());
     return squares;
   }
 
