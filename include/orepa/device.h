@@ -86,13 +86,14 @@ class BatchNormPlan {
   virtual ~BatchNormPlan() = default;
   // What forward() leaves for backward() besides x, mean and variance (which ReLU was open).
   virtual int64_t saved_bytes() const = 0;
+  virtual int64_t forward_workspace() const = 0;  // of forward(), or of normalize() alone
   virtual int64_t backward_workspace() const = 0;
   // Normalises with the statistics of the batch and writes them: mean and biased variance, C each.
   virtual void forward(const float* x, const float* scale, const float* shift, float* y,
-                       float* mean, float* variance, void* saved) = 0;
+                       float* mean, float* variance, void* saved, void* workspace) = 0;
   // Normalises with given statistics.
   virtual void normalize(const float* x, const float* scale, const float* shift, const float* mean,
-                         const float* variance, float* y) = 0;
+                         const float* variance, float* y, void* workspace) = 0;
   // dx may be dy. dscale and dshift are overwritten; both or neither may be null.
   virtual void backward(const float* x, const float* dy, const float* scale, const float* mean,
                         const float* variance, const void* saved, float* dx, float* dscale,

@@ -94,12 +94,13 @@ void BatchNorm::declare(Setup& setup) {
   BatchNormGeometry geometry{x, eps_, setup.absorbed("ReLU") != nullptr, !given_};
   relu_ = geometry.relu;
   plan_ = setup.device().batch_norm(geometry);
+  forward_workspace_ = setup.scratch(Stage::kForward, plan_->forward_workspace());
   if (!given_) {
     batch_mean_ = setup.saved(channels.bytes());
     batch_variance_ = setup.saved(channels.bytes());
     saved_ = setup.saved(plan_->saved_bytes());
     if (setup.backward()) {
-      workspace_ = setup.scratch(Stage::kBackward, plan_->backward_workspace());
+      backward_workspace_ = setup.scratch(Stage::kBackward, plan_->backward_workspace());
       scale_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
       shift_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
       if (!setup.input_gradient(0)) unwanted_ = setup.scratch(Stage::kBackward, x.bytes());
@@ -125,10 +126,11 @@ void BatchNorm::normalize(Pass& pass, float* y) {
   const float* x = pass.input(0).data;
   const Tensor mean = pass.parameter(mean_), variance = pass.parameter(variance_);
   if (given_)
-    return plan_->normalize(x, data(pass, scale_), data(pass, shift_), mean.data, variance.data, y);
+    return plan_->normalize(x, data(pass, scale_), data(pass, shift_), mean.data, variance.data, y,
+                            pass.memory(forward_workspace_));
   float *batch_mean = pass.floats(batch_mean_), *batch_variance = pass.floats(batch_variance_);
   plan_->forward(x, data(pass, scale_), data(pass, shift_), y, batch_mean, batch_variance,
-                 pass.memory(saved_));
+                 pass.memory(saved_), pass.memory(forward_workspace_));
   const int64_t values = view_.positions();  // a channel
   const float unbiased = values > 1 ? static_cast<float>(values) / (values - 1) : 1.0f;
   float* factor = pass.parameter(factor_).data;
@@ -144,7 +146,8 @@ void BatchNorm::propagate(Pass& pass, const float* dy) {
   float *dscale = pass.floats(scale_gradient_), *dshift = pass.floats(shift_gradient_);
   plan_->backward(pass.input(0).data, dy, data(pass, scale_), pass.floats(batch_mean_),
                   pass.floats(batch_variance_), pass.memory(saved_),
-                  dx ? dx.data : pass.floats(unwanted_), dscale, dshift, pass.memory(workspace_));
+                  dx ? dx.data : pass.floats(unwanted_), dscale, dshift,
+                  pass.memory(backward_workspace_));
   deliver(pass, scale_, dscale);
   deliver(pass, shift_, dshift);
 }

@@ -37,7 +37,8 @@ class BatchNorm : public Layer {
   float fraction_ = 0;
   bool given_ = false, relu_ = false;
   std::unique_ptr<BatchNormPlan> plan_;
-  Handle batch_mean_ = -1, batch_variance_ = -1, saved_ = -1, workspace_ = -1;
+  Handle batch_mean_ = -1, batch_variance_ = -1, saved_ = -1;
+  Handle forward_workspace_ = -1, backward_workspace_ = -1;
   Handle scale_gradient_ = -1, shift_gradient_ = -1, unwanted_ = -1;
 };
 

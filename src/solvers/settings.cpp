@@ -7,6 +7,7 @@
 #include <map>
 
 #include "orepa/error.h"
+#include "pattern.h"
 
 namespace orepa {
 namespace {
@@ -35,6 +36,7 @@ std::vector<ParameterRule> rules_of(const Options& solver) {
   for (const Options& message : solver.messages("param_rule")) {
     ParameterRule rule;
     rule.pattern = message.string("name");
+    const Pattern sound(text(message.where("name"), ": param_rule"), rule.pattern);
     rule.sets_lr_mult = message.has("lr_mult");
     rule.sets_decay_mult = message.has("decay_mult");
     rule.lr_mult = static_cast<float>(message.number("lr_mult"));

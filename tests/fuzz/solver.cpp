@@ -54,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const NetSpec& net : spec.test_nets())
       if (!fuzz::builds_small(net, Phase::kTest, *device)) return;
     StopsEarly observer;
-    Solver(spec, *device, {}, observer).solve();
+    Solver solver(spec, *device, {}, observer);
+    fuzz::refuses_or_does("iteration ", [&] { solver.solve(); });
   });
   return 0;
 }

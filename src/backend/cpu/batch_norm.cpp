@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include "backend/cpu/onednn.h"
@@ -30,11 +31,17 @@ class BatchNorm : public BatchNormPlan {
     Flags flags = Flags::use_scale | Flags::use_shift;
     if (g.relu) flags = flags | Flags::fuse_norm_relu;
     const Flags given = flags | Flags::use_global_stats;
-    inference_pd_ = {{dnnl::prop_kind::forward_inference, data_, g.eps, given}, onednn_.engine};
+    inference_pd_ = {{dnnl::prop_kind::forward_inference, data_, g.eps, given},
+                     user_scratchpad(),
+                     onednn_.engine};
     inference_ = dnnl::batch_normalization_forward(inference_pd_);
+    forward_bytes_ = bytes(inference_pd_.scratchpad_desc());
     if (!g.training) return;
-    forward_pd_ = {{dnnl::prop_kind::forward_training, data_, g.eps, given}, onednn_.engine};
+    forward_pd_ = {{dnnl::prop_kind::forward_training, data_, g.eps, given},
+                   user_scratchpad(),
+                   onednn_.engine};
     forward_ = dnnl::batch_normalization_forward(forward_pd_);
+    forward_bytes_ = std::max(forward_bytes_, bytes(forward_pd_.scratchpad_desc()));
     backward_pd_ = {{dnnl::prop_kind::backward, data_, data_, g.eps, flags},
                     user_scratchpad(),
                     onednn_.engine,
@@ -45,26 +52,29 @@ class BatchNorm : public BatchNormPlan {
     pieces.take(bytes(backward_pd_.scratchpad_desc()));
     pieces.take(bytes(channels_));
     pieces.take(bytes(channels_));
-    workspace_bytes_ = pieces.used();
+    backward_bytes_ = pieces.used();
   }
 
   int64_t saved_bytes() const override { return saved_bytes_; }
-  int64_t backward_workspace() const override { return workspace_bytes_; }
+  int64_t forward_workspace() const override { return forward_bytes_; }
+  int64_t backward_workspace() const override { return backward_bytes_; }
 
   void forward(const float* x, const float* scale, const float* shift, float* y, float* mean,
-               float* variance, void* saved) override {
+               float* variance, void* saved, void* workspace) override {
     channel_statistics(shape_, x, mean, variance);
     std::unordered_map<int, memory> arguments = statistics(x, scale, shift, mean, variance);
     arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
+    arguments[DNNL_ARG_SCRATCHPAD] = view(onednn_, forward_pd_.scratchpad_desc(), workspace);
     if (saved_bytes_ > 0)
       arguments[DNNL_ARG_WORKSPACE] = view(onednn_, forward_pd_.workspace_desc(), saved);
     forward_.execute(onednn_.stream, arguments);
   }
 
   void normalize(const float* x, const float* scale, const float* shift, const float* mean,
-                 const float* variance, float* y) override {
+                 const float* variance, float* y, void* workspace) override {
     std::unordered_map<int, memory> arguments = statistics(x, scale, shift, mean, variance);
     arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
+    arguments[DNNL_ARG_SCRATCHPAD] = view(onednn_, inference_pd_.scratchpad_desc(), workspace);
     inference_.execute(onednn_.stream, arguments);
   }
 
@@ -107,7 +117,7 @@ class BatchNorm : public BatchNormPlan {
   dnnl::batch_normalization_backward::primitive_desc backward_pd_;
   dnnl::batch_normalization_forward inference_, forward_;
   dnnl::batch_normalization_backward backward_;
-  int64_t saved_bytes_ = 0, workspace_bytes_ = 0;
+  int64_t saved_bytes_ = 0, forward_bytes_ = 0, backward_bytes_ = 0;
 };
 
 }  // namespace

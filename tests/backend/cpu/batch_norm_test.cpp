@@ -96,8 +96,9 @@ TEST_P(BatchNorms, FollowTheDefinition) {
   const int64_t row = channels * static_cast<int64_t>(sizeof(float));
   const Buffer y(*device, c.shape.bytes()), mean(*device, row), variance(*device, row);
   const Buffer saved(*device, plan->saved_bytes());
+  const Buffer forward_workspace(*device, plan->forward_workspace());
   plan->forward(bx.data(), scale_data, shift_data, y.data(), mean.data(), variance.data(),
-                saved.data());
+                saved.data(), forward_workspace.data());
   expect_close(y.numbers(), reference.y(), kTolerance, "y");
   expect_close(mean.numbers(), reference.mean, kTolerance, "mean");
   expect_close(variance.numbers(), reference.variance, kTolerance, "variance");
@@ -136,9 +137,9 @@ TEST_P(BatchNorms, NormaliseWithGivenStatistics) {
         device->batch_norm({.shape = c.shape, .eps = eps, .relu = c.relu, .training = training});
     const Buffer bx(*device, x), bscale(*device, scale), bshift(*device, shift);
     const Buffer bmean(*device, mean), bvariance(*device, variance);
-    const Buffer y(*device, c.shape.bytes());
+    const Buffer y(*device, c.shape.bytes()), workspace(*device, plan->forward_workspace());
     plan->normalize(bx.data(), bscale.data(), bshift.data(), bmean.data(), bvariance.data(),
-                    y.data());
+                    y.data(), workspace.data());
     expect_close(y.numbers(), reference.y(), kTolerance, "y");
   }
 }
@@ -155,8 +156,9 @@ TEST(BatchNormStatistics, AreExactToTheLastDigits) {
   const auto plan = device->batch_norm({.shape = shape, .eps = 1e-5f});
   const Buffer bx(*device, x), y(*device, shape.bytes());
   const Buffer mean(*device, 24 * 4), variance(*device, 24 * 4);
-  const Buffer saved(*device, plan->saved_bytes());
-  plan->forward(bx.data(), nullptr, nullptr, y.data(), mean.data(), variance.data(), saved.data());
+  const Buffer saved(*device, plan->saved_bytes()), workspace(*device, plan->forward_workspace());
+  plan->forward(bx.data(), nullptr, nullptr, y.data(), mean.data(), variance.data(), saved.data(),
+                workspace.data());
   expect_close(mean.numbers(), reference.mean, 1e-7, "mean");
   expect_close(variance.numbers(), reference.variance, 5e-7, "variance");
 }
