@@ -626,6 +626,8 @@ TEST(Solver, SaysWhatIsWrongAndWhere) {
            {"base_lr: 1 max_iter: 1 test_iter: 5", ":24", "needs test_interval"},
            {"base_lr: 1 max_iter: 1 test_net: 'a'", ":24", "needs test_interval"},
            {"base_lr: 1 max_iter: 1 train_state { phase: TEST }", ":38", "TRAIN, not TEST"},
+           {"base_lr: 1 max_iter: 1 snapshot_prefix: 'a/b' snapshot_fallback: 'c/../a'", ":47",
+            "another disk"},
            {"base_lr: 1 max_iter: 1 param_rule { name: '(' }", ":37", "regular expression"}}) {
     const std::string message = error_of([&] { Training run(net + bad.solver, fed()); });
     const std::string where =

@@ -1,6 +1,8 @@
 // orepa_tool: trains, tests, times, converts and shows networks. Exit code 0: done; 1: it failed;
 // 2: it was called wrongly; 3: a training was stopped by a signal, its snapshot written.
 #include <glog/logging.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -8,6 +10,7 @@
 #include <new>
 
 #include "command_line.h"
+#include "flags.h"
 #include "orepa/error.h"
 #include "signals.h"
 
@@ -16,6 +19,14 @@ namespace {
 
 bool asks_for_help(const std::string& word) {
   return word == "--help" || word == "-help" || word == "-h";
+}
+
+// Whether the file is what stdout leads to: /dev/stdout, or what the shell has put there.
+bool is_standard_output(const std::string& path) {
+  struct stat file {
+  }, out{};
+  return ::stat(path.c_str(), &file) == 0 && ::fstat(STDOUT_FILENO, &out) == 0 &&
+         file.st_dev == out.st_dev && file.st_ino == out.st_ino;
 }
 
 // `name` becomes that of the command, once it is known.
@@ -33,6 +44,9 @@ void run(const std::vector<std::string>& words, std::string& name) {
     return;
   }
   set_flags(command, flags);
+  // A report is no part of the file that is written there.
+  for (const std::string& output : {FLAGS_output, FLAGS_output_weights})
+    if (is_standard_output(output)) std::cout.rdbuf(std::cerr.rdbuf());
   command.run();
 }
 

@@ -20,7 +20,7 @@ namespace {
 
 std::string rows_of(const ReparamReport& report) {
   std::vector<std::string> titles = {"layer", "becomes"};
-  const bool compared = report.blobs_compared > 0;
+  const bool compared = report.values_compared > 0;
   if (compared) titles.push_back("relative error");
   Table table(titles, 2);
   std::string notes;
@@ -53,11 +53,11 @@ void run() {
             << " of " << report.rows.size() << " convolutions rewritten\n";
   require(report.rewritten() > 0, FLAGS_model, ": style ", FLAGS_style,
           " rewrites no convolution of this net; no file was written");
-  if (report.blobs_compared > 0)
-    std::cout << "largest error of " << report.blobs_compared
-              << " blobs on random inputs, read back from the files: "
-              << scientific(report.largest_error) << " relative, in \"" << report.largest_error_blob
-              << "\"\n";
+  if (report.values_compared > 0)
+    std::cout << "largest error of " << report.values_compared
+              << " values on random inputs, read back from the files: "
+              << scientific(report.largest_error) << " relative, in \""
+              << report.largest_error_value << "\"\n";
   std::cout << "written: " << files.output
             << (files.weights.empty() ? "" : ", " + files.output_weights) << "\n";
 }

@@ -36,9 +36,9 @@ struct ReparamReport {
   // Types that orepa does not have; such layers are copied as they are, unread.
   std::set<std::string> unknown_types;
   // Over all blobs that both nets have.
-  int blobs_compared = 0;
+  int values_compared = 0;
   double largest_error = 0;
-  std::string largest_error_blob;
+  std::string largest_error_value;
 
   int rewritten() const;
 };

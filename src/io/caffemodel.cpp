@@ -1,3 +1,4 @@
+#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/stubs/logging.h>
 
@@ -14,20 +15,30 @@
 namespace orepa {
 namespace {
 
-NetParameter parse(const std::string& path) {
-  require_regular_file(path);
-  std::ifstream in(path, std::ios::binary);
-  require(in.good(), path, ": cannot be read: ", std::strerror(errno));
-  google::protobuf::io::IstreamInputStream stream(&in);
-  const google::protobuf::LogSilencer silence;  // a text that is not UTF-8 is reported to stderr
-  NetParameter net;
-  require(net.ParsePartialFromZeroCopyStream(&stream), path,
-          ": is no .caffemodel, or it is damaged or cut short");
-  require(stream.ByteCount() > 0, path, ": is empty");
-  require(net.layer_size() > 0, path,
-          ": has no layers; files of Caffe's first format (V1, before 2015) have to be upgraded "
-          "with its upgrade_net_proto_binary");
-  return net;
+using google::protobuf::io::CodedInputStream;
+
+// What protobuf reads of one file.
+constexpr uint32_t kMostBytes = std::numeric_limits<int>::max();
+
+// A tag of the wire format is a field's number and, in its lowest three bits, how its value is
+// written.
+constexpr int kWireBits = 3;
+enum Wire { kVarint = 0, kEightBytes = 1, kWithLength = 2, kFourBytes = 5 };
+
+bool skip(CodedInputStream& in, uint32_t wire) {
+  uint64_t number = 0;
+  uint32_t length = 0;
+  if (wire == kVarint) return in.ReadVarint64(&number);
+  if (wire == kEightBytes) return in.Skip(8);
+  if (wire == kFourBytes) return in.Skip(4);
+  return wire == kWithLength && in.ReadVarint32(&length) && length <= kMostBytes &&
+         in.Skip(static_cast<int>(length));
+}
+
+bool read_message(CodedInputStream& in, google::protobuf::Message& message) {
+  const auto limit = in.ReadLengthAndPushLimit();
+  return message.ParsePartialFromCodedStream(&in) &&
+         in.CheckEntireMessageConsumedAndPopLimit(limit);
 }
 
 // The legacy extents win where any is there, as in Caffe.
@@ -37,8 +48,8 @@ Shape shape_of(const BlobProto& blob) {
   return Shape(std::vector<int64_t>(blob.shape().dim().begin(), blob.shape().dim().end()));
 }
 
-StoredBlob stored(const LayerParameter& layer, int index, BlobProto& blob,
-                  const std::string& path) {
+StoredBlob stored(const LayerParameter& layer, int index, const std::string& path) {
+  const BlobProto& blob = layer.blobs(index);
   StoredBlob result{layer.name(), std::to_string(index), shape_of(blob), {}, layer.type()};
   if (blob.double_data_size() > 0)
     result.values.assign(blob.double_data().begin(), blob.double_data().end());
@@ -51,18 +62,38 @@ StoredBlob stored(const LayerParameter& layer, int index, BlobProto& blob,
   const auto numbers = static_cast<int64_t>(result.values.size());
   require(result.shape.fits(numbers) && result.shape.count() == numbers, where, ": is said to be ",
           result.shape.str(), ", but holds ", numbers, " numbers");
-  blob.Clear();  // a large file need not be in memory twice
   return result;
 }
 
 }  // namespace
 
+// Layer by layer: a large file need not be in memory twice, and a layer of two bytes takes half a
+// kilobyte of it.
 std::vector<StoredBlob> read_caffemodel(const std::string& path) {
-  NetParameter net = parse(path);
+  require_regular_file(path);
+  std::ifstream file(path, std::ios::binary);
+  require(file.good(), path, ": cannot be read: ", std::strerror(errno));
+  google::protobuf::io::IstreamInputStream stream(&file);
+  CodedInputStream in(&stream);
+  const google::protobuf::LogSilencer silence;  // a text that is not UTF-8 is reported to stderr
   std::vector<StoredBlob> blobs;
-  for (LayerParameter& layer : *net.mutable_layer())
-    for (int i = 0; i < layer.blobs_size(); ++i)
-      blobs.push_back(stored(layer, i, *layer.mutable_blobs(i), path));
+  bool layers = false;
+  const std::string damaged = path + ": is no .caffemodel, or it is damaged or cut short";
+  while (const uint32_t tag = in.ReadTag()) {
+    if (tag != (NetParameter::kLayerFieldNumber << kWireBits | kWithLength)) {
+      require(skip(in, tag & ((1 << kWireBits) - 1)), damaged);
+      continue;
+    }
+    LayerParameter layer;
+    require(read_message(in, layer), damaged);
+    layers = true;
+    for (int i = 0; i < layer.blobs_size(); ++i) blobs.push_back(stored(layer, i, path));
+  }
+  require(in.ConsumedEntireMessage(), damaged);
+  require(stream.ByteCount() > 0, path, ": is empty");
+  require(layers, path,
+          ": has no layers; files of Caffe's first format (V1, before 2015) have to be upgraded "
+          "with its upgrade_net_proto_binary");
   return blobs;
 }
 

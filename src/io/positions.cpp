@@ -69,11 +69,9 @@ void back_to(const std::string& word, const std::string& content, int& line, int
 }
 
 // Larger than any net (ResNet-1001 with its blocks written out has 3 MB and 70,000 messages), and
-// far from what would exhaust the memory: a message of seven bytes takes 1.4 kB. Deeper than any
-// net, and far from where the parser's recursion would exhaust the stack.
+// far from what would exhaust the memory: a message of seven bytes takes 1.4 kB.
 constexpr size_t kMostBytes = size_t{16} << 20;
 constexpr std::ptrdiff_t kMostMessages = 200'000;
-constexpr int kDeepestMessage = 100;
 // The longest path that the system takes; no name is longer.
 constexpr size_t kMostOfString = 4096;
 constexpr size_t kMostOfParserMessage = 300;

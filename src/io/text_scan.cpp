@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "io/cursor.h"
+#include "io/positions.h"
 #include "io/unknown_names.h"
 #include "orepa/error.h"
 
@@ -16,8 +17,7 @@ namespace {
 namespace pb = google::protobuf;
 using Tokenizer = pb::io::Tokenizer;
 
-// Deeper than any net; and more than any has, each of which costs a search for the nearest name.
-constexpr int kDeepestMessage = 100;
+// More than any net has, each of which costs a search for the nearest name.
 constexpr size_t kMostUnknown = 20'000;
 
 class FirstError : public pb::io::ErrorCollector {

@@ -10,6 +10,8 @@ namespace orepa {
 class BatchNorm : public Layer {
  public:
   std::vector<Shape> setup(Setup& setup) override {
+    setup.require(!setup.options().message("batch_norm_param").has("pad"),
+                  "batch_norm_param.pad is for layers of type BatchNormPad");
     declare(setup);
     setup.input_gradient_may_overwrite(0);
     return {setup.input(0)};

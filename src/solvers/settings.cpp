@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "io/atomic_file.h"
 #include "orepa/error.h"
 #include "pattern.h"
 
@@ -91,6 +92,10 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
   type = type_of(solver);
   prefix = prefix_of(spec);
   fallback = solver.string("snapshot_fallback");
+  require(fallback.empty() || std::filesystem::weakly_canonical(fallback) !=
+                                  std::filesystem::weakly_canonical(folder_of(prefix)),
+          solver.where("snapshot_fallback"), ": snapshot_fallback is the folder \"", fallback,
+          "\" that snapshot_prefix leads to already; name another, on another disk");
   hdf5 = solver.choice("snapshot_format") == "HDF5";
   seed = static_cast<uint64_t>(std::max<int64_t>(0, solver.integer("random_seed")));
   iter_size = positive(solver, "iter_size");

@@ -12,22 +12,18 @@ using namespace orepa;
 int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "usage: fuzz_seeds FOLDER\n"), 2;
   const std::string folder = std::string(argv[1]) + "/";
-  for (const char* target : {"caffemodel", "h5", "solverstate", "idx"})
+  for (const char* target : {"caffemodel", "solverstate", "idx"})
     std::filesystem::create_directories(folder + target);
 
   fuzz::SmallNet small(Phase::kTrain);
   save_weights(folder + "caffemodel/seed.caffemodel", small.spec, small.parameters);
-  save_weights(folder + "h5/seed.h5", small.spec, small.parameters);
   SnapshotState state;
   state.iteration = 1;
   state.device = small.device->description();
   const Momentum momentum(small.parameters);
-  for (const bool hdf5 : {false, true}) {
-    Snapshot(state, small.spec, small.parameters, momentum, hdf5)
-        .write(folder + "solverstate/seed");
-    // solverstate.cpp has its own.
-    std::filesystem::remove(folder + "solverstate/seed_iter_1.caffemodel" + (hdf5 ? ".h5" : ""));
-  }
+  Snapshot(state, small.spec, small.parameters, momentum, false).write(folder + "solverstate/seed");
+  // solverstate.cpp has its own.
+  std::filesystem::remove(folder + "solverstate/seed_iter_1.caffemodel");
 
   const std::string labels = idx({2}, std::string(2, '\1')),
                     images = idx({2, 3, 3}, std::string(18, 'x'));

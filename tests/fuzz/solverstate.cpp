@@ -24,8 +24,7 @@ void read(const std::string& bytes) {
   static fuzz::SmallNet small(Phase::kTrain);
   static Momentum momentum(small.parameters);
   const std::string prefix = fuzz::folder() + "run";
-  const std::string path =
-      prefix + "_iter_1.solverstate" + (bytes.starts_with("\x89HDF") ? ".h5" : "");
+  const std::string path = prefix + "_iter_1.solverstate";
   fuzz::write_file(path, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   fuzz::refuses_or_does("", [&] { read_snapshot_state(path); });
   fuzz::refuses_or_does("", [&] { restore_snapshot(path, small.parameters, momentum); });
@@ -38,8 +37,7 @@ void read(const std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const bool weights_are_there = [] {
     fuzz::SmallNet small(Phase::kTrain);
-    for (const char* ending : {".caffemodel", ".caffemodel.h5"})
-      save_weights(fuzz::folder() + "seed_iter_1" + ending, small.spec, small.parameters);
+    save_weights(fuzz::folder() + "seed_iter_1.caffemodel", small.spec, small.parameters);
     return true;
   }();
   const std::string bytes(reinterpret_cast<const char*>(data), size);

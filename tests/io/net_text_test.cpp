@@ -224,5 +224,12 @@ TEST(NetText, SurvivesDamage) {
   }
 }
 
+TEST(ForeignNet, MayStartWithAByteOrderMark) {
+  const std::string net = read_file(foreign("ssd"));
+  const NetSpec marked = kept("\xef\xbb\xbf" + net);
+  EXPECT_EQ(written(reparam(marked, {"orepa", "", ""})),
+            written(reparam(kept(net), {"orepa", "", ""})));
+}
+
 }  // namespace
 }  // namespace orepa

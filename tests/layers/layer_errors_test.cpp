@@ -209,6 +209,7 @@ INSTANTIATE_TEST_SUITE_P(
             "dim: 7"),
         one("batch_norm_fraction", "BatchNorm", "batch_norm_param { moving_average_fraction: 1 }",
             "moving_average_fraction must lie in [0, 1)"),
+        one("batch_norm_pad", "BatchNorm", "batch_norm_param { pad: 0 }", "batch_norm_param.pad is for"),
         one("batch_norm_eps", "BatchNorm", "batch_norm_param { eps: 0 }", "eps must be positive"),
 
         one("loss_without_labels", "SoftmaxWithLoss", "", "takes two bottoms, scores and labels"),

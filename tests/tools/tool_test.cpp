@@ -12,8 +12,10 @@
 
 #include "io/positions.h"
 #include "orepa/error.h"
+#include "orepa/model_io.h"
 #include "orepa/tensor_file.h"
 #include "tests/data/idx_files.h"
+#include "tests/error_of.h"
 #include "tests/files.h"
 
 namespace orepa {
@@ -642,6 +644,19 @@ TEST_F(ToolTest, WritesIntoDevicesAndThroughLinks) {
   EXPECT_TRUE(std::filesystem::is_symlink(null));
   EXPECT_TRUE(std::filesystem::is_symlink(link));
   EXPECT_TRUE(std::filesystem::is_regular_file(folder_ + "deploy.caffemodel"));
+}
+
+TEST_F(ToolTest, AReportIsNoPartOfAFileOnStandardOutput) {
+  const std::string net = folder_ + "written.prototxt",
+                    plain = source_file("models/resnet18/plain/train_val.prototxt");
+  const int out = open(net.c_str(), O_WRONLY | O_CREAT, 0600);
+  ASSERT_EQ(wait(start({"reparam", "--style", "orepa", "--model", plain, "--output", "/dev/stdout"},
+                       out)),
+            kDone)
+      << output_;
+  close(out);
+  EXPECT_SAYS("written: /dev/stdout");
+  EXPECT_EQ(error_of([&] { NetSpec::read(net); }), "");
 }
 
 TEST_F(ToolTest, SignalsSnapshotAndStopAndTheRunGoesOn) {

@@ -67,10 +67,6 @@ void look_at_phase(std::vector<Chain>& chains, const NetSpec& net, Phase phase) 
 
 }  // namespace
 
-const std::string& Chain::top() const {
-  return (scale != nullptr ? scale : norm != nullptr ? norm : convolution)->top(0);
-}
-
 std::vector<Phase> phases_of(const NetSpec& net) {
   std::vector<Phase> phases;
   std::string error;

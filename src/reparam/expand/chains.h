@@ -22,7 +22,8 @@ struct Chain {
   std::string channels_unknown;  // why; may be empty
 
   const std::string& bottom() const { return convolution->bottom(0); }
-  const std::string& top() const;  // of the last layer
+  const LayerParameter& end() const { return *(scale ? scale : norm ? norm : convolution); }
+  const std::string& top() const { return end().top(0); }
 };
 
 // The phases in which the layers make a net, at level 0 and without stages. Throws Error where

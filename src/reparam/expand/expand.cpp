@@ -31,9 +31,8 @@ void require_match(const char* option, const std::string& pattern,
   if (std::any_of(names.begin(), names.end(),
                   [&](const std::string& name) { return expression.matches(name); }))
     return;
-  const std::string nearest = nearest_name(pattern, names);
   fail(option, " \"", pattern, "\" matches the whole name of no Convolution",
-       nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?");
+       did_you_mean(pattern, names));
 }
 
 std::set<std::string> unknown_types(const NetSpec& net) {
@@ -106,6 +105,7 @@ Expansion expand(const NetSpec& net, const ReparamOptions& options, bool exact) 
     Block& block = blocks.emplace_back();
     try {
       block = expander.expand(chain);
+      block.end = chain.end().name();
       for (const LayerParameter* layer : {chain.norm, chain.scale}) replaced[layer];
       replaced[chain.convolution] = block.layers;
     } catch (const Error& reason) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "io/drafts.h"
 #include "io/stored_blobs.h"
@@ -11,13 +12,39 @@
 namespace orepa {
 namespace {
 
-// The net in phase TEST under an Input, so that any numbers can be put in.
+// A value of both nets, by its value_name() in each; `row` of the report where it is a block's.
+struct CommonValue {
+  std::string given, written;
+  int row;
+};
+
+std::vector<CommonValue> common_values(const NetSpec& given, const NetSpec& written,
+                                       const std::vector<Block>& blocks) {
+  std::vector<CommonValue> values;
+  const std::vector<std::string> names = common_blobs(given, given);
+  const std::set<std::string> all(names.begin(), names.end());  // a block may be of TRAIN alone
+  std::set<std::string> inside;  // what only one of the nets has, whatever it is called
+  for (size_t row = 0; row < blocks.size(); ++row) {
+    const Block& block = blocks[row];
+    if (block.layers.empty()) continue;
+    const std::string end = value_name(block.end, 0);
+    if (all.contains(end))
+      values.push_back({end, value_name(block.layers.back().name(), 0), static_cast<int>(row)});
+    for (const LayerParameter& layer : block.layers)
+      for (int top = 0; top < layer.top_size(); ++top) inside.insert(value_name(layer.name(), top));
+  }
+  for (const std::string& value : common_blobs(given, written))
+    if (!inside.contains(value)) values.push_back({value, value, -1});
+  return values;
+}
+
+// The net in phase TEST under an Input, so that any numbers can be put in; every value by itself.
 NetSpec for_proof(const NetSpec& net, const EveryPhase& built) {
   const Net* test = built.find(Phase::kTest);
   require(test != nullptr, net.name(), ": has no phase TEST, in which the nets are compared");
   return NetSpec(
-      with_input(
-          test_layers(net), [&](const std::string& blob) { return test->shape(blob); }, 1),
+      named_by_value(with_input(
+          test_layers(net), [&](const std::string& blob) { return test->shape(blob); }, 1)),
       net.name());
 }
 
@@ -26,23 +53,25 @@ void prove(const NetSpec& given, const EveryPhase& given_built, const NetSpec& w
            const EveryPhase& written_built, const Expansion& expansion, Device& device,
            ReparamReport& report) {
   const NetSpec specs[2] = {for_proof(given, given_built), for_proof(written, written_built)};
-  const std::vector<std::string> blobs = common_blobs(specs[0], specs[1]);
-  const NetOptions options = proof_options(Algorithm::kDirect, blobs);
-  Instance original(specs[0], device, options), inflated(specs[1], device, options);
+  const std::vector<CommonValue> values = common_values(specs[0], specs[1], expansion.blocks);
+  std::vector<std::string> kept[2];
+  for (const CommonValue& value : values) {
+    kept[0].push_back(value.given);
+    kept[1].push_back(value.written);
+  }
+  Instance original(specs[0], device, proof_options(Algorithm::kDirect, kept[0]));
+  Instance inflated(specs[1], device, proof_options(Algorithm::kDirect, kept[1]));
   copy_values(given_built.parameters, original.parameters);
   copy_values(written_built.parameters, inflated.parameters);
   run_alike(original.net, inflated.net);
-  for (const std::string& blob : blobs) {
-    const double error = compare(original.net, inflated.net, blob).relative;
-    ++report.blobs_compared;
+  for (const CommonValue& value : values) {
+    const double error = compare(original.net, inflated.net, value.written, value.given).relative;
+    ++report.values_compared;
     if (error >= report.largest_error) {
       report.largest_error = error;
-      report.largest_error_blob = blob;
+      report.largest_error_value = value.written;
     }
-    for (size_t row = 0; row < report.rows.size(); ++row) {
-      const std::vector<LayerParameter>& layers = expansion.blocks[row].layers;
-      if (!layers.empty() && layers.back().top(0) == blob) report.rows[row].error = error;
-    }
+    if (value.row >= 0) report.rows[static_cast<size_t>(value.row)].error = error;
   }
 }
 
@@ -80,8 +109,8 @@ ReparamReport reparam_files(const NetSpec& net, const ReparamOptions& options,
     given.prepare();
     read_back.prepare();
     prove(net, given, written, read_back, expansion, device, report);
-    require(report.largest_error <= files.tolerance, "blob \"", report.largest_error_blob,
-            "\" of the re-parameterised net differs by ", report.largest_error,
+    require(report.largest_error <= files.tolerance, "\"", report.largest_error_value,
+            "\" (LAYER:TOP) of the re-parameterised net differs by ", report.largest_error,
             " relative to its largest number, more than the tolerance ", files.tolerance,
             "; no file was written");
   }

@@ -19,6 +19,7 @@ struct Block {
   // that the other branches add nothing.
   std::map<std::string, std::string> takes;
   std::vector<std::string> silent;
+  std::string end;  // the last of the layers that it replaces; set by expand()
 };
 
 struct Style {

@@ -50,8 +50,8 @@ constexpr double kRounding = 5e-6;
 
 TEST_P(InflateAs, StartsAsTheTrainedNet) {
   const ReparamReport report = reparam(net_, GetParam());
-  EXPECT_GE(report.blobs_compared, 13);
-  EXPECT_LE(report.largest_error, kRounding) << report.largest_error_blob;
+  EXPECT_GE(report.values_compared, 27);
+  EXPECT_LE(report.largest_error, kRounding) << report.largest_error_value;
   for (const ReparamReport::Row& row : report.rows) {
     EXPECT_EQ(row.error.has_value(), !row.became.empty()) << row.layer;
     EXPECT_LE(row.error.value_or(0), kRounding) << row.layer;
@@ -67,7 +67,7 @@ TEST_P(InflateAs, StartsAsTheConvertedNet) {
   convert(net_, {trained_}, *device_, options);
   const ReparamReport report = reparam(NetSpec::read(options.output), GetParam());
   EXPECT_GT(report.rewritten(), 4);
-  EXPECT_LE(report.largest_error, kRounding) << report.largest_error_blob;
+  EXPECT_LE(report.largest_error, kRounding) << report.largest_error_value;
 }
 
 // What convert makes of the blocks is what it makes of the plain net.
@@ -199,7 +199,7 @@ TEST_F(Inflate, TakesLayersOfPhaseTrainAlong) {
     save_weights(trained_, net, parameters);
   }
   const ReparamReport report = reparam(net);
-  EXPECT_LE(report.largest_error, kRounding) << report.largest_error_blob;
+  EXPECT_LE(report.largest_error, kRounding) << report.largest_error_value;
   EXPECT_EQ(report.rows.back().layer, "head");
   EXPECT_FALSE(report.rows.back().error.has_value());
   // What the head makes of its branches is its old kernel.
