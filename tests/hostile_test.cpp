@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "io/stored_blobs.h"
+#include "io/weights/stored_blobs.h"
 #include "orepa/error.h"
 #include "orepa/net.h"
 #include "tests/error_of.h"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "registry.h"
+#include "core/registry.h"
 
 namespace orepa::tool {
 

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "graph/graph.h"
+#include "engine/graph.h"
 
 namespace orepa::tool {
 

@@ -14,10 +14,10 @@
 
 namespace orepa {
 
-class LayerParameter;  // proto/orepa.proto; only src/io, src/graph and src/reparam look inside
+class LayerParameter;  // proto/orepa.proto; only src/io, src/engine and src/reparam look inside
 class NetParameter;
 class SolverParameter;
-class NetText;  // src/io/net_text.h
+class NetText;  // src/io/text/net_text.h
 
 // What reading does about fields, and values of enums, that proto/orepa.proto does not have.
 enum class Unknown {

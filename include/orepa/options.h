@@ -16,7 +16,7 @@ class Message;
 
 namespace orepa {
 
-class Positions;  // where each field stood in its file; src/io/positions.h
+class Positions;  // where each field stood in its file; src/core/positions.h
 
 class Options {
  public:
@@ -52,7 +52,7 @@ class Options {
   // empty where the message was not read from a text file.
   std::string where(const std::string& field = "", int index = 0) const;
 
-  // For src/io, src/graph and src/reparam; lives as long as any Options of the document.
+  // For src/io, src/engine and src/reparam; lives as long as any Options of the document.
   const google::protobuf::Message* proto() const { return message_.get(); }
 
  private:

@@ -16,7 +16,7 @@
 
 namespace orepa {
 
-class Pattern;  // src/pattern.h
+class Pattern;  // src/core/pattern.h
 
 // How a parameter's first values are drawn: Caffe's fillers, and "kaiming_uniform" with slope a,
 // uniform in

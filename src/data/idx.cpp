@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "io/input_file.h"
+#include "core/input_file.h"
 #include "orepa/data_source.h"
 #include "orepa/error.h"
 

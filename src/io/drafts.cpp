@@ -9,7 +9,7 @@
 #include <set>
 #include <utility>
 
-#include "io/positions.h"
+#include "core/input_file.h"
 #include "orepa/error.h"
 
 namespace orepa {

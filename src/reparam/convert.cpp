@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "io/drafts.h"
-#include "io/onnx.h"
-#include "io/stored_blobs.h"
+#include "io/onnx/onnx.h"
+#include "io/weights/stored_blobs.h"
 #include "orepa/weights.h"
 #include "reparam/deploy.h"
 #include "reparam/equality.h"

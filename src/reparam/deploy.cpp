@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "graph/graph.h"
+#include "engine/graph.h"
 #include "orepa/error.h"
 #include "reparam/blob_names.h"
 
@@ -141,7 +141,7 @@ NetParameter with_input(const NetParameter& net,
 void straighten_inner_products(NetParameter& net,
                                std::map<std::string, std::vector<float>>& values) {
   for (LayerParameter& layer : *net.mutable_layer()) {
-    if (!layer.inner_product_param().transpose()) continue;
+    if (layer.type() != "InnerProduct" || !layer.inner_product_param().transpose()) continue;
     layer.mutable_inner_product_param()->clear_transpose();
     std::vector<float>& weight = values.at(layer.name() + "/weight");
     const std::vector<float> given = weight;

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "graph/graph.h"
+#include "engine/graph.h"
 #include "orepa/convert.h"
 #include "orepa/params.h"
 #include "reparam/linear_map.h"

@@ -3,7 +3,7 @@
 #include <functional>
 #include <optional>
 
-#include "graph/graph.h"
+#include "engine/graph.h"
 #include "orepa/params.h"
 #include "reparam/linear_map.h"
 

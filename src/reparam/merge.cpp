@@ -4,7 +4,7 @@
 #include <numeric>
 #include <set>
 
-#include "graph/graph.h"
+#include "engine/graph.h"
 #include "orepa/error.h"
 #include "reparam/blob_names.h"
 #include "reparam/equality.h"

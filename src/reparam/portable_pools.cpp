@@ -3,7 +3,7 @@
 #include <array>
 #include <set>
 
-#include "graph/graph.h"
+#include "engine/graph.h"
 #include "layers/window.h"
 #include "reparam/blob_names.h"
 

@@ -6,9 +6,9 @@
 #include <limits>
 #include <map>
 
+#include "core/pattern.h"
 #include "io/atomic_file.h"
 #include "orepa/error.h"
-#include "pattern.h"
 
 namespace orepa {
 namespace {

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "io/lock_file.h"
-#include "io/snapshot.h"
 #include "orepa/solver.h"
 #include "solvers/settings.h"
+#include "solvers/snapshot.h"
 
 namespace orepa {
 

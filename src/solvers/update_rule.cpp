@@ -1,6 +1,6 @@
 #include "solvers/update_rule.h"
 
-#include "registry.h"
+#include "core/registry.h"
 
 namespace orepa {
 

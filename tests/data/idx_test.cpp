@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "io/positions.h"
+#include "core/input_file.h"
 #include "orepa/data_source.h"
 #include "orepa/error.h"
 #include "tests/data/idx_files.h"

@@ -6,8 +6,8 @@
 #include <set>
 #include <sstream>
 
-#include "field_reads.h"
-#include "io/positions.h"
+#include "core/field_reads.h"
+#include "core/input_file.h"
 #include "orepa.pb.h"
 #include "tests/data/idx_files.h"
 #include "tests/files.h"

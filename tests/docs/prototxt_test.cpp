@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "io/positions.h"
+#include "core/input_file.h"
 #include "orepa/model_io.h"
 #include "tests/files.h"
 

@@ -6,9 +6,9 @@
 
 #include <filesystem>
 
-#include "io/snapshot.h"
 #include "orepa/tensor_file.h"
 #include "orepa/weights.h"
+#include "solvers/snapshot.h"
 #include "tests/fuzz/support.h"
 
 using namespace orepa;

@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "io/snapshot.h"
 #include "orepa/weights.h"
+#include "solvers/snapshot.h"
 #include "tests/data/idx_files.h"
 #include "tests/fuzz/support.h"
 

@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
-#include "io/snapshot.h"
 #include "orepa.pb.h"
 #include "orepa/weights.h"
+#include "solvers/snapshot.h"
 #include "tests/fuzz/support.h"
 
 using namespace orepa;

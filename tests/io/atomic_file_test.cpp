@@ -11,7 +11,7 @@
 #include <csignal>
 #include <thread>
 
-#include "io/positions.h"
+#include "core/input_file.h"
 #include "io/temporary_file.h"
 #include "tests/error_of.h"
 #include "tests/files.h"

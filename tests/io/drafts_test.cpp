@@ -12,7 +12,7 @@
 #include <optional>
 #include <thread>
 
-#include "io/positions.h"
+#include "core/input_file.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 

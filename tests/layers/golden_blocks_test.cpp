@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <map>
 
-#include "io/published_tensors.h"
+#include "io/published/published_tensors.h"
 #include "orepa/net.h"
 #include "orepa/reparam.h"
 #include "orepa/tensor_file.h"

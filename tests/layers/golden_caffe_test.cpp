@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "io/positions.h"
+#include "core/input_file.h"
 #include "orepa/net.h"
 #include "orepa/tensor_file.h"
 #include "orepa/weights.h"

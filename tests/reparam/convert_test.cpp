@@ -280,6 +280,17 @@ layer { name: "r" type: "ReLU" bottom: "c" top: "c" }
 }
 
 // The Input is called after its top, a pool at stride 1 after the pool.
+// Caffe reads no inner_product_param in a layer of another type.
+TEST_F(ConvertTest, LeavesMessagesOfOtherTypesAlone) {
+  EXPECT_EQ(converted(R"(
+    layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 3 dim: 8 } }
+            inner_product_param { transpose: true } }
+    layer { name: "fc" type: "InnerProduct" bottom: "x" top: "y"
+            inner_product_param { num_output: 5 transpose: true } })")
+                .parameters_after,
+            45);
+}
+
 TEST_F(ConvertTest, CallsNewLayersByNamesThatAreNotInUse) {
   const ConvertReport report = converted(R"(
 layer { name: "images" type: "DummyData" top: "data"

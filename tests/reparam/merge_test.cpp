@@ -7,7 +7,7 @@
 #include <cmath>
 #include <map>
 
-#include "io/print_text.h"
+#include "io/text/print_text.h"
 #include "orepa/net.h"
 #include "reparam/deploy.h"
 #include "tests/comparison.h"

@@ -4,7 +4,7 @@
 
 #include <regex>
 
-#include "io/published_tensors.h"
+#include "io/published/published_tensors.h"
 #include "orepa/convert.h"
 #include "orepa/tensor_file.h"
 #include "orepa/weights.h"

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "io/positions.h"
+#include "core/input_file.h"
 #include "orepa/error.h"
 #include "orepa/model_io.h"
 #include "orepa/tensor_file.h"
@@ -186,7 +186,7 @@ TEST_F(ToolTest, BadModelsGetCodeOneAndThePlace) {
 
 // Forks of Caffe have layers and fields of their own.
 TEST_F(ToolTest, DescribesAndRewritesWhatItKnowsOfAForeignNet) {
-  const std::string net = source_file("tests/io/foreign/shufflenet.prototxt");
+  const std::string net = source_file("tests/io/text/foreign/shufflenet.prototxt");
   for (const char* phase : {"TRAIN", "TEST"}) {
     EXPECT_EQ(run({"summary", "--model", net, "--phase", phase}), kDone) << output_;
     EXPECT_SAYS(
@@ -197,7 +197,7 @@ TEST_F(ToolTest, DescribesAndRewritesWhatItKnowsOfAForeignNet) {
     EXPECT_SAYS("layers of type ConvolutionDepthwise are not known; was Convolution meant?");
     EXPECT_SAYS("4 layers that are not known count in no number");
   }
-  const std::string ssd = source_file("tests/io/foreign/ssd.prototxt");
+  const std::string ssd = source_file("tests/io/text/foreign/ssd.prototxt");
   EXPECT_EQ(run({"summary", "--model", ssd, "--phase", "TRAIN"}), kDone) << output_;
   EXPECT_SAYS("10 layers that are not known");
 

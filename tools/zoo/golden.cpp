@@ -1,6 +1,6 @@
 #include "golden.h"
 
-#include "io/print_text.h"
+#include "io/text/print_text.h"
 #include "models.h"
 #include "orepa/error.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "io/print_text.h"
+#include "io/text/print_text.h"
 #include "orepa/error.h"
 #include "orepa/reparam.h"
 #include "solvers.h"

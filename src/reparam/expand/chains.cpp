@@ -2,7 +2,7 @@
 
 #include <tuple>
 
-#include "graph/fuse.h"
+#include "engine/fuse.h"
 #include "layers/window.h"
 #include "orepa/error.h"
 #include "reparam/expand/channels.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "graph/graph.h"
+#include "engine/graph.h"
 
 namespace orepa {
 

@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
+#include "core/pattern.h"
 #include "orepa/error.h"
-#include "pattern.h"
 
 namespace orepa {
 namespace {

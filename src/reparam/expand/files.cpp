@@ -2,7 +2,7 @@
 #include <set>
 
 #include "io/drafts.h"
-#include "io/stored_blobs.h"
+#include "io/weights/stored_blobs.h"
 #include "orepa/error.h"
 #include "orepa/weights.h"
 #include "reparam/deploy.h"

@@ -1,6 +1,6 @@
 #include "reparam/expand/styles.h"
 
-#include "registry.h"
+#include "core/registry.h"
 
 namespace orepa {
 

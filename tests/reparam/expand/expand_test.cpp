@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "io/print_text.h"
+#include "io/text/print_text.h"
 #include "orepa/error.h"
 #include "orepa/net.h"
 #include "tests/error_of.h"

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "io/print_text.h"
+#include "io/text/print_text.h"
 #include "orepa/net.h"
 #include "tests/reparam/expand/plain_net.h"
 

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <regex>
 
-#include "io/positions.h"
-#include "io/print_text.h"
+#include "core/input_file.h"
+#include "io/text/print_text.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/training.h"

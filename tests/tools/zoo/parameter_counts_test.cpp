@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <map>
 
-#include "io/positions.h"
+#include "core/input_file.h"
 #include "orepa/net.h"
 #include "tests/files.h"
 #include "tools/zoo/models.h"

@@ -1,0 +1,79 @@
+#include "core/positions.h"
+
+#include <google/protobuf/descriptor.h>
+
+#include <vector>
+
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+namespace pb = google::protobuf;
+
+// The longest path that the system takes; no name is longer.
+constexpr size_t kMostOfString = 4096;
+
+}  // namespace
+
+Positions::Positions(const Positions& whole, const pb::Message& part, const pb::Message& copy)
+    : file_(whole.file_), tree_(whole.tree_) {
+  const auto entry = whole.entries_.find(&part);
+  if (entry == whole.entries_.end()) return;
+  entries_[&copy].start = entry->second.start;
+  index(copy, entry->second.tree);
+}
+
+void Positions::index(const pb::Message& root) { index(root, tree_.get()); }
+
+void Positions::index(const pb::Message& message, const Tree* tree) {
+  entries_[&message].tree = tree;
+  const pb::Reflection& reflection = *message.GetReflection();
+  std::vector<const pb::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const pb::FieldDescriptor* field : fields) {
+    if (field->cpp_type() == pb::FieldDescriptor::CPPTYPE_STRING) require_short(message, *field);
+    if (field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const int count = field->is_repeated() ? reflection.FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      const pb::Message& child = field->is_repeated()
+                                     ? reflection.GetRepeatedMessage(message, field, i)
+                                     : reflection.GetMessage(message, field);
+      const Tree* child_tree = tree->GetTreeForNested(field, field->is_repeated() ? i : -1);
+      if (child_tree == nullptr) continue;
+      entries_[&child].start = tree->GetLocation(field, field->is_repeated() ? i : -1);
+      index(child, child_tree);
+    }
+  }
+}
+
+void Positions::require_short(const pb::Message& message, const pb::FieldDescriptor& field) const {
+  const pb::Reflection& get = *message.GetReflection();
+  const int count = field.is_repeated() ? get.FieldSize(message, &field) : 1;
+  for (int i = 0; i < count; ++i) {
+    std::string scratch;
+    const size_t size = field.is_repeated()
+                            ? get.GetRepeatedStringReference(message, &field, i, &scratch).size()
+                            : get.GetStringReference(message, &field, &scratch).size();
+    if (size > kMostOfString)
+      fail(where(message, field.name(), i), ": ", field.name(), " has ", size,
+           " bytes; no name, path or pattern may have more than ", kMostOfString);
+  }
+}
+
+std::string Positions::where(const pb::Message& message, const std::string& field,
+                             int index) const {
+  const auto entry = entries_.find(&message);
+  if (entry == entries_.end()) return file_;
+  Location location = entry->second.start;
+  const pb::FieldDescriptor* descriptor = message.GetDescriptor()->FindFieldByName(field);
+  if (descriptor != nullptr) {
+    const Location found =
+        entry->second.tree->GetLocation(descriptor, descriptor->is_repeated() ? index : -1);
+    if (found.line >= 0) location = found;
+  }
+  if (location.line < 0) return file_;
+  return text(file_, ":", location.line + 1, ":", location.column + 1);
+}
+
+}  // namespace orepa

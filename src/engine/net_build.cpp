@@ -1,0 +1,201 @@
+#include <algorithm>
+#include <set>
+
+#include "engine/fuse.h"
+#include "engine/net_engine.h"
+
+namespace orepa {
+namespace {
+
+// Offsets of consecutive pieces; the last entry is the total.
+std::vector<int64_t> pack(const std::vector<int64_t>& sizes) {
+  std::vector<int64_t> offsets{0};
+  for (const int64_t size : sizes) offsets.push_back(aligned(offsets.back() + size));
+  return offsets;
+}
+
+}  // namespace
+
+Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
+    : parameters(parameters), arena(arena), options(std::move(options)), graph(compile(spec)) {
+  set_up_layers();
+  plan();
+  if (!this->options.allocate) return;
+  parameters.allocate();
+  arena.reserve(arena_bytes);
+  persistent = DeviceMemory(device(), persistent_bytes);
+  device().zero(persistent.data(), persistent_bytes);
+}
+
+Graph Net::Engine::compile(const NetSpec& spec) const {
+  Graph graph = build_graph(spec, {options.phase, options.level, options.stages});
+  for (const std::string& blob : options.keep)
+    if (graph.find(blob) < 0)
+      fail(spec.name(), ": there is no blob \"", blob, "\" in this phase",
+           did_you_mean(blob, graph.blobs()));
+  fuse(graph, wants_backward(), options.keep);
+  return graph;
+}
+
+// Caffe lets a loss layer name no top and makes one for it.
+void Net::Engine::declare_automatic_tops(Node& node, size_t made) {
+  if (!node.outputs.empty()) return;
+  for (size_t o = 0; o < made; ++o) {
+    const int n = static_cast<int>(&node - graph.nodes.data());
+    node.outputs.push_back(static_cast<int>(graph.values.size()));
+    graph.values.push_back({node.spec.name + (o == 0 ? "" : "_" + std::to_string(o)), n, {}});
+    shapes.emplace_back();
+  }
+}
+
+// Caffe shares parameters of one name, which is not offered.
+void Net::Engine::refuse_sharing() const {
+  std::map<std::string, std::string> owners;
+  const auto check = [&](const LayerSpec& spec) {
+    for (const Options& param : spec.options.messages("param")) {
+      if (!param.has("name")) continue;
+      const auto [owner, first] = owners.emplace(param.string("name"), spec.name);
+      require(first, spec.where("param"), "parameter \"", owner->first, "\" is that of layer \"",
+              owner->second, "\" too; sharing is not offered");
+    }
+  };
+  for (const Node& node : graph.nodes) {
+    check(node.spec);
+    for (const LayerSpec& spec : node.absorbed) check(spec);
+  }
+}
+
+// A layer that another net of the run has too shares its parameters, so both need the same ones: a
+// bias, say, that only one of them has would be left out, or never trained. `known` of them were
+// there before this net.
+void Net::Engine::refuse_other_parameters(size_t known) const {
+  std::map<std::string, std::set<const Parameter*>> own;  // by layer
+  for (const CompiledNode& node : nodes)
+    for (const Parameter* parameter : node.declaration.parameters())
+      own[parameter->layer].insert(parameter);
+  std::set<std::string> shared;  // layers
+  for (size_t p = 0; p < parameters.all().size(); ++p) {
+    const Parameter& parameter = *parameters.all()[p];
+    const auto layer = own.find(parameter.layer);
+    if (layer == own.end()) continue;
+    const bool here = layer->second.contains(&parameter);
+    if (p < known) shared.insert(parameter.layer);
+    require(here && (p < known || !shared.contains(parameter.layer)), "layer \"", parameter.layer,
+            "\" has ", here ? "a" : "no", " parameter \"", parameter.name, "\" here, but ",
+            here ? "none" : "one",
+            " in another net of this run; a layer of one name needs the same "
+            "parameters in all of them");
+  }
+}
+
+void Net::Engine::set_up_layers() {
+  refuse_sharing();
+  const size_t known_parameters = parameters.all().size();
+  shapes.resize(graph.values.size());
+  std::vector<bool> gradients(graph.values.size(), false);
+  const SetupContext context{parameters, options, wants_backward()};
+  for (Node& node : graph.nodes) {
+    std::vector<Shape> input_shapes;
+    std::vector<bool> input_gradients;
+    for (const int v : node.inputs) {
+      input_shapes.push_back(shapes[v]);
+      input_gradients.push_back(gradients[v]);
+    }
+    CompiledNode compiled;
+    compiled.layer = make_layer(node.spec);
+    NodeSetup setup(node, input_shapes, input_gradients, context);
+    std::vector<Shape> made;
+    try {
+      made = compiled.layer->setup(setup);
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      if (message.find("layer \"" + node.spec.name + "\"") != std::string::npos) throw;
+      throw Error(node.spec.where() + message);
+    }
+    if (setup.makes_loss()) declare_automatic_tops(node, made.size());
+    compiled.declaration = setup.finish(made);
+    for (size_t o = 0; o < made.size(); ++o)
+      for (size_t i = 0; i < node.inputs.size(); ++i)
+        require(graph.values[node.outputs[o]].name != graph.values[node.inputs[i]].name ||
+                    made[o] == input_shapes[i],
+                node.spec.where("top"), "top \"", graph.values[node.outputs[o]].name,
+                "\" is written over the bottom of that name, which is ", input_shapes[i].str(),
+                ", not ", made[o].str(), "; give it a name of its own");
+    for (Parameter* parameter : compiled.declaration.parameters())
+      if (parameter->learns()) compiled.learned.push_back(parameter);
+    const NodeTraits& traits = compiled.declaration.traits;
+    bool gradient = !traits.forward_only && traits.learns;
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      gradient = gradient ||
+                 (!traits.forward_only && traits.differentiable[i] && gradients[node.inputs[i]]);
+    gradients.resize(graph.values.size(), false);
+    for (size_t o = 0; o < made.size(); ++o) {
+      shapes[node.outputs[o]] = made[o];
+      gradients[node.outputs[o]] =
+          gradient || (options.input_gradients && node.spec.type == "Input");
+    }
+    if (node.spec.type == "Input")
+      for (const int v : node.outputs) inputs.push_back({graph.values[v].name, shapes[v]});
+    if (compiled.declaration.samples > 0) samples = compiled.declaration.samples;
+    if (batch_size == 0 && node.inputs.empty() && !made.empty() && made[0].rank() > 0)
+      batch_size = made[0][0];
+    nodes.push_back(std::move(compiled));
+  }
+  refuse_other_parameters(known_parameters);
+  for (size_t v = 0; v < graph.values.size(); ++v)
+    if (graph.values[v].consumers.empty()) outputs.push_back({graph.values[v].name, shapes[v]});
+}
+
+void Net::Engine::plan() {
+  ProgramOptions wanted;
+  wanted.backward = wants_backward();
+  for (const std::string& blob : options.keep) wanted.keep_values.push_back(graph.find(blob));
+  std::vector<NodeTraits> traits;
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    traits.push_back(nodes[n].declaration.traits);
+    const Node& node = graph.nodes[n];
+    for (size_t o = 0; o < node.outputs.size(); ++o) {
+      const bool is_input = node.spec.type == "Input";
+      if (traits[n].loss_weight[o] != 0) wanted.keep_values.push_back(node.outputs[o]);
+      if (is_input && options.input_gradients) wanted.want_gradients.push_back(node.outputs[o]);
+      if (options.seed_outputs && traits[n].loss_weight[o] == 0 && !is_input &&
+          graph.values[node.outputs[o]].consumers.empty())
+        wanted.seed_values.push_back(node.outputs[o]);
+    }
+  }
+  kept.assign(graph.values.size(), false);
+  for (const int v : wanted.keep_values) kept[v] = true;
+  for (size_t v = 0; v < graph.values.size(); ++v)
+    if (graph.values[v].consumers.empty()) kept[v] = true;
+  program = make_program(graph, traits, wanted);
+  if (!options.share_memory)
+    for (MemoryRequest& request : program.buffers)
+      request = {request.bytes, 0, static_cast<int>(program.steps.size()), {}};
+  memory = plan_memory(program.buffers);
+  arena_bytes = memory.peak;
+
+  for (CompiledNode& node : nodes) {
+    const Declaration& declaration = node.declaration;
+    node.prepare_offsets = pack(declaration.prepare_scratch);
+    arena_bytes = std::max(arena_bytes, node.prepare_offsets.back());
+
+    // While a layer finishes, the arena holds the gradients of its factors, then its scratch.
+    std::vector<int64_t> pieces;
+    for (const Slot& slot : declaration.slots) {
+      const bool made = slot.parameter != nullptr && slot.parameter->factor &&
+                        slot.parameter->learns() && wants_backward();
+      pieces.push_back(made ? slot.parameter->value.shape.bytes() : 0);
+      node.finishes = node.finishes || made;
+    }
+    node.factor_offsets = pack(pieces);
+    node.finish_offsets = pack(declaration.finish_scratch);
+    for (int64_t& offset : node.finish_offsets) offset += node.factor_offsets.back();
+    arena_bytes = std::max(arena_bytes, node.finish_offsets.back());
+
+    node.persistent_offsets = pack(declaration.persistent);
+    for (int64_t& offset : node.persistent_offsets) offset += persistent_bytes;
+    persistent_bytes = node.persistent_offsets.back();
+  }
+}
+
+}  // namespace orepa

@@ -1,0 +1,104 @@
+// The inside of a Net: its layers, their program and where its buffers lie.
+#pragma once
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/graph.h"
+#include "engine/node_setup.h"
+#include "engine/program.h"
+#include "orepa/net.h"
+
+namespace orepa {
+
+struct Net::Engine {
+  struct CompiledNode {
+    std::unique_ptr<Layer> layer;
+    Declaration declaration;
+    std::vector<Parameter*> learned;                       // for the update
+    std::vector<int64_t> prepare_offsets, finish_offsets;  // of scratch, in the arena
+    std::vector<int64_t> factor_offsets;  // of gradients by slot, in the arena during finish
+    std::vector<int64_t> persistent_offsets;
+    bool finishes = false;
+    std::array<double, 5> seconds{};
+    std::array<int64_t, 5> calls{};
+  };
+
+  Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options);
+
+  bool wants_backward() const {
+    return options.phase == Phase::kTrain || options.input_gradients || options.seed_outputs;
+  }
+
+  // Building: src/engine/net_build.cpp.
+  Graph compile(const NetSpec& spec) const;
+  void refuse_sharing() const;
+  void refuse_other_parameters(size_t known) const;
+  void set_up_layers();
+  void plan();
+  void declare_automatic_tops(Node& node, size_t made);
+
+  // Running: src/engine/net.cpp.
+  void run(const Step& step);
+  template <class Call>
+  void timed(int node, Stage stage, Call call);
+
+  // What of this net can be read from the arena, as long as no other net uses it.
+  enum class Held { kNothing, kBlobs, kBlobsAndGradients };
+  void hold(Held what) {
+    arena.holder_ = this;
+    held_last = what;
+  }
+  Held held() const { return arena.holder_ == this ? held_last : Held::kNothing; }
+  void require_held(const std::string& what) const;
+  void require_prepared() const;
+
+  std::string bad_row(int node) const;
+
+  float* buffer(int id) const {
+    return id < 0 ? nullptr : reinterpret_cast<float*>(arena.data() + memory.offsets[id]);
+  }
+  std::vector<float> read(const Tensor& tensor) const { return read_tensor(device(), tensor); }
+  Tensor value(int v) const { return {buffer(program.value_buffer[v]), shapes[v]}; }
+  int find(const std::string& blob) const {
+    const int v = graph.find(blob);
+    if (v < 0) fail("there is no blob \"", blob, "\"", did_you_mean(blob, graph.blobs()));
+    return v;
+  }
+  void upload(float* data, const std::vector<float>& stored) const {
+    device().copy_to_device(data, stored.data(),
+                            static_cast<int64_t>(stored.size() * sizeof(float)));
+  }
+  void upload_inputs() const {
+    for (const auto& [v, values] : staged_inputs) upload(value(v).data, values);
+  }
+  Device& device() const { return parameters.device(); }
+  bool folds_into_convolution(const Node& node) const {
+    if (node.spec.type != "BatchNorm") return false;
+    const std::string& producer = graph.nodes[graph.values[node.inputs[0]].producer].spec.type;
+    return producer == "Convolution" || producer == "ORepaConv";
+  }
+
+  Parameters& parameters;
+  Arena& arena;
+  NetOptions options;
+  Graph graph;
+  std::vector<Shape> shapes;  // by value
+  std::vector<CompiledNode> nodes;
+  Program program;
+  MemoryPlan memory;
+  int64_t arena_bytes = 0, persistent_bytes = 0;
+  DeviceMemory persistent;
+  std::vector<Blob> inputs, outputs;
+  std::map<int, std::vector<float>> staged_inputs, staged_gradients;  // by value, in storage order
+  int64_t samples = 0, batch_size = 0;
+  int64_t pass_index = 0;
+  int64_t prepared_version = -1;  // of the parameters, at the last prepare()
+  std::vector<bool> kept;         // by value: whether its memory is its own until the program ends
+  Held held_last = Held::kNothing;
+  bool profiling = false;
+};
+
+}  // namespace orepa

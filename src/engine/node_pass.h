@@ -1,0 +1,72 @@
+// The engine's side of Pass: hands a layer the memory of one call.
+#pragma once
+#include "engine/node_setup.h"
+#include "engine/program.h"
+
+namespace orepa {
+
+// Short-lived. A template, since Net::Engine is private to Net.
+template <class Engine>
+class NodePass : public Pass {
+ public:
+  NodePass(const Engine& engine, int node, Stage stage, const Step* step = nullptr)
+      : engine_(engine), node_(node), stage_(stage), step_(step) {}
+
+  Device& device() const override { return engine_.device(); }
+  Phase phase() const override { return engine_.options.phase; }
+  int64_t index() const override { return engine_.pass_index; }
+  Random random() const override {
+    return Random(engine_.parameters.seed(), "layer " + graph_node().spec.name,
+                  static_cast<uint64_t>(engine_.pass_index));
+  }
+
+  Tensor input(int i) const override { return engine_.value(graph_node().inputs[i]); }
+  Tensor output(int i) const override { return engine_.value(graph_node().outputs[i]); }
+  Tensor input_gradient(int i) const override {
+    return {engine_.buffer(step_->input_gradients[i]), engine_.shapes[graph_node().inputs[i]]};
+  }
+  Tensor output_gradient(int i) const override {
+    return {engine_.buffer(step_->output_gradients[i]), engine_.shapes[graph_node().outputs[i]]};
+  }
+
+  Tensor parameter(Handle handle) const override { return slot(handle).parameter->value; }
+  Tensor gradient(Handle handle) const override { return slot(handle).parameter->gradient; }
+  bool accumulates(Handle handle) const override {
+    return slot(handle).parameter->gradient_written;
+  }
+  void* memory(Handle handle) const override {
+    const Slot& slot = this->slot(handle);
+    const auto& compiled = engine_.nodes[node_];
+    if (slot.kind == Slot::Kind::kPersistent)
+      return static_cast<char*>(engine_.persistent.data()) +
+             compiled.persistent_offsets[slot.index];
+    if (slot.kind == Slot::Kind::kSaved)
+      return engine_.buffer(engine_.program.saved[node_][slot.index]);
+    switch (slot.stage) {
+      case Stage::kForward:
+        return engine_.buffer(engine_.program.forward_scratch[node_][slot.index]);
+      case Stage::kBackward:
+        return engine_.buffer(engine_.program.backward_scratch[node_][slot.index]);
+      case Stage::kPrepare:
+        return engine_.arena.data() + compiled.prepare_offsets[slot.index];
+      case Stage::kFinish:
+        return engine_.arena.data() + compiled.finish_offsets[slot.index];
+      case Stage::kUpdate:
+        break;
+    }
+    return nullptr;
+  }
+
+ private:
+  const Node& graph_node() const { return engine_.graph.nodes[node_]; }
+  const Slot& slot(Handle handle) const {
+    return engine_.nodes[node_].declaration.slots.at(handle);
+  }
+
+  const Engine& engine_;
+  int node_;
+  Stage stage_;
+  const Step* step_;
+};
+
+}  // namespace orepa

@@ -1,0 +1,199 @@
+#include "engine/node_setup.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace orepa {
+namespace {
+
+// Above what any machine has, and so few that no later arithmetic on numbers and bytes of all
+// layers together overflows. 32 axes are HDF5's bound.
+constexpr int64_t kMostNumbers = int64_t{1} << 40, kMostBytes = int64_t{1} << 44;
+constexpr int64_t kLargestExtent = std::numeric_limits<int32_t>::max();
+constexpr int kMostAxes = 32;
+
+bool is_sound(const Shape& shape) {
+  const std::vector<int64_t>& extents = shape.extents();
+  return shape.fits(kMostNumbers) && shape.rank() <= kMostAxes &&
+         std::all_of(extents.begin(), extents.end(),
+                     [](int64_t extent) { return extent <= kLargestExtent; });
+}
+
+// Behind the shape that is not.
+const char* const kSoundShapes =
+    "; every extent must be positive and below 2^31, and the whole must fit into memory";
+
+}  // namespace
+
+std::vector<Parameter*> Declaration::parameters() const {
+  std::vector<Parameter*> all;
+  for (const Slot& slot : slots)
+    if (slot.parameter != nullptr) all.push_back(slot.parameter);
+  return all;
+}
+
+NodeSetup::NodeSetup(const Node& node, std::vector<Shape> inputs, std::vector<bool> input_gradients,
+                     const SetupContext& context)
+    : node_(node),
+      inputs_(std::move(inputs)),
+      input_gradients_(std::move(input_gradients)),
+      context_(context) {
+  NodeTraits& traits = declaration_.traits;
+  traits.differentiable.assign(inputs_.size(), true);
+  traits.reads_input.assign(inputs_.size(), false);
+  traits.gradient_may_overwrite.assign(inputs_.size(), false);
+  const int given = spec().options.size("propagate_down");
+  require(given == 0 || given == this->inputs(), "propagate_down is given ", given,
+          " times for a layer with ", this->inputs(), " bottoms; give one a bottom, or none");
+  const Options& options = spec().options;
+  require(!options.has("phase") ||
+              (options.choice("phase") == "TRAIN") == (context_.options.phase == Phase::kTrain),
+          "phase is ", options.choice("phase"), " in a net of the other phase; leave it out, or ",
+          "write include { phase: ", options.choice("phase"), " }");
+  require(!options.has("blobs"), "has blobs {}; weights are read from weight files alone");
+  const std::vector<double> propagates = spec().options.numbers("propagate_down");
+  for (int i = 0; i < given; ++i) traits.differentiable[i] = propagates[i] != 0;
+}
+
+Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
+  require(known_inputs_ == inputs(), "has ", inputs(), inputs() == 1 ? " bottom" : " bottoms",
+          ", but takes ", known_inputs_);
+  const size_t made = outputs.size(), named = node_.outputs.size();
+  require(made == named, "makes ", made, made == 1 ? " top" : " tops", ", but ", named,
+          named == 1 ? " is named" : " are named");
+  NodeTraits& traits = declaration_.traits;
+  require_blobs_for_params();
+  for (const Shape& shape : outputs) {
+    require(is_sound(shape), "an output would be ", shape.str(), kSoundShapes);
+    traits.output_bytes.push_back(shape.bytes());
+  }
+  traits.reads_output = reads_output_;
+  traits.reads_output.resize(made, false);
+  traits.loss_weight = default_loss_weight_;
+  traits.loss_weight.resize(made, 0);
+  const std::vector<double> weights = spec().options.numbers("loss_weight");
+  require(weights.empty() || weights.size() == made, "loss_weight is given ", weights.size(),
+          " times for a layer with ", made, " tops; give one a top, or none");
+  for (size_t i = 0; i < weights.size(); ++i)
+    traits.loss_weight[i] = static_cast<float>(weights[i]);
+  for (const Parameter* parameter : declaration_.parameters())
+    traits.learns = traits.learns || (parameter->learns() && context_.parameters.training());
+  return std::move(declaration_);
+}
+
+void NodeSetup::require_blobs_for_params() const {
+  const auto check = [&](const LayerSpec& owner) {
+    int blobs = 0;
+    for (const auto& [name, count] : blob_counts_)
+      if (name == owner.name) blobs = count;
+    const int given = owner.options.size("param");
+    orepa::require(given <= blobs, owner.where("param"), "param {} is given ", given,
+                   " times for a layer with ", blobs, blobs == 1 ? " blob" : " blobs",
+                   "; leave out what is too many");
+  };
+  check(spec());
+  for (const LayerSpec& absorbed : node_.absorbed) check(absorbed);
+}
+
+const LayerSpec* NodeSetup::absorbed(const std::string& type) const {
+  for (const LayerSpec& spec : node_.absorbed)
+    if (spec.type == type) return &spec;
+  return nullptr;
+}
+
+int NodeSetup::checked(int input) const {
+  require(input < inputs(), "has ", inputs(), inputs() == 1 ? " bottom" : " bottoms",
+          ", but needs at least ", input + 1);
+  known_inputs_ = std::max(known_inputs_, input + 1);
+  return input;
+}
+
+Handle NodeSetup::parameter(const std::string& name, const Shape& shape, const Filler& filler,
+                            const LayerSpec* owner) {
+  return declare(owner == nullptr ? spec() : *owner, name, shape, filler, Parameter::Kind::kLearned,
+                 false);
+}
+
+Handle NodeSetup::buffer(const std::string& name, const Shape& shape, const Filler& filler) {
+  return declare(spec(), name, shape, filler, Parameter::Kind::kBuffer, false);
+}
+
+Handle NodeSetup::factor(const std::string& name, const Shape& shape, const Filler& filler) {
+  return declare(spec(), name, shape, filler, Parameter::Kind::kLearned, true);
+}
+
+Handle NodeSetup::derived(const std::string& name, const Shape& shape) {
+  return declare(spec(), name, shape, Filler::constant(0), Parameter::Kind::kDerived, false);
+}
+
+Handle NodeSetup::declare(const LayerSpec& owner, const std::string& name, const Shape& shape,
+                          const Filler& filler, Parameter::Kind kind, bool factor) {
+  require(is_sound(shape), "parameter \"", name, "\" would be ", shape.str(), kSoundShapes);
+  Parameter wanted;
+  wanted.layer = owner.name;
+  wanted.name = name;
+  wanted.kind = kind;
+  wanted.factor = factor;
+  wanted.filler = filler;
+  if (kind == Parameter::Kind::kDerived) {
+    // Its gradient is worth having where a factor made from it learns.
+    wanted.index = -1;
+    wanted.lr_mult = 0;
+    for (const Parameter* other : declaration_.parameters())
+      if (other->factor && other->learns()) wanted.lr_mult = 1;
+  } else {
+    auto count = std::find_if(blob_counts_.begin(), blob_counts_.end(),
+                              [&](const auto& entry) { return entry.first == owner.name; });
+    if (count == blob_counts_.end()) count = blob_counts_.insert(count, {owner.name, 0});
+    wanted.index = count->second++;
+    const std::vector<Options> specs = owner.options.messages("param");
+    if (kind == Parameter::Kind::kLearned && wanted.index < static_cast<int>(specs.size())) {
+      wanted.lr_mult = static_cast<float>(specs[wanted.index].number("lr_mult"));
+      wanted.decay_mult = static_cast<float>(specs[wanted.index].number("decay_mult"));
+    }
+  }
+  Slot slot;
+  slot.kind = Slot::Kind::kParameter;
+  slot.parameter = &context_.parameters.declare(std::move(wanted), shape);
+  declaration_.slots.push_back(slot);
+  return static_cast<Handle>(declaration_.slots.size()) - 1;
+}
+
+Handle NodeSetup::saved(int64_t bytes) {
+  return slot(Slot::Kind::kSaved, declaration_.traits.saved, bytes);
+}
+
+Handle NodeSetup::scratch(Stage stage, int64_t bytes) {
+  std::vector<int64_t>* sizes[] = {&declaration_.traits.forward_scratch,
+                                   &declaration_.traits.backward_scratch,
+                                   &declaration_.prepare_scratch, &declaration_.finish_scratch};
+  return slot(Slot::Kind::kScratch, *sizes[static_cast<int>(stage)], bytes, stage);
+}
+
+Handle NodeSetup::persistent(int64_t bytes) {
+  return slot(Slot::Kind::kPersistent, declaration_.persistent, bytes);
+}
+
+Handle NodeSetup::slot(Slot::Kind kind, std::vector<int64_t>& sizes, int64_t bytes, Stage stage) {
+  require(bytes >= 0 && bytes <= kMostBytes, "needs more memory than there can be");
+  Slot slot;
+  slot.kind = kind;
+  slot.stage = stage;
+  slot.index = static_cast<int>(sizes.size());
+  sizes.push_back(bytes);
+  declaration_.slots.push_back(slot);
+  return static_cast<Handle>(declaration_.slots.size()) - 1;
+}
+
+void NodeSetup::backward_reads_output(int i) {
+  if (static_cast<int>(reads_output_.size()) <= i) reads_output_.resize(i + 1, false);
+  reads_output_[i] = true;
+}
+
+void NodeSetup::loss(int output, float default_weight) {
+  if (static_cast<int>(default_loss_weight_.size()) <= output)
+    default_loss_weight_.resize(output + 1, 0);
+  default_loss_weight_[output] = default_weight;
+}
+
+}  // namespace orepa

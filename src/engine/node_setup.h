@@ -1,0 +1,109 @@
+// The engine's side of Setup: collects what one layer declares while a net is built.
+#pragma once
+#include <array>
+#include <string>
+#include <vector>
+
+#include "engine/program.h"
+#include "orepa/net.h"
+
+namespace orepa {
+
+// A piece of memory that a layer's Handle names.
+struct Slot {
+  enum class Kind { kParameter, kSaved, kScratch, kPersistent };
+  Kind kind = Kind::kParameter;
+  Stage stage = Stage::kForward;   // of scratch
+  Parameter* parameter = nullptr;  // of kParameter
+  int index = 0;                   // among the layer's slots of that kind and stage
+};
+
+struct Declaration {
+  std::vector<Slot> slots;  // by Handle
+  NodeTraits traits;
+  // Scratch of prepare and finish, and memory that stays: bytes, by Slot::index. That of forward
+  // and backward stands in the traits.
+  std::vector<int64_t> prepare_scratch, finish_scratch, persistent;
+  int64_t samples = 0;
+
+  std::vector<Parameter*> parameters() const;
+};
+
+// What all layers of a net see alike.
+struct SetupContext {
+  Parameters& parameters;
+  const NetOptions& options;
+  bool backward = false;
+};
+
+class NodeSetup : public Setup {
+ public:
+  NodeSetup(const Node& node, std::vector<Shape> inputs, std::vector<bool> input_gradients,
+            const SetupContext& context);
+
+  // Checks the output shapes against the tops and completes the declaration.
+  Declaration finish(const std::vector<Shape>& outputs);
+  bool makes_loss() const { return !default_loss_weight_.empty(); }
+
+  const LayerSpec& spec() const override { return node_.spec; }
+  Phase phase() const override { return context_.options.phase; }
+  Device& device() override { return context_.parameters.device(); }
+  uint64_t seed() const override { return context_.parameters.seed(); }
+  Algorithm algorithm() const override { return context_.options.algorithm; }
+  const LayerSpec* absorbed(const std::string& type) const override;
+  int inputs() const override { return static_cast<int>(inputs_.size()); }
+  const Shape& input(int i) const override { return inputs_[checked(i)]; }
+  int outputs() const override { return static_cast<int>(node_.outputs.size()); }
+  bool input_gradient(int i) const override { return input_gradients_[checked(i)]; }
+  bool backward() const override { return context_.backward; }
+  bool weights_change_every_pass() const override {
+    return context_.options.weights_change_every_pass;
+  }
+  int64_t batch_size_override() const override { return context_.options.batch_size; }
+  int64_t first_sample() const override { return context_.options.first_sample; }
+
+  Handle parameter(const std::string& name, const Shape& shape, const Filler& filler,
+                   const LayerSpec* owner) override;
+  Handle buffer(const std::string& name, const Shape& shape, const Filler& filler) override;
+  Handle factor(const std::string& name, const Shape& shape, const Filler& filler) override;
+  Handle derived(const std::string& name, const Shape& shape) override;
+  Handle saved(int64_t bytes) override;
+  Handle scratch(Stage stage, int64_t bytes) override;
+  Handle persistent(int64_t bytes) override;
+
+  void backward_reads_input(int i) override { declaration_.traits.reads_input[checked(i)] = true; }
+  void backward_reads_output(int i) override;
+  void output_may_overwrite_input(int output, int input) override {
+    declaration_.traits.may_overwrite.emplace_back(output, checked(input));
+  }
+  void input_gradient_may_overwrite(int input) override {
+    declaration_.traits.gradient_may_overwrite[checked(input)] = true;
+  }
+  void inputs_share_gradient() override { declaration_.traits.inputs_share_gradient = true; }
+  void no_input_gradient(int i) override { declaration_.traits.differentiable[checked(i)] = false; }
+  void loss(int output, float default_weight) override;
+  void forward_only() override { declaration_.traits.forward_only = true; }
+  void samples(int64_t count) override { declaration_.samples = count; }
+
+ private:
+  // Throws Error where the layer has no such bottom; keeps count of those that it knows about.
+  int checked(int input) const;
+  // Throws Error where a layer of this node has more `param {}` than blobs.
+  void require_blobs_for_params() const;
+  Handle declare(const LayerSpec& owner, const std::string& name, const Shape& shape,
+                 const Filler& filler, Parameter::Kind kind, bool factor);
+  Handle slot(Slot::Kind kind, std::vector<int64_t>& sizes, int64_t bytes,
+              Stage stage = Stage::kForward);
+
+  const Node& node_;
+  std::vector<Shape> inputs_;
+  std::vector<bool> input_gradients_;
+  const SetupContext& context_;
+  mutable int known_inputs_ = 0;
+  Declaration declaration_;
+  std::vector<float> default_loss_weight_;  // by output
+  std::vector<bool> reads_output_;
+  std::vector<std::pair<std::string, int>> blob_counts_;  // by owner
+};
+
+}  // namespace orepa

@@ -1,0 +1,202 @@
+#include "engine/program.h"
+
+#include <algorithm>
+
+namespace orepa {
+namespace {
+
+class ProgramBuilder {
+ public:
+  ProgramBuilder(const Graph& graph, const std::vector<NodeTraits>& traits,
+                 const ProgramOptions& options)
+      : graph_(graph), traits_(traits), options_(options) {
+    const size_t nodes = graph.nodes.size(), values = graph.values.size();
+    program_.saved.resize(nodes);
+    program_.forward_scratch.resize(nodes);
+    program_.backward_scratch.resize(nodes);
+    program_.value_buffer.assign(values, -1);
+    program_.value_gradient.assign(values, -1);
+    wants_gradient_.assign(values, false);
+  }
+
+  Program build() {
+    for (int n = 0; n < node_count(); ++n) forward(n);
+    program_.forward_steps = static_cast<int>(program_.steps.size());
+    if (options_.backward) {
+      find_wanted_gradients();
+      seed();
+      for (int n = node_count() - 1; n >= 0; --n) backward(n);
+    }
+    // What is read after the last step outlives it: no step may write over it, the last one
+    // neither.
+    const int end = static_cast<int>(program_.steps.size());
+    for (size_t v = 0; v < graph_.values.size(); ++v)
+      if (graph_.values[v].consumers.empty()) use(program_.value_buffer[v], end);
+    for (const int v : options_.keep_values) use(program_.value_buffer[v], end);
+    for (const int v : options_.want_gradients)
+      if (program_.value_gradient[v] >= 0) use(program_.value_gradient[v], end);
+    return std::move(program_);
+  }
+
+ private:
+  int node_count() const { return static_cast<int>(graph_.nodes.size()); }
+  int now() const { return static_cast<int>(program_.steps.size()); }
+
+  int new_buffer(int64_t bytes, std::vector<int> may_take_over = {}) {
+    program_.buffers.push_back({bytes, now(), now(), std::move(may_take_over)});
+    return static_cast<int>(program_.buffers.size()) - 1;
+  }
+  void use(int buffer, int step) {
+    program_.buffers[buffer].last = std::max(program_.buffers[buffer].last, step);
+  }
+  int64_t bytes(int value) const { return program_.buffers[program_.value_buffer[value]].bytes; }
+
+  void forward(int n) {
+    const Node& node = graph_.nodes[n];
+    const NodeTraits& traits = traits_[n];
+    for (const int v : node.inputs) use(program_.value_buffer[v], now());
+    for (size_t o = 0; o < node.outputs.size(); ++o) {
+      std::vector<int> may_take_over;
+      for (const auto& [output, input] : traits.may_overwrite)
+        if (output == static_cast<int>(o))
+          may_take_over.push_back(program_.value_buffer[node.inputs[input]]);
+      const int buffer = new_buffer(traits.output_bytes[o], std::move(may_take_over));
+      // What the caller sets is there before the first step.
+      if (node.spec.type == "Input") program_.buffers[buffer].first = 0;
+      program_.value_buffer[node.outputs[o]] = buffer;
+    }
+    for (const int64_t size : traits.saved) program_.saved[n].push_back(new_buffer(size));
+    for (const int64_t size : traits.forward_scratch)
+      program_.forward_scratch[n].push_back(new_buffer(size));
+    Step step;
+    step.node = n;
+    program_.steps.push_back(std::move(step));
+  }
+
+  // A value's gradient is wanted where something that learns, or a value the caller asks about,
+  // lies above it.
+  void find_wanted_gradients() {
+    for (const int v : options_.want_gradients) wants_gradient_[v] = true;
+    for (int n = 0; n < node_count(); ++n) {
+      const Node& node = graph_.nodes[n];
+      if (traits_[n].forward_only) continue;
+      bool wanted = traits_[n].learns;
+      for (size_t i = 0; i < node.inputs.size(); ++i)
+        wanted = wanted || (traits_[n].differentiable[i] && wants_gradient_[node.inputs[i]]);
+      for (const int v : node.outputs) wants_gradient_[v] = wants_gradient_[v] || wanted;
+    }
+  }
+
+  void seed() {
+    for (const int v : options_.seed_values) {
+      if (!wants_gradient_[v]) continue;
+      Step step;
+      step.kind = Step::Kind::kSeed;
+      step.value_index = v;
+      contribute(v, step);
+    }
+    for (int n = 0; n < node_count(); ++n)
+      for (size_t o = 0; o < graph_.nodes[n].outputs.size(); ++o) {
+        const int v = graph_.nodes[n].outputs[o];
+        if (traits_[n].loss_weight[o] != 0 && wants_gradient_[v])
+          contribute(v, fill_step(traits_[n].loss_weight[o]));
+      }
+  }
+
+  static Step fill_step(float value) {
+    Step step;
+    step.kind = Step::Kind::kFill;
+    step.fill = value;
+    return step;
+  }
+
+  // A step that makes a gradient of value v in a new buffer.
+  void contribute(int v, Step step) {
+    step.out = new_buffer(bytes(v));
+    const int made = step.out;
+    program_.steps.push_back(std::move(step));
+    add_gradient(v, made);
+  }
+
+  // Makes `buffer` a part of value v's gradient, summing at once.
+  void add_gradient(int v, int buffer) {
+    int& total = program_.value_gradient[v];
+    if (total < 0) {
+      total = buffer;
+      return;
+    }
+    Step step;
+    step.kind = Step::Kind::kAccumulate;
+    step.a = total;
+    step.b = buffer;
+    use(step.a, now());
+    use(step.b, now());
+    step.out = new_buffer(bytes(v), {step.a, step.b});
+    total = step.out;
+    program_.steps.push_back(std::move(step));
+  }
+
+  void backward(int n) {
+    const Node& node = graph_.nodes[n];
+    const NodeTraits& traits = traits_[n];
+    if (traits.forward_only) return;
+    const auto reached = [&](int v) { return program_.value_gradient[v] >= 0; };
+    if (std::none_of(node.outputs.begin(), node.outputs.end(), reached)) return;
+    bool needed = traits.learns;
+    std::vector<bool> wanted(node.inputs.size());
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      wanted[i] = traits.differentiable[i] && wants_gradient_[node.inputs[i]];
+      needed = needed || wanted[i];
+    }
+    if (!needed) return;
+    for (const int v : node.outputs)
+      if (!reached(v)) contribute(v, fill_step(0));
+
+    Step step;
+    step.kind = Step::Kind::kBackward;
+    step.node = n;
+    for (size_t o = 0; o < node.outputs.size(); ++o) {
+      step.output_gradients.push_back(program_.value_gradient[node.outputs[o]]);
+      use(step.output_gradients.back(), now());
+      if (traits.reads_output[o]) use(program_.value_buffer[node.outputs[o]], now());
+    }
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (traits.reads_input[i]) use(program_.value_buffer[node.inputs[i]], now());
+    for (const int buffer : program_.saved[n]) use(buffer, now());
+    for (const int64_t size : traits.backward_scratch)
+      program_.backward_scratch[n].push_back(new_buffer(size));
+
+    step.input_gradients.assign(node.inputs.size(), -1);
+    int shared = -1;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (!wanted[i]) continue;
+      if (shared < 0 || !traits.inputs_share_gradient) {
+        std::vector<int> may_take_over;
+        if (traits.gradient_may_overwrite[i]) may_take_over = {step.output_gradients[0]};
+        shared = new_buffer(bytes(node.inputs[i]), std::move(may_take_over));
+      }
+      step.input_gradients[i] = shared;
+    }
+    // The layer writes the shared gradient as that of its first input, wanted or not.
+    if (traits.inputs_share_gradient) step.input_gradients[0] = shared;
+    const std::vector<int> made = step.input_gradients;
+    program_.steps.push_back(std::move(step));
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (wanted[i]) add_gradient(node.inputs[i], made[i]);
+  }
+
+  const Graph& graph_;
+  const std::vector<NodeTraits>& traits_;
+  const ProgramOptions& options_;
+  Program program_;
+  std::vector<bool> wants_gradient_;
+};
+
+}  // namespace
+
+Program make_program(const Graph& graph, const std::vector<NodeTraits>& traits,
+                     const ProgramOptions& options) {
+  return ProgramBuilder(graph, traits, options).build();
+}
+
+}  // namespace orepa

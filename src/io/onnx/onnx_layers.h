@@ -1,0 +1,47 @@
+// One layer as nodes of an ONNX model.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "io/onnx/onnx_model.h"
+#include "orepa/layer.h"
+#include "orepa/params.h"
+
+namespace orepa {
+
+class OnnxLayer {
+ public:
+  OnnxLayer(const LayerSpec& spec, const Parameters& parameters, OnnxModel& model)
+      : spec(spec), parameters_(parameters), model_(model) {}
+
+  const LayerSpec& spec;
+  std::vector<std::string> inputs;  // tensors of the model
+  std::vector<Shape> input_shapes;
+  std::string output;  // the tensor that the last node has to make
+  Shape output_shape;
+
+  // The layer's parameter as a constant, in `shape` where one is given.
+  std::string parameter(const std::string& name) const;
+  std::string parameter(const std::string& name, const Shape& shape) const;
+  std::string constant(const std::string& name, const Shape& shape,
+                       const std::vector<float>& values) const;
+  std::string shape_constant(const Shape& shape) const;  // the second input of a Reshape
+  // A node on the way; returns the tensor that it makes.
+  std::string before(const std::string& type, const std::vector<std::string>& inputs,
+                     const std::vector<OnnxModel::Attribute>& attributes = {}) const;
+  // The last node, which makes `output`.
+  void last(const std::string& type, const std::vector<std::string>& inputs,
+            const std::vector<OnnxModel::Attribute>& attributes = {}) const;
+  // A Reshape to the shape of the output as the last node.
+  void reshape(const std::string& tensor) const;
+
+ private:
+  const Parameter& found(const std::string& name) const;
+  const Parameters& parameters_;
+  OnnxModel& model_;
+};
+
+// Adds the layer's nodes. Throws Error where it has none.
+void add_to_onnx(const OnnxLayer& layer);
+
+}  // namespace orepa

@@ -1,0 +1,182 @@
+#include "orepa/model_io.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/input_file.h"
+#include "io/atomic_file.h"
+#include "io/text/net_text.h"
+#include "io/text/parse_text.h"
+#include "io/text/print_text.h"
+#include "io/text/upgrade.h"
+#include "orepa.pb.h"
+#include "orepa/error.h"
+
+namespace orepa {
+namespace {
+
+void require_layers(const NetSpec& spec) {
+  require(spec.proto().layer_size() > 0, spec.name(), ": has no layer {}");
+}
+
+}  // namespace
+
+NetSpec::NetSpec() : net_(std::make_shared<NetParameter>()) {}
+
+NetSpec::NetSpec(const NetParameter& net, const std::string& name) : NetSpec() {
+  name_ = name;
+  *net_ = net;
+  upgrade(*net_, name_, nullptr);
+}
+
+NetSpec::NetSpec(const NetParameter& net, const std::string& name, const Positions& positions)
+    : NetSpec() {
+  name_ = name;
+  *net_ = net;
+  positions_ = std::make_shared<Positions>(positions, net, *net_);
+  upgrade(*net_, name_, positions_.get());
+  require_layers(*this);
+}
+
+NetSpec NetSpec::read(const std::string& path, Unknown unknown) {
+  return parse(read_file(path), path, unknown);
+}
+
+NetSpec NetSpec::parse(const std::string& content, const std::string& name, Unknown unknown) {
+  NetSpec spec;
+  spec.name_ = name;
+  spec.positions_ = std::make_shared<Positions>(name);
+  if (unknown == Unknown::kKeep)
+    spec.text_ = std::make_shared<NetText>(without_mark(content, name), name);
+  parse_text(spec.text_ ? spec.text_->known() : content, name, *spec.net_, *spec.positions_);
+  require(!spec.text_ || spec.text_->layers() == spec.net_->layer_size(), name,
+          ": has a list of layers, layer [...]; write every one as layer {...}");
+  upgrade(*spec.net_, name, spec.positions_.get());
+  require_layers(spec);
+  return spec;
+}
+
+int NetSpec::inputs() const { return net_->layer_size() - text_->layers(); }
+
+std::vector<UnknownField> NetSpec::unknown_fields() const {
+  if (!text_) return {};
+  std::vector<UnknownField> fields = text_->unknown_fields();
+  for (UnknownField& field : fields)
+    if (field.layer >= 0) field.layer += inputs();
+  return fields;
+}
+
+NetSpec NetSpec::replaced(const std::map<int, std::vector<LayerParameter>>& layers) const {
+  NetParameter net = *net_;
+  net.clear_layer();
+  std::map<int, std::string> texts;
+  for (int i = 0; i < net_->layer_size(); ++i) {
+    const auto found = layers.find(i);
+    if (found == layers.end()) {
+      *net.add_layer() = net_->layer(i);
+      continue;
+    }
+    NetParameter part;
+    for (const LayerParameter& layer : found->second) *part.add_layer() = layer;
+    net.mutable_layer()->MergeFrom(part.layer());
+    std::string text = print_text(part);
+    if (text.ends_with('\n')) text.pop_back();
+    if (text_) texts[i - inputs()] = text;
+  }
+  NetSpec spec(net, name_);
+  if (text_) spec.text_ = std::make_shared<NetText>(text_->replaced(texts), name_);
+  return spec;
+}
+
+NetSpec NetSpec::without(const std::set<int>& layers) const {
+  std::set<int> of_text;
+  for (const int layer : layers) of_text.insert(layer - inputs());
+  return parse(text_->without(of_text), name_, Unknown::kKeep);
+}
+
+void NetSpec::merge_state(const Options& state, const std::string& phase) {
+  require(!state.has("phase") || state.choice("phase") == phase, state.where("phase"),
+          ": the phase of this net is ", phase, ", not ", state.choice("phase"),
+          "; leave phase out");
+  if (state.has("level") || state.has("stage"))
+    net_->mutable_state()->MergeFrom(static_cast<const NetState&>(*state.proto()));
+}
+
+Options NetSpec::options() const { return Options(net_, positions_); }
+
+void NetSpec::write(const std::string& path, const std::string& comment) const {
+  write_atomically(path,
+                   text_ ? comment_lines(comment) + text_->content() : print_text(*net_, comment));
+}
+
+std::vector<Options> NetSpec::layers() const { return options().messages("layer"); }
+
+SolverSpec::SolverSpec() : solver_(std::make_shared<SolverParameter>()) {}
+
+SolverSpec SolverSpec::read(const std::string& path) { return parse(read_file(path), path); }
+
+SolverSpec SolverSpec::parse(const std::string& content, const std::string& name) {
+  SolverSpec spec;
+  spec.name_ = name;
+  spec.positions_ = std::make_shared<Positions>(name);
+  parse_text(content, name, *spec.solver_, *spec.positions_);
+  return spec;
+}
+
+Options SolverSpec::options() const { return Options(solver_, positions_); }
+
+NetSpec SolverSpec::net() const {
+  NetSpec net = training_net();
+  net.merge_state(options().message("train_state"), "TRAIN");
+  return net;
+}
+
+NetSpec SolverSpec::training_net() const {
+  const Options solver = options();
+  int count = 0;
+  for (const char* field : {"net", "train_net", "net_param", "train_net_param"})
+    count += solver.has(field);
+  require(count == 1, name_,
+          ": exactly one of net, train_net, net_param and train_net_param is needed, ", count,
+          " are given");
+  for (const char* field : {"net_param", "train_net_param"})
+    if (solver.has(field)) return nested_net(solver.message(field));
+  const char* field = solver.has("net") ? "net" : "train_net";
+  return read_net(solver.string(field), field);
+}
+
+std::vector<NetSpec> SolverSpec::test_nets() const {
+  const Options solver = options();
+  std::vector<NetSpec> nets;
+  for (const Options& net : solver.messages("test_net_param")) nets.push_back(nested_net(net));
+  for (const std::string& path : solver.strings("test_net"))
+    nets.push_back(read_net(path, "test_net", static_cast<int>(nets.size())));
+  const std::vector<Options> states = solver.messages("test_state");
+  const size_t named = nets.size(), lengths = solver.integers("test_iter").size();
+  const size_t count = lengths > 0 ? lengths : std::max({named, states.size(), size_t{1}});
+  const bool may_serve = named == 0 || solver.has("net") || solver.has("net_param");
+  require(count == named || (count > named && may_serve), solver.where("test_iter"),
+          ": test_iter is given ", count, " times for ", named,
+          " test nets; give one each, or none");
+  require(states.empty() || states.size() == count, solver.where("test_state"),
+          ": test_state is given ", states.size(), " times for ", count,
+          " test nets; give one each, or none");
+  while (nets.size() < count) nets.push_back(training_net());
+  for (size_t i = 0; i < states.size(); ++i) nets[i].merge_state(states[i], "TEST");
+  return nets;
+}
+
+NetSpec SolverSpec::nested_net(const Options& net) const {
+  return NetSpec(static_cast<const NetParameter&>(*net.proto()), name_, *positions_);
+}
+
+NetSpec SolverSpec::read_net(const std::string& path, const std::string& field, int index) const {
+  std::error_code ignored;  // a path that cannot even be looked for is not there
+  if (std::filesystem::exists(path, ignored)) return NetSpec::read(path);
+  const std::filesystem::path beside = std::filesystem::path(name_).parent_path() / path;
+  require(std::filesystem::exists(beside, ignored), options().where(field, index), ": net \"", path,
+          "\" is neither in the working directory nor beside the solver");
+  return NetSpec::read(beside.string());
+}
+
+}  // namespace orepa

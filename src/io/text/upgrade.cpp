@@ -1,0 +1,61 @@
+#include "io/text/upgrade.h"
+
+#include "core/positions.h"
+#include "orepa.pb.h"
+#include "orepa/error.h"
+#include "orepa/options.h"
+
+namespace orepa {
+namespace {
+
+// Of a message that outlives it.
+Options options_of(const google::protobuf::Message& message) {
+  return Options({std::shared_ptr<void>(), &message}, nullptr);
+}
+
+void upgrade_inputs(NetParameter& net, const std::string& where) {
+  const Options options = options_of(net);
+  const int inputs = options.size("input"), extents = options.size("input_dim");
+  const bool shapes = options.has("input_shape");
+  require(shapes ? options.size("input_shape") == inputs && extents == 0 : extents == 4 * inputs,
+          where, ": every input needs one input_shape, or four input_dim");
+  for (int i = net.input_size() - 1; i >= 0; --i) {
+    LayerParameter* layer = net.add_layer();
+    layer->set_name(net.input(i));
+    layer->set_type("Input");
+    layer->add_top(net.input(i));
+    BlobShape* shape = layer->mutable_input_param()->add_shape();
+    if (shapes)
+      *shape = net.input_shape(i);
+    else
+      for (int d = 0; d < 4; ++d) shape->add_dim(net.input_dim(4 * i + d));
+    for (int l = net.layer_size() - 1; l > 0; --l) net.mutable_layer()->SwapElements(l, l - 1);
+  }
+  net.clear_input();
+  net.clear_input_shape();
+  net.clear_input_dim();
+}
+
+void upgrade_pool(PoolingParameter& pool, const std::string& where) {
+  const auto mode = pool.ceil_mode() ? PoolingParameter::CEIL : PoolingParameter::FLOOR;
+  require(!pool.has_round_mode() || pool.round_mode() == mode, where,
+          ": ceil_mode: ", pool.ceil_mode() ? "true" : "false",
+          " contradicts round_mode: ", PoolingParameter::RoundMode_Name(pool.round_mode()),
+          "; leave one of them out");
+  pool.set_round_mode(mode);
+  pool.clear_ceil_mode();
+}
+
+}  // namespace
+
+void upgrade(NetParameter& net, const std::string& name, const Positions* positions) {
+  const auto where = [&](const google::protobuf::Message& message, const char* field) {
+    return positions == nullptr ? name : positions->where(message, field, 0);
+  };
+  upgrade_inputs(net, where(net, net.input_size() > 0 ? "input" : "input_shape"));
+  for (LayerParameter& layer : *net.mutable_layer())
+    if (options_of(layer.pooling_param()).has("ceil_mode"))
+      upgrade_pool(*layer.mutable_pooling_param(), where(layer.pooling_param(), "ceil_mode"));
+}
+
+}  // namespace orepa

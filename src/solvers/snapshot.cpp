@@ -1,0 +1,165 @@
+#include "solvers/snapshot.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+
+#include "core/input_file.h"
+#include "io/drafts.h"
+#include "io/weights/stored_blobs.h"
+#include "orepa/error.h"
+#include "orepa/weights.h"
+#include "solvers/solver_state.h"
+
+namespace orepa {
+namespace {
+
+void fill(const std::vector<float>& values, const Shape& shape, BlobProto& blob) {
+  for (const int64_t extent : shape.extents()) blob.mutable_shape()->add_dim(extent);
+  blob.mutable_data()->Add(values.begin(), values.end());
+}
+
+void require_finite(const std::vector<float>& values, const std::string& what) {
+  require(std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }), what,
+          " is not finite");
+}
+
+constexpr const char* kState = ".solverstate";
+
+SolverState parse(const std::string& path) {
+  require(path.ends_with(kState) || path.ends_with(".solverstate.h5"), path,
+          ": is no state by its name; give --snapshot the PREFIX_iter_N.solverstate that stands "
+          "beside the weights, or the weights to --weights");
+  return read_solver_state(path);
+}
+
+// The .caffemodel as the state names it, or else of that name beside the state.
+std::string weights_of(const std::string& path, const SolverState& state) {
+  const std::filesystem::path named = state.learned_net();
+  const std::filesystem::path beside = std::filesystem::path(path).parent_path() / named.filename();
+  std::error_code none;  // a name that cannot be looked at (too long, say) is no file's
+  if (named.has_filename() && std::filesystem::exists(beside, none)) return beside.string();
+  require(std::filesystem::exists(named, none), path, ": its weights, ", named.string(),
+          ", are neither there nor beside it");
+  return named.string();
+}
+
+void check_weights(const std::string& path, const SolverState& state) {
+  const std::string weights = weights_of(path, state);
+  require(!state.has_learned_net_checksum() ||
+              checksum(read_file(weights)) == state.learned_net_checksum(),
+          weights, ": is damaged, or not the file that ", path,
+          " was written with (its checksum differs)");
+}
+
+}  // namespace
+
+Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Parameters& parameters,
+                   const Momentum& momentum, bool hdf5)
+    : ending_(hdf5 ? ".h5" : ""),
+      weights_(
+          weights_bytes(text("iter_", taken.iteration, ".caffemodel", ending_), net, parameters)),
+      state_(std::make_unique<SolverState>()) {
+  require(taken.iteration <= std::numeric_limits<int32_t>::max(), "iteration ", taken.iteration,
+          " is more than a .solverstate can hold");
+  state_->set_iter(static_cast<int32_t>(taken.iteration));
+  state_->set_seed(taken.seed);
+  state_->set_device(taken.device);
+  state_->set_learned_net_checksum(checksum(weights_));
+  for (const auto& parameter : parameters.all()) {
+    if (parameter->kind == Parameter::Kind::kDerived) continue;
+    const std::vector<float> history = momentum.read(*parameter);
+    require_finite(history, "the momentum of " + parameter->path());
+    fill(history, parameter->value.shape, *state_->add_history());
+    if (parameter->kind != Parameter::Kind::kBuffer) continue;
+    const std::vector<float> values = parameters.read(*parameter);
+    require_finite(values, parameter->path());
+    BufferState* buffer = state_->add_buffer();
+    buffer->set_name(parameter->path());
+    buffer->mutable_data()->Add(values.begin(), values.end());
+  }
+}
+
+Snapshot::~Snapshot() = default;
+
+std::string Snapshot::write(const std::string& prefix) {
+  const std::string stem = text(prefix, "_iter_", state_->iter());
+  const std::string weights = stem + ".caffemodel" + ending_, path = stem + kState + ending_;
+  state_->set_learned_net(weights);
+  Drafts drafts({});
+  write_atomically(drafts.draft_of(weights), weights_);
+  write_atomically(drafts.draft_of(path), solver_state_bytes(path, *state_));
+  drafts.accept();
+  return path;
+}
+
+SnapshotState read_snapshot_state(const std::string& path) {
+  const SolverState state = parse(path);
+  SnapshotState read;
+  read.iteration = state.iter();
+  read.has_seed = state.has_seed();
+  read.seed = state.seed();
+  read.device = state.device();
+  return read;
+}
+
+void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum) {
+  const SolverState state = parse(path);
+  check_weights(path, state);
+  std::vector<Parameter*> wanted;
+  for (const auto& parameter : parameters.all())
+    if (parameter->kind != Parameter::Kind::kDerived) wanted.push_back(parameter.get());
+  require(state.history_size() == static_cast<int>(wanted.size()), path, ": holds momentum for ",
+          state.history_size(), " blobs, but this net has ", wanted.size(),
+          "; it belongs to another net or solver");
+  for (size_t i = 0; i < wanted.size(); ++i)
+    require(state.history(static_cast<int>(i)).data_size() == wanted[i]->value.count(), path,
+            ": the momentum of ", wanted[i]->path(), " has ",
+            state.history(static_cast<int>(i)).data_size(), " numbers, but the parameter is ",
+            wanted[i]->value.shape.str());
+  load_weights({weights_of(path, state)}, parameters, true);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto& data = state.history(static_cast<int>(i)).data();
+    momentum.write(*wanted[i], {data.begin(), data.end()});
+  }
+  for (const BufferState& buffer : state.buffer())
+    for (Parameter* parameter : wanted)
+      if (parameter->path() == buffer.name())
+        parameters.write(*parameter, {buffer.data().begin(), buffer.data().end()});
+}
+
+NewestSnapshot newest_snapshot(const std::vector<std::string>& prefixes) {
+  std::multimap<int64_t, std::string, std::greater<>> states;  // the newest first
+  for (const std::string& prefix : prefixes) {
+    const std::string folder = folder_of(prefix),
+                      start = std::filesystem::path(prefix).filename().string() + "_iter_";
+    if (!std::filesystem::is_directory(folder)) continue;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with(start)) continue;
+      const std::string_view rest = std::string_view(name).substr(start.size());
+      int64_t iteration = 0;
+      const auto [end, failure] = std::from_chars(rest.begin(), rest.end(), iteration);
+      const std::string_view ending(end, rest.end());
+      if (failure == std::errc() && (ending == kState || ending == ".solverstate.h5"))
+        states.emplace(iteration, entry.path().string());
+    }
+  }
+  NewestSnapshot newest;
+  for (const auto& [iteration, path] : states) {
+    try {
+      check_weights(path, parse(path));
+      newest.path = path;
+      break;
+    } catch (const std::exception& error) {
+      newest.damaged.push_back(error.what());
+    }
+  }
+  return newest;
+}
+
+}  // namespace orepa

@@ -1,0 +1,55 @@
+// Snapshots: PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate, or the same as HDF5 (.h5
+// appended), Caffe's formats. Our own fields make a resume exact: running statistics as they were,
+// and checksums of both files.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "orepa/model_io.h"
+#include "orepa/params.h"
+#include "solvers/momentum.h"
+
+namespace orepa {
+
+class SolverState;
+
+struct SnapshotState {
+  int64_t iteration = 0;
+  uint64_t seed = 0;
+  bool has_seed = false;  // Caffe's own files have none
+  std::string device;     // Device::description()
+};
+
+// One in memory, which may be written to one place or another.
+class Snapshot {
+ public:
+  // Throws Error where a number is not finite: it names the parameter.
+  Snapshot(const SnapshotState& state, const NetSpec& net, const Parameters& parameters,
+           const Momentum& momentum, bool hdf5);
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  ~Snapshot();
+
+  // Writes both files or, where it throws Error, none; returns the path of the state.
+  std::string write(const std::string& prefix);
+
+ private:
+  std::string ending_, weights_;
+  std::unique_ptr<SolverState> state_;
+};
+
+// Only what is needed before the parameters exist. Throws Error for a file that is no whole state.
+SnapshotState read_snapshot_state(const std::string& path);
+// Weights, running statistics and momentum. Throws Error where the files are damaged or do not fit.
+void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum);
+
+struct NewestSnapshot {
+  std::string path;                  // of the state; empty if there is none
+  std::vector<std::string> damaged;  // what is wrong with each newer one
+};
+// The newest one of these prefixes whose files are whole.
+NewestSnapshot newest_snapshot(const std::vector<std::string>& prefixes);
+
+}  // namespace orepa

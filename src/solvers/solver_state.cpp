@@ -1,0 +1,137 @@
+#include "solvers/solver_state.h"
+
+#include <google/protobuf/stubs/logging.h>
+#include <zlib.h>
+
+#include <iomanip>
+#include <limits>
+
+#include "core/input_file.h"
+#include "orepa/error.h"
+#include "orepa/tensor_file.h"
+
+namespace orepa {
+namespace {
+
+// The end of a .solverstate. Of the bytes as they are, not of what they parse to: some bits of a
+// message (of a long varint, say) change nothing.
+std::string trailer(std::string_view bytes) {
+  SolverState end;
+  end.set_checksum(checksum(bytes));
+  return end.SerializeAsString();
+}
+
+// What HDF5 does not look at stands behind its own end.
+constexpr const char* kHdf5Trailer = "\norepa crc32 ";
+
+std::string hdf5_trailer(std::string_view bytes) {
+  return text(kHdf5Trailer, std::hex, std::setfill('0'), std::setw(8), checksum(bytes), '\n');
+}
+
+bool ends_with_its_checksum(std::string_view bytes, std::string (*trailer)(std::string_view)) {
+  const size_t size = trailer("").size();
+  return bytes.size() >= size && bytes.ends_with(trailer(bytes.substr(0, bytes.size() - size)));
+}
+
+bool is_hdf5(const std::string& path) { return path.ends_with(".h5"); }
+
+std::string message_bytes(const std::string& path, const SolverState& state) {
+  require(state.ByteSizeLong() <= std::numeric_limits<int32_t>::max(), path,
+          ": would be larger than the 2 GiB that its readers accept; use snapshot_format: HDF5");
+  // What shows that it is ours comes first: a file that was cut off still has it.
+  SolverState ours;
+  ours.set_device(state.device());
+  const std::string bytes = ours.SerializeAsString() + state.SerializeAsString();
+  return bytes + trailer(bytes);
+}
+
+void write_blob(TensorFileWriter& file, const std::string& name, const BlobProto& blob) {
+  const auto& extents = blob.shape().dim();
+  file.write(name, Shape(std::vector<int64_t>(extents.begin(), extents.end())),
+             {blob.data().begin(), blob.data().end()});
+}
+
+std::string hdf5_bytes(const SolverState& state) {
+  TensorFileWriter file;
+  file.write_integer("/iter", state.iter(), {1});
+  file.write_text("/learned_net", state.learned_net());
+  file.write_integer("/current_step", state.current_step(), {1});
+  for (int i = 0; i < state.history_size(); ++i)
+    write_blob(file, text("/history/", i), state.history(i));
+  file.write_integer("/orepa/seed", static_cast<int64_t>(state.seed()));
+  file.write_text("/orepa/device", state.device());
+  file.write_integer("/orepa/learned_net_checksum", state.learned_net_checksum());
+  for (int i = 0; i < state.buffer_size(); ++i) {
+    const BufferState& buffer = state.buffer(i);
+    file.write_text(text("/orepa/buffer/", i, "/name"), buffer.name());
+    file.write(text("/orepa/buffer/", i, "/data"), {buffer.data_size()},
+               {buffer.data().begin(), buffer.data().end()});
+  }
+  const std::string bytes = file.bytes();
+  return bytes + hdf5_trailer(bytes);
+}
+
+void read_blob(const TensorFileReader& file, const std::string& name, BlobProto& blob) {
+  const std::vector<int64_t> extents = file.shape(name).extents();
+  const std::vector<float> values = file.read(name);
+  blob.mutable_shape()->mutable_dim()->Add(extents.begin(), extents.end());
+  blob.mutable_data()->Add(values.begin(), values.end());
+}
+
+SolverState read_hdf5(const std::string& path) {
+  const TensorFileReader file(path);
+  SolverState state;
+  const auto iteration = file.read_integer("/iter"), step = file.read_integer("/current_step");
+  state.set_iter(static_cast<int32_t>(iteration));
+  require(state.iter() == iteration, path, ": is damaged (iteration ", iteration, ")");
+  state.set_current_step(static_cast<int32_t>(step));
+  state.set_learned_net(file.read_text("/learned_net"));
+  const size_t history = file.names("/history").size();
+  for (size_t i = 0; i < history; ++i) read_blob(file, text("/history/", i), *state.add_history());
+  if (!file.has("/orepa")) return state;
+  state.set_seed(static_cast<uint64_t>(file.read_integer("/orepa/seed")));
+  state.set_device(file.read_text("/orepa/device"));
+  state.set_learned_net_checksum(
+      static_cast<uint32_t>(file.read_integer("/orepa/learned_net_checksum")));
+  for (int i = 0; file.has(text("/orepa/buffer/", i)); ++i) {
+    BufferState* buffer = state.add_buffer();
+    buffer->set_name(file.read_text(text("/orepa/buffer/", i, "/name")));
+    const std::vector<float> values = file.read(text("/orepa/buffer/", i, "/data"));
+    buffer->mutable_data()->Add(values.begin(), values.end());
+  }
+  return state;
+}
+
+}  // namespace
+
+uint32_t checksum(std::string_view bytes) {
+  return static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+std::string solver_state_bytes(const std::string& path, const SolverState& state) {
+  return is_hdf5(path) ? hdf5_bytes(state) : message_bytes(path, state);
+}
+
+SolverState read_solver_state(const std::string& path) {
+  const std::string bytes = read_file(path);
+  const std::string damaged = path + ": is damaged (its checksum differs); take an older snapshot";
+  SolverState state;
+  if (is_hdf5(path)) {
+    const size_t end = bytes.rfind(kHdf5Trailer);
+    const bool ours = end != std::string::npos && bytes.size() - end <= hdf5_trailer("").size();
+    require(!ours || ends_with_its_checksum(bytes, hdf5_trailer), damaged);
+    state = read_hdf5(path);
+    require(ours || !state.has_device(), damaged);
+  } else {
+    const google::protobuf::LogSilencer silence;  // a text that is not UTF-8 is reported to stderr
+    require(state.ParseFromString(bytes) && state.has_iter(), path,
+            ": is no whole .solverstate; it may have been cut off or be of another kind");
+    const bool ours = state.has_checksum() || state.has_device();
+    require(!ours || ends_with_its_checksum(bytes, trailer), damaged);
+  }
+  require(state.iter() >= 0, path, ": is damaged (iteration ", state.iter(), ")");
+  return state;
+}
+
+}  // namespace orepa

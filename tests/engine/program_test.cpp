@@ -1,0 +1,138 @@
+// The program of small graphs, built by hand: which gradients are computed, where they are summed,
+// and what the memory of a value outlives.
+#include "engine/program.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace orepa {
+namespace {
+
+// Nodes of one output each; every value holds 64 bytes.
+class ProgramTest : public testing::Test {
+ protected:
+  // Returns the node's number, which is also that of its value.
+  int node(const std::vector<int>& inputs, bool learns = false) {
+    const int n = static_cast<int>(graph_.nodes.size());
+    Node node;
+    node.spec.name = "n" + std::to_string(n);
+    node.inputs = inputs;
+    node.outputs = {n};
+    graph_.nodes.push_back(node);
+    graph_.values.push_back({node.spec.name, n, {}});
+    for (const int v : inputs) graph_.values[v].consumers.push_back(n);
+    NodeTraits traits;
+    traits.output_bytes = {64};
+    traits.learns = learns;
+    traits.differentiable.assign(inputs.size(), true);
+    traits.reads_input.assign(inputs.size(), false);
+    traits.reads_output = {false};
+    traits.gradient_may_overwrite.assign(inputs.size(), false);
+    traits.loss_weight = {0};
+    traits_.push_back(traits);
+    return n;
+  }
+  int loss(const std::vector<int>& inputs) {
+    const int n = node(inputs);
+    traits_[n].loss_weight = {1};
+    return n;
+  }
+  Program make(bool backward = true) {
+    ProgramOptions options = options_;
+    options.backward = backward;
+    return make_program(graph_, traits_, options);
+  }
+  static std::vector<int> backward_of(const Program& program) {
+    std::vector<int> nodes;
+    for (const Step& step : program.steps)
+      if (step.kind == Step::Kind::kBackward) nodes.push_back(step.node);
+    return nodes;
+  }
+  static int64_t count(const Program& program, Step::Kind kind) {
+    return std::count_if(program.steps.begin(), program.steps.end(),
+                         [&](const Step& step) { return step.kind == kind; });
+  }
+
+  Graph graph_;
+  std::vector<NodeTraits> traits_;
+  ProgramOptions options_;
+};
+
+TEST_F(ProgramTest, OnlyWhatLearnsOrLeadsThereIsDifferentiated) {
+  const int x = node({});
+  const int a = node({x});        // nothing learns before it
+  const int b = node({a}, true);  // learns
+  const int c = node({b});
+  const int side = node({b}, true);  // learns, but leads to no loss
+  loss({c});
+  const Program program = make();
+  EXPECT_EQ(backward_of(program), (std::vector<int>{5, c, b}));
+  EXPECT_EQ(program.value_gradient[a], -1);
+  EXPECT_EQ(program.value_gradient[x], -1);
+  EXPECT_EQ(program.value_gradient[side], -1);
+  EXPECT_GE(program.value_gradient[b], 0);
+  EXPECT_EQ(make(false).forward_steps, static_cast<int>(make(false).steps.size()));
+}
+
+TEST_F(ProgramTest, GradientsOfAllReadersAreSummed) {
+  const int a = node({node({})}, true);
+  loss({node({a}), node({a}), node({a}), a});
+  const Program program = make();
+  EXPECT_EQ(count(program, Step::Kind::kAccumulate), 3);
+  // The sum is complete before the one who made the value goes backward.
+  const Step& last = program.steps.back();
+  EXPECT_EQ(last.kind, Step::Kind::kBackward);
+  EXPECT_EQ(last.node, a);
+  EXPECT_EQ(last.output_gradients[0], program.value_gradient[a]);
+}
+
+TEST_F(ProgramTest, NothingFlowsWhereALayerSaysSo) {
+  const int a = node({node({})}, true), b = node({a}, true);
+  const int both = loss({a, b});
+  traits_[both].differentiable = {false, true};
+  traits_[b].differentiable = {false};
+  const Program program = make();
+  EXPECT_EQ(backward_of(program), (std::vector<int>{both, b}));
+  EXPECT_EQ(program.value_gradient[a], -1);
+}
+
+TEST_F(ProgramTest, ForwardOnlyLayersEndTheWay) {
+  const int a = node({node({})}, true);
+  const int accuracy = node({a});
+  traits_[accuracy].forward_only = true;
+  loss({a});
+  EXPECT_EQ(backward_of(make()), (std::vector<int>{3, a}));
+}
+
+TEST_F(ProgramTest, AskedForGradientsReachTheInputs) {
+  const int x = node({});
+  const int a = node({x});
+  loss({a});
+  EXPECT_TRUE(backward_of(make()).empty());
+  options_.want_gradients = {x};
+  EXPECT_EQ(backward_of(make()), (std::vector<int>{2, a}));
+  EXPECT_GE(make().value_gradient[x], 0);
+}
+
+TEST_F(ProgramTest, ValuesLiveAsLongAsTheyAreRead) {
+  const int a = node({node({})}, true), b = node({a}, true), c = node({b}, true);
+  loss({c});
+  traits_[c].reads_input = {true};
+  const Program program = make();
+  const auto last = [&](int value) { return program.buffers[program.value_buffer[value]].last; };
+  const auto backward_step = [&](int n) {
+    for (size_t s = 0; s < program.steps.size(); ++s)
+      if (program.steps[s].kind == Step::Kind::kBackward && program.steps[s].node == n)
+        return static_cast<int>(s);
+    return -1;
+  };
+  EXPECT_EQ(last(a), b);                 // b's forward pass is step b
+  EXPECT_EQ(last(b), backward_step(c));  // kept for c's backward pass
+  options_.keep_values = {a};
+  EXPECT_GE(make().buffers[make().value_buffer[a]].last,
+            static_cast<int>(program.steps.size()) - 1);
+}
+
+}  // namespace
+}  // namespace orepa
