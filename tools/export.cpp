@@ -4,6 +4,7 @@
 #include "command.h"
 #include "flags.h"
 #include "io/drafts.h"
+#include "orepa/model.h"
 #include "orepa/published.h"
 #include "orepa/weights.h"
 
@@ -22,13 +23,11 @@ void run() {
   std::optional<NetSpec> trained;
   if (!FLAGS_trained.empty()) trained.emplace(NetSpec::read(FLAGS_trained));
   const std::unique_ptr<Device> device = make_cpu_device();
-  Parameters parameters(*device, 0, false);
-  Arena arena(*device);
-  NetOptions options;
+  NetOptions options = inference_options();
   options.batch_size = 1;  // its parameters are all that is wanted
-  const Net net(spec, parameters, arena, options);
-  load_weights(split(FLAGS_weights), parameters, true);
-  export_published(FLAGS_output, spec, parameters, trained ? &*trained : nullptr);
+  Model model(spec, *device, options);
+  load_weights(split(FLAGS_weights), model.parameters, true);
+  export_published(FLAGS_output, spec, model.parameters, trained ? &*trained : nullptr);
   std::cout << "written: " << FLAGS_output << "\n";
 }
 

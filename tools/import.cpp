@@ -3,6 +3,7 @@
 #include "command.h"
 #include "flags.h"
 #include "io/drafts.h"
+#include "orepa/model.h"
 #include "orepa/published.h"
 #include "orepa/weights.h"
 
@@ -16,13 +17,11 @@ void run() {
   require_not_read(FLAGS_output, {FLAGS_model, FLAGS_input});
   const NetSpec spec = NetSpec::read(FLAGS_model);
   const std::unique_ptr<Device> device = make_cpu_device();
-  Parameters parameters(*device, 0, false);
-  Arena arena(*device);
-  NetOptions options;
+  NetOptions options = inference_options();
   options.batch_size = 1;  // its parameters are all that is wanted
-  const Net net(spec, parameters, arena, options);
-  import_published(FLAGS_input, spec, parameters);
-  save_weights(FLAGS_output, spec, parameters);
+  Model model(spec, *device, options);
+  import_published(FLAGS_input, spec, model.parameters);
+  save_weights(FLAGS_output, spec, model.parameters);
   std::cout << "written: " << FLAGS_output << "\n";
 }
 

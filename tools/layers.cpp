@@ -3,7 +3,7 @@
 #include "command.h"
 #include "orepa/branch.h"
 #include "orepa/layer.h"
-#include "solvers/update_rule.h"
+#include "orepa/update_rule.h"
 #include "table.h"
 
 namespace orepa::tool {

@@ -5,6 +5,7 @@
 #include "flags.h"
 #include "io/drafts.h"
 #include "nets.h"
+#include "orepa/model.h"
 #include "orepa/tensor_file.h"
 
 DEFINE_bool(backward, false, "also run the backward pass and write gradients");
@@ -73,9 +74,9 @@ void run() {
   options.keep = split(FLAGS_blobs);
   options.input_gradients = options.seed_outputs = FLAGS_backward;
   const std::unique_ptr<Device> device = make_cpu_device();
-  Parameters parameters(*device, 0, FLAGS_backward || options.phase == Phase::kTrain);
-  Arena arena(*device);
-  Net net(spec, parameters, arena, options);
+  Model model(spec, *device, options);
+  Net& net = model.net;
+  Parameters& parameters = model.parameters;
   load_and_report(split(FLAGS_weights), parameters);
 
   const TensorFileReader in(FLAGS_input);

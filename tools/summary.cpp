@@ -4,6 +4,7 @@
 #include "flags.h"
 #include "nets.h"
 #include "orepa/error.h"
+#include "orepa/model.h"
 #include "survey.h"
 #include "table.h"
 
@@ -19,9 +20,8 @@ std::string shapes(const std::vector<Shape>& outputs) {
 // The rows of the layers that are known, and the lines below the table.
 std::string add_known(const NetSpec& spec, const NetOptions& options, Table& table) {
   const std::unique_ptr<Device> device = make_cpu_device();
-  Parameters parameters(*device, 0, options.phase == Phase::kTrain);
-  Arena arena(*device);
-  const Net net(spec, parameters, arena, options);
+  const Model model(spec, *device, options);
+  const Net& net = model.net;
   LayerReport total;
   for (const LayerReport& row : net.report()) {
     table.add({first_name(row), row.type, shapes(row.outputs), grouped(row.parameters),

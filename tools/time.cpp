@@ -9,6 +9,7 @@
 #include "flags.h"
 #include "json.h"
 #include "nets.h"
+#include "orepa/model.h"
 #include "orepa/solver.h"
 #include "table.h"
 
@@ -107,10 +108,9 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
 
 void time_inference(Device& device, NetOptions options, Timing& timing) {
   options.weights_change_every_pass = false;
-  Parameters parameters(device, 0, false);
-  Arena arena(device);
-  Net net(NetSpec::read(FLAGS_model), parameters, arena, options);
-  timing.planned_bytes = parameters.bytes() + net.persistent_bytes() + arena.bytes();
+  Model model(NetSpec::read(FLAGS_model), device, options);
+  Net& net = model.net;
+  timing.planned_bytes = model.parameters.bytes() + net.persistent_bytes() + model.arena.bytes();
   net.prepare();
   int64_t pass = 0;
   const auto iteration = [&] {

@@ -24,6 +24,7 @@
 #include "orepa/options.h"
 #include "orepa/params.h"
 #include "orepa/random.h"
+#include "orepa/roles.h"
 #include "orepa/tensor.h"
 
 namespace orepa {
@@ -179,19 +180,33 @@ class Layer {
 struct LayerType {
   std::string name, help;
   std::function<std::unique_ptr<Layer>()> make;
+  LayerRoles roles;
 };
 
 // All registered types in alphabetical order.
 const std::vector<LayerType>& layer_types();
+// Those of the type; none where it is not registered.
+const LayerRoles& layer_roles(const std::string& type);
 // Throws Error that names the nearest known type.
 std::unique_ptr<Layer> make_layer(const LayerSpec& spec);
 
-struct LayerRegistrar {
+class LayerRegistrar {
+ public:
   LayerRegistrar(std::string name, std::string help, std::function<std::unique_ptr<Layer>()> make);
+  // What else the type is; see roles.h.
+  LayerRegistrar& linear(const LinearRole& role);
+  LayerRegistrar& adds(std::vector<double> (*factors)(const LayerSpec&, size_t inputs));
+  LayerRegistrar& onnx(void (*write)(const OnnxLayer&));
+  LayerRegistrar& channels(int64_t (*count)(const LayerSpec&, const std::vector<int64_t>& inputs));
+  LayerRegistrar& keeps_channels();  // every top has those of the first bottom
+
+ private:
+  LayerRoles& roles() const;
+  std::string name_;
 };
 
-#define OREPA_LAYER(type, help)                          \
-  static const ::orepa::LayerRegistrar registrar_##type( \
+#define OREPA_LAYER(type, help)                                                    \
+  static const ::orepa::LayerRegistrar registrar_##type = ::orepa::LayerRegistrar( \
       #type, help, []() -> std::unique_ptr<::orepa::Layer> { return std::make_unique<type>(); })
 
 }  // namespace orepa

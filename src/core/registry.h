@@ -27,15 +27,21 @@ void add_to_registry(Entry entry) {
   entries.insert(place, std::move(entry));
 }
 
+// Null where there is none of that name.
+template <class Entry>
+Entry* registered(const std::string& name) {
+  for (Entry& entry : registry<Entry>())
+    if (entry.name == name) return &entry;
+  return nullptr;
+}
+
 // Throws Error that starts with `where` and names the nearest known entry.
 template <class Entry>
 const Entry& find_in_registry(const std::string& name, const std::string& where,
                               const std::string& kind) {
+  if (const Entry* found = registered<Entry>(name)) return *found;
   std::vector<std::string> known;
-  for (const Entry& entry : registry<Entry>()) {
-    if (entry.name == name) return entry;
-    known.push_back(entry.name);
-  }
+  for (const Entry& entry : registry<Entry>()) known.push_back(entry.name);
   fail(where, "unknown ", kind, " \"", name, "\"", did_you_mean(name, known, ";"),
        " `orepa_tool layers` lists all that there are.");
 }

@@ -33,10 +33,13 @@ struct AxisView {
 };
 
 // `axis` as a prototxt gives it, negative ones counted from the end.
+inline int64_t canonical_axis(int64_t axis, const Shape& shape) {
+  return axis < 0 ? axis + shape.rank() : axis;
+}
 inline int canonical_axis(const Setup& setup, int64_t axis, const Shape& shape) {
   setup.require(axis >= -shape.rank() && axis < shape.rank(), "axis ", axis,
                 " does not exist in a bottom of ", shape.str());
-  return static_cast<int>(axis < 0 ? axis + shape.rank() : axis);
+  return static_cast<int>(canonical_axis(axis, shape));
 }
 
 // Where a number stands in memory, by its place in the logical, row-major order.

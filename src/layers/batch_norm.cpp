@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "layers/arithmetic.h"
+#include "layers/linear.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -172,6 +174,55 @@ void BatchNorm::propagate_given(Pass& pass, const float* dy) {
     parallel_for(pass.device(), dx.count(), GivenInputGradient{given, dx.data});
 }
 
-OREPA_LAYER(BatchNorm, "normalises channels by the batch's statistics, in TEST by running ones");
+std::optional<LinearShape> normalisation_shape(const LayerSpec& spec, const Shape& input) {
+  const Options options = spec.options.message("batch_norm_param");
+  if (options.has("use_global_stats") && !options.flag("use_global_stats")) return std::nullopt;
+  LinearShape shape = LinearShape::identity(input[1]);
+  shape.biased = true;
+  return shape;
+}
+
+void normalise(const LayerSpec& spec, const Parameters& parameters, LinearMap& map) {
+  const std::vector<double> mean = read_numbers(parameters, spec, "mean");
+  const std::vector<double> variance = read_numbers(parameters, spec, "variance");
+  const double eps = spec.options.message("batch_norm_param").number("eps");
+  for (int64_t c = 0; c < map.outputs; ++c) {
+    map.kernel[c] /= std::sqrt(variance[c] + eps);
+    map.bias[c] -= mean[c] * map.kernel[c];
+  }
+}
+
+namespace {
+
+std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input, const Shape&) {
+  return normalisation_shape(spec, input);
+}
+
+void read_map(const LayerSpec& spec, const Parameters& parameters, LinearMap& map) {
+  map.kernel.assign(map.kernel.size(), 1.0);
+  normalise(spec, parameters, map);
+}
+
+void write_onnx(const OnnxLayer& layer) {
+  const Options options = layer.options("batch_norm_param");
+  require(!options.has("use_global_stats") || options.flag("use_global_stats"),
+          layer.spec.where("batch_norm_param"),
+          "normalises by the batch's own statistics, which no inference runtime does; leave "
+          "use_global_stats out");
+  const Shape channels{layer.input_shapes[0][1]};
+  const auto all = [&](float value) { return std::vector<float>(channels.count(), value); };
+  layer.last("BatchNormalization",
+             {layer.inputs[0], layer.constant("scale", channels, all(1)),
+              layer.constant("bias", channels, all(0)), layer.parameter("mean"),
+              layer.parameter("variance")},
+             {{"epsilon", static_cast<float>(options.number("eps"))}});
+}
+
+}  // namespace
+
+OREPA_LAYER(BatchNorm, "normalises channels by the batch's statistics, in TEST by running ones")
+    .keeps_channels()
+    .linear({LinearRole::Kind::kNormalisation, linear_shape, read_map})
+    .onnx(write_onnx);
 
 }  // namespace orepa

@@ -44,4 +44,9 @@ class BatchNorm : public Layer {
   Handle scale_gradient_ = -1, shift_gradient_ = -1, unwanted_ = -1;
 };
 
+// What a normalisation is in inference: a depthwise 1 x 1 (empty where it uses the batch's own
+// statistics); and its statistics merged into a map that scales and shifts behind them.
+std::optional<LinearShape> normalisation_shape(const LayerSpec& spec, const Shape& input);
+void normalise(const LayerSpec& spec, const Parameters& parameters, LinearMap& map);
+
 }  // namespace orepa

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "layers/batch_norm.h"
+#include "layers/linear.h"
 
 namespace orepa {
 namespace {
@@ -91,7 +92,23 @@ class BatchNormPad : public BatchNorm {
   Handle inner_ = -1, inner_gradient_ = -1;
 };
 
-OREPA_LAYER(BatchNormPad, "BatchNorm with Scale, then a border of what a zero input gives (DBB)");
+std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input, const Shape&) {
+  std::optional<LinearShape> shape = normalisation_shape(spec, input);
+  if (shape)
+    shape->axes[0].pad = shape->axes[1].pad =
+        spec.options.message("batch_norm_param").integer("pad");
+  return shape;
+}
+
+void read_map(const LayerSpec& spec, const Parameters& parameters, LinearMap& map) {
+  map.kernel = read_numbers(parameters, spec, "scale");
+  map.bias = read_numbers(parameters, spec, "bias");
+  normalise(spec, parameters, map);
+}
+
+OREPA_LAYER(BatchNormPad, "BatchNorm with Scale, then a border of what a zero input gives (DBB)")
+    .keeps_channels()
+    .linear({LinearRole::Kind::kOther, linear_shape, read_map});
 
 }  // namespace
 }  // namespace orepa

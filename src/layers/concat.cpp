@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <numeric>
+
 #include "layers/axis.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -19,6 +23,10 @@ struct MovePart {
   }
 };
 
+int64_t axis_of(const Options& options) {
+  return options.integer(options.has("concat_dim") ? "concat_dim" : "axis");
+}
+
 class Concat : public Layer {
  public:
   std::vector<Shape> setup(Setup& setup) override {
@@ -26,9 +34,7 @@ class Concat : public Layer {
     const Shape& first = setup.input(0);
     setup.require(!options.has("concat_dim") || !options.has("axis"),
                   "either axis or concat_dim, its old name, can be given, not both");
-    axis_ = canonical_axis(
-        setup, options.has("concat_dim") ? options.integer("concat_dim") : options.integer("axis"),
-        first);
+    axis_ = canonical_axis(setup, axis_of(options), first);
     std::vector<int64_t> extents = first.extents();
     extents[axis_] = 0;
     for (int i = 0; i < setup.inputs(); ++i) {
@@ -69,7 +75,21 @@ class Concat : public Layer {
   int axis_ = 1, inputs_ = 0;
 };
 
-OREPA_LAYER(Concat, "puts the bottoms one behind the other along an axis");
+int64_t count_channels(const LayerSpec& spec, const std::vector<int64_t>& inputs) {
+  if (axis_of(spec.options.message("concat_param")) != 1) return 0;
+  return std::count(inputs.begin(), inputs.end(), 0) > 0
+             ? 0
+             : std::accumulate(inputs.begin(), inputs.end(), int64_t{0});
+}
+
+void write_onnx(const OnnxLayer& layer) {
+  const int64_t axis = axis_of(layer.options("concat_param"));
+  layer.last("Concat", layer.inputs, {{"axis", canonical_axis(axis, layer.output_shape)}});
+}
+
+OREPA_LAYER(Concat, "puts the bottoms one behind the other along an axis")
+    .channels(count_channels)
+    .onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "layers/arithmetic.h"
+#include "layers/linear.h"
 #include "layers/window.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -122,6 +124,55 @@ int64_t Convolution::macs() const {
   return geometry_.output().count() * geometry_.kernel.count(1, 4);
 }
 
-OREPA_LAYER(Convolution, "2-D convolution, with groups, dilation and an optional bias");
+namespace {
+
+std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input, const Shape&) {
+  const Options options = spec.options.message("convolution_param");
+  LinearShape shape;
+  shape.outputs = options.integer("num_output");
+  shape.inputs = input[1];
+  shape.groups = options.integer("group");
+  const Pair kernel = read_pair(spec, options, "kernel_size", "kernel", 0);
+  const Pair stride = read_pair(spec, options, "stride", "stride", 1);
+  const Pair pad = read_pair(spec, options, "pad", "pad", 0);
+  const Pair dilation = read_pair(spec, options, "dilation", "", 1);
+  for (const int which : {0, 1})
+    shape.axes[which] = {kernel[which], stride[which], pad[which], dilation[which]};
+  shape.biased = options.flag("bias_term");
+  return shape;
+}
+
+void read_map(const LayerSpec& spec, const Parameters& parameters, LinearMap& map) {
+  map.kernel = channels_last(read_numbers(parameters, spec, "weight"), map.outputs,
+                             map.inputs_per_group(), map.taps());
+  if (map.biased) map.bias = read_numbers(parameters, spec, "bias");
+}
+
+void write_onnx(const OnnxLayer& layer) {
+  const Options options = layer.options("convolution_param");
+  const Pair pad = read_pair(layer.spec, options, "pad", "pad", 0);
+  std::vector<std::string> inputs{layer.inputs[0], layer.parameter("weight")};
+  if (options.flag("bias_term")) inputs.push_back(layer.parameter("bias"));
+  layer.last(
+      "Conv", inputs,
+      {{"kernel_shape", onnx_ints(read_pair(layer.spec, options, "kernel_size", "kernel", 0))},
+       {"strides", onnx_ints(read_pair(layer.spec, options, "stride", "stride", 1))},
+       {"pads", std::vector<int64_t>{pad[0], pad[1], pad[0], pad[1]}},
+       {"dilations", onnx_ints(read_pair(layer.spec, options, "dilation", "", 1))},
+       {"group", options.integer("group")}});
+}
+
+}  // namespace
+
+constinit const LinearRole kConvolutionMap{LinearRole::Kind::kKernel, linear_shape, read_map};
+
+int64_t convolution_channels(const LayerSpec& spec, const std::vector<int64_t>&) {
+  return spec.options.message("convolution_param").integer("num_output");
+}
+
+OREPA_LAYER(Convolution, "2-D convolution, with groups, dilation and an optional bias")
+    .linear(kConvolutionMap)
+    .channels(convolution_channels)
+    .onnx(write_onnx);
 
 }  // namespace orepa

@@ -34,4 +34,8 @@ class Convolution : public Layer {
   Handle forward_workspace_ = -1, backward_workspace_ = -1;
 };
 
+// What every kind of convolution is in inference, and how many channels it makes.
+extern const LinearRole kConvolutionMap;
+int64_t convolution_channels(const LayerSpec& spec, const std::vector<int64_t>& inputs);
+
 }  // namespace orepa

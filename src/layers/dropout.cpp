@@ -1,4 +1,5 @@
 #include "orepa/layer.h"
+#include "orepa/onnx_layer.h"
 #include "orepa/parallel.h"
 
 namespace orepa {
@@ -41,7 +42,11 @@ class Dropout : public Layer {
   float ratio_ = 0;
 };
 
-OREPA_LAYER(Dropout, "in training zeroes a share dropout_ratio of the numbers and scales the rest");
+void write_onnx(const OnnxLayer& layer) { layer.last("Identity", layer.inputs); }
+
+OREPA_LAYER(Dropout, "in training zeroes a share dropout_ratio of the numbers and scales the rest")
+    .keeps_channels()
+    .onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

@@ -1,6 +1,8 @@
 #include <cmath>
+#include <map>
 
 #include "orepa/layer.h"
+#include "orepa/onnx_layer.h"
 #include "orepa/parallel.h"
 
 namespace orepa {
@@ -185,7 +187,33 @@ class Eltwise : public Layer {
   bool shared_ = false;  // every bottom has the same gradient, which is the top's
 };
 
-OREPA_LAYER(Eltwise, "SUM (with coefficients), PROD or MAX of bottoms of one shape");
+std::vector<double> sum_factors(const LayerSpec& spec, size_t inputs) {
+  const Options options = spec.options.message("eltwise_param");
+  if (options.choice("operation") != "SUM") return {};
+  const std::vector<double> given = options.numbers("coeff");
+  return given.empty() ? std::vector<double>(inputs, 1.0) : given;
+}
+
+// Two by two, in the order of the bottoms: every reader takes nodes of two inputs.
+void write_onnx(const OnnxLayer& layer) {
+  const Options options = layer.options("eltwise_param");
+  const std::map<std::string, std::string> types{{"SUM", "Add"}, {"PROD", "Mul"}, {"MAX", "Max"}};
+  const std::string& type = types.at(options.choice("operation"));
+  std::vector<std::string> terms = layer.inputs;
+  const std::vector<double> coefficients = options.numbers("coeff");
+  for (size_t i = 0; i < coefficients.size(); ++i)
+    if (coefficients[i] != 1)
+      terms[i] = layer.before(
+          "Mul", {terms[i], layer.constant("coeff", {1}, {static_cast<float>(coefficients[i])})});
+  for (size_t i = 1; i + 1 < terms.size(); ++i)
+    terms[i] = layer.before(type, {terms[i - 1], terms[i]});
+  layer.last(type, {terms[terms.size() - 2], terms.back()});
+}
+
+OREPA_LAYER(Eltwise, "SUM (with coefficients), PROD or MAX of bottoms of one shape")
+    .keeps_channels()
+    .adds(sum_factors)
+    .onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

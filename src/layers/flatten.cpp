@@ -1,4 +1,5 @@
 #include "layers/axis.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -29,7 +30,9 @@ class Flatten : public Layer {
   }
 };
 
-OREPA_LAYER(Flatten, "axes axis to end_axis become one");
+void write_onnx(const OnnxLayer& layer) { layer.reshape(layer.inputs[0]); }
+
+OREPA_LAYER(Flatten, "axes axis to end_axis become one").onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

@@ -1,5 +1,7 @@
 #include "layers/arithmetic.h"
 #include "layers/axis.h"
+#include "layers/linear.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -90,7 +92,46 @@ class InnerProduct : public Layer {
   Handle weight_ = -1, bias_ = -1, ordered_ = -1, ordered_gradient_ = -1;
 };
 
-OREPA_LAYER(InnerProduct, "y = W x + bias over all axes from `axis` on");
+std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input, const Shape&) {
+  const Options options = spec.options.message("inner_product_param");
+  const int64_t axis = options.integer("axis");
+  if (axis != 1 && axis != 1 - input.rank()) return std::nullopt;
+  LinearShape shape;
+  shape.outputs = options.integer("num_output");
+  shape.inputs = input[1];
+  for (int which = 0; which < input.rank() - 2; ++which) shape.axes[which].size = input[2 + which];
+  shape.biased = options.flag("bias_term");
+  return shape;
+}
+
+void read_map(const LayerSpec& spec, const Parameters& parameters, LinearMap& map) {
+  map.kernel = read_numbers(parameters, spec, "weight");
+  const int64_t inputs = map.inputs_per_group() * map.taps();
+  if (spec.options.message("inner_product_param").flag("transpose"))
+    map.kernel = channels_last(map.kernel, 1, inputs, map.outputs);
+  map.kernel = channels_last(map.kernel, map.outputs, map.inputs_per_group(), map.taps());
+  if (map.biased) map.bias = read_numbers(parameters, spec, "bias");
+}
+
+void write_onnx(const OnnxLayer& layer) {
+  const Options options = layer.options("inner_product_param");
+  const int64_t axis = canonical_axis(options.integer("axis"), layer.input_shapes[0]);
+  const bool is_matrix = layer.input_shapes[0].rank() == 2 && axis == 1;
+  std::vector<std::string> inputs{
+      is_matrix ? layer.inputs[0] : layer.before("Flatten", layer.inputs, {{"axis", axis}}),
+      layer.parameter("weight")};
+  if (options.flag("bias_term")) inputs.push_back(layer.parameter("bias"));
+  const std::vector<OnnxAttribute> attributes{
+      {"transB", int64_t{options.flag("transpose") ? 0 : 1}}};
+  if (axis == 1)
+    layer.last("Gemm", inputs, attributes);
+  else
+    layer.reshape(layer.before("Gemm", inputs, attributes));
+}
+
+OREPA_LAYER(InnerProduct, "y = W x + bias over all axes from `axis` on")
+    .linear({LinearRole::Kind::kKernel, linear_shape, read_map})
+    .onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

@@ -36,7 +36,9 @@ class ORepaConv : public Convolution {
   BranchSum branches_;
 };
 
-OREPA_LAYER(ORepaConv, "convolution whose kernel is the sum of many small branches (OREPA)");
+OREPA_LAYER(ORepaConv, "convolution whose kernel is the sum of many small branches (OREPA)")
+    .linear(kConvolutionMap)
+    .channels(convolution_channels);
 
 }  // namespace
 }  // namespace orepa

@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "layers/pool_windows.h"
 #include "layers/window.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -84,7 +86,55 @@ class Pooling : public Layer {
   Handle saved_ = -1, workspace_ = -1;
 };
 
-OREPA_LAYER(Pooling, "MAX or AVE over windows, or over the whole image (global_pooling)");
+std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input,
+                                        const Shape& output) {
+  const Options options = spec.options.message("pooling_param");
+  if (options.choice("pool") != "AVE" || options.flag("global_pooling")) return std::nullopt;
+  const Pair kernel = read_pair(spec, options, "kernel_size", "kernel", 0);
+  const Pair stride = read_pair(spec, options, "stride", "stride", 1);
+  const Pair pad = read_pair(spec, options, "pad", "pad", 0);
+  LinearShape shape = LinearShape::identity(input[1]);
+  for (const int which : {0, 1}) {
+    shape.axes[which] = {kernel[which], stride[which], pad[which], 1};
+    if (shape.axes[which].output(input[2 + which]) != output[2 + which]) return std::nullopt;
+  }
+  return shape;
+}
+
+void read_map(const LayerSpec&, const Parameters&, LinearMap& map) {
+  map.kernel.assign(map.kernel.size(), 1.0 / static_cast<double>(map.taps()));
+}
+
+void write_onnx(const OnnxLayer& layer) {
+  const Options options = layer.options("pooling_param");
+  const bool max = options.choice("pool") == "MAX";
+  if (options.flag("global_pooling"))
+    return layer.last(max ? "GlobalMaxPool" : "GlobalAveragePool", layer.inputs);
+  const Pair kernel = read_pair(layer.spec, options, "kernel_size", "kernel", 0);
+  const Pair stride = read_pair(layer.spec, options, "stride", "stride", 1);
+  const Pair pad = read_pair(layer.spec, options, "pad", "pad", 0);
+  const Shape &x = layer.input_shapes[0], &y = layer.output_shape;
+  const PoolWindows rows{x[2], y[2], kernel[0], stride[0], pad[0]};
+  const PoolWindows columns{x[3], y[3], kernel[1], stride[1], pad[1]};
+  const std::vector<OnnxAttribute> attributes{
+      {"kernel_shape", onnx_ints(kernel)},
+      {"strides", onnx_ints(stride)},
+      {"pads", std::vector<int64_t>{pad[0], pad[1], rows.end_pad(), columns.end_pad()}}};
+  if (max) return layer.last("MaxPool", layer.inputs, attributes);
+
+  const std::vector<float> factors = mean_factors(rows, columns);
+  if (std::all_of(factors.begin(), factors.end(), [](float factor) { return factor == 1; }))
+    return layer.last("AveragePool", layer.inputs, attributes);
+  std::vector<float> all;  // of every channel: OpenCV 4.6 spreads numbers over the batch alone
+  for (int64_t c = 0; c < y[1]; ++c) all.insert(all.end(), factors.begin(), factors.end());
+  layer.last("Mul", {layer.before("AveragePool", layer.inputs, attributes),
+                     layer.constant("counted", {y[1], y[2], y[3]}, all)});
+}
+
+OREPA_LAYER(Pooling, "MAX or AVE over windows, or over the whole image (global_pooling)")
+    .keeps_channels()
+    .linear({LinearRole::Kind::kOther, linear_shape, read_map})
+    .onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

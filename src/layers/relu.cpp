@@ -1,4 +1,5 @@
 #include "orepa/layer.h"
+#include "orepa/onnx_layer.h"
 #include "orepa/parallel.h"
 
 namespace orepa {
@@ -49,7 +50,15 @@ class ReLU : public Layer {
   bool reads_output_ = true;
 };
 
-OREPA_LAYER(ReLU, "y = x where x > 0, else negative_slope * x");
+void write_onnx(const OnnxLayer& layer) {
+  const auto slope = static_cast<float>(layer.options("relu_param").number("negative_slope"));
+  if (slope == 0)
+    layer.last("Relu", layer.inputs);
+  else
+    layer.last("LeakyRelu", layer.inputs, {{"alpha", slope}});
+}
+
+OREPA_LAYER(ReLU, "y = x where x > 0, else negative_slope * x").keeps_channels().onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

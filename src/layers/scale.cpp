@@ -1,5 +1,7 @@
 #include "layers/axis.h"
 #include "layers/broadcast.h"
+#include "layers/linear.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -94,7 +96,50 @@ class Scale : public Layer {
   Handle scale_ = -1, bias_ = -1;
 };
 
-OREPA_LAYER(Scale, "multiplies by a learned vector, or by a second bottom, along some axes");
+std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input, const Shape&) {
+  const Options options = spec.options.message("scale_param");
+  const int64_t axis = options.integer("axis"), axes = options.integer("num_axes");
+  const bool channels = axes == 1 || (axes == -1 && input.rank() == 2);
+  if ((axis != 1 && axis != 1 - input.rank()) || !channels) return std::nullopt;
+  LinearShape shape = LinearShape::identity(input[1]);
+  shape.biased = options.flag("bias_term");
+  return shape;
+}
+
+void read_map(const LayerSpec& spec, const Parameters& parameters, LinearMap& map) {
+  map.kernel = read_numbers(parameters, spec, "scale");
+  if (map.biased) map.bias = read_numbers(parameters, spec, "bias");
+}
+
+void write_onnx(const OnnxLayer& layer) {
+  const Options options = layer.options("scale_param");
+  const Shape& x = layer.input_shapes[0];
+  const bool learned = layer.inputs.size() == 1;
+  const int64_t axis = canonical_axis(options.integer("axis"), x);
+  const int64_t axes =
+      learned ? options.integer("num_axes") : static_cast<int64_t>(layer.input_shapes[1].rank());
+  // What the numbers are spread over, aligned with the last axes of x: 1 behind the scaled ones.
+  std::vector<int64_t> extents(x.extents().begin() + axis, x.extents().end());
+  if (axes >= 0) std::fill(extents.begin() + axes, extents.end(), 1);
+  const Shape spread(extents);
+  std::string factor;
+  if (learned)
+    factor = layer.parameter("scale", spread);
+  else if (layer.input_shapes[1] == spread)
+    factor = layer.inputs[1];
+  else
+    factor = layer.before("Reshape", {layer.inputs[1], layer.shape_constant(spread)});
+  if (options.flag("bias_term"))
+    layer.last("Add",
+               {layer.before("Mul", {layer.inputs[0], factor}), layer.parameter("bias", spread)});
+  else
+    layer.last("Mul", {layer.inputs[0], factor});
+}
+
+OREPA_LAYER(Scale, "multiplies by a learned vector, or by a second bottom, along some axes")
+    .keeps_channels()
+    .linear({LinearRole::Kind::kNormalisation, linear_shape, read_map})
+    .onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

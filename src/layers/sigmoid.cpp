@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "layers/elementwise.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -12,7 +13,9 @@ struct SigmoidFunction {
 
 class Sigmoid : public Elementwise<SigmoidFunction> {};
 
-OREPA_LAYER(Sigmoid, "y = 1 / (1 + exp(-x))");
+void write_onnx(const OnnxLayer& layer) { layer.last("Sigmoid", layer.inputs); }
+
+OREPA_LAYER(Sigmoid, "y = 1 / (1 + exp(-x))").keeps_channels().onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

@@ -1,5 +1,8 @@
 #include "layers/softmax.h"
 
+#include "layers/axis.h"
+#include "orepa/onnx_layer.h"
+
 namespace orepa {
 namespace {
 
@@ -46,7 +49,12 @@ class Softmax : public Layer {
   AxisView view_;
 };
 
-OREPA_LAYER(Softmax, "exp(x) / sum of exp(x) along an axis");
+void write_onnx(const OnnxLayer& layer) {
+  const int64_t axis = layer.options("softmax_param").integer("axis");
+  layer.last("Softmax", layer.inputs, {{"axis", canonical_axis(axis, layer.output_shape)}});
+}
+
+OREPA_LAYER(Softmax, "exp(x) / sum of exp(x) along an axis").onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

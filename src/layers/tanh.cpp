@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "layers/elementwise.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -12,7 +13,9 @@ struct TanHFunction {
 
 class TanH : public Elementwise<TanHFunction> {};
 
-OREPA_LAYER(TanH, "y = tanh(x)");
+void write_onnx(const OnnxLayer& layer) { layer.last("Tanh", layer.inputs); }
+
+OREPA_LAYER(TanH, "y = tanh(x)").keeps_channels().onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

@@ -19,9 +19,8 @@ std::vector<std::string> blobs_of(const NetSpec& net) {
 }  // namespace
 
 NetOptions proof_options(Algorithm algorithm, std::vector<std::string> keep) {
-  NetOptions options;
+  NetOptions options = inference_options();
   options.algorithm = algorithm;
-  options.weights_change_every_pass = false;
   options.keep = std::move(keep);
   return options;
 }

@@ -5,20 +5,11 @@
 #include <vector>
 
 #include "orepa.pb.h"
-#include "orepa/net.h"
+#include "orepa/model.h"
 
 namespace orepa {
 
-// A net with parameters and memory of its own.
-struct Instance {
-  Instance(const NetSpec& spec, Device& device, const NetOptions& options)
-      : parameters(device, 0, false), arena(device), net(spec, parameters, arena, options) {}
-  Parameters parameters;
-  Arena arena;
-  Net net;
-};
-
-// Of phase TEST, run once.
+// For inference, with these blobs readable.
 NetOptions proof_options(Algorithm algorithm, std::vector<std::string> keep = {});
 
 // Blobs that both nets have, in the order of the first.

@@ -67,7 +67,8 @@ LinearExpression LinearExpression::sum(int node, std::vector<LinearExpression> t
 }
 
 bool LinearExpression::is_normalisation(const Graph& graph) const {
-  if (kind == Kind::kLayer) return orepa::is_normalisation(graph.nodes[node].spec);
+  if (kind == Kind::kLayer)
+    return is_linear(graph.nodes[node].spec, LinearRole::Kind::kNormalisation);
   return kind == Kind::kSequence &&
          std::all_of(parts.begin(), parts.end(),
                      [&](const LinearExpression& part) { return part.is_normalisation(graph); });
@@ -109,7 +110,7 @@ LinearValue evaluate(const LinearExpression& expression, const Graph& graph,
   }
   const LayerSpec& spec = graph.nodes[expression.node].spec;
   value.map = linear_map(spec, expression.shape, parameters);
-  if (has_kernel(spec)) value.weights.include(value.map.kernel);
+  if (is_linear(spec, LinearRole::Kind::kKernel)) value.weights.include(value.map.kernel);
   return value;
 }
 

@@ -7,7 +7,7 @@
 #include "engine/graph.h"
 #include "orepa/convert.h"
 #include "orepa/params.h"
-#include "reparam/linear_map.h"
+#include "reparam/linear_algebra.h"
 
 namespace orepa {
 

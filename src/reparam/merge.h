@@ -1,5 +1,5 @@
 // Merge: what is linear in a net becomes plain Convolutions and InnerProducts, wherever that is
-// exact and worth it (see linear_graph.h for what is found, linear_map.h for the arithmetic): a
+// exact and worth it (see linear_graph.h for what is found, linear_algebra.h for the arithmetic): a
 // convolution with BatchNorm and Scale, ORepaConv, the branches of DBB, RepVGG and ACNet blocks,
 // sequences, in any nesting.
 #pragma once

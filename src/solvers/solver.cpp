@@ -11,7 +11,7 @@
 #include "solvers/settings.h"
 #include "solvers/snapshots.h"
 #include "solvers/statistics_copy.h"
-#include "solvers/update_rule.h"
+#include "orepa/update_rule.h"
 
 namespace orepa {
 namespace {

@@ -1,4 +1,4 @@
-#include "solvers/update_rule.h"
+#include "orepa/update_rule.h"
 
 #include "core/registry.h"
 

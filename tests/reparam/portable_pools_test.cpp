@@ -25,7 +25,7 @@ layer { name: "far" type: "Pooling" bottom: "x" top: "far"
 TEST(PortablePools, HoldAtAnySize) {
   const std::unique_ptr<Device> device = make_cpu_device();
   const NetSpec small = NetSpec::parse(pools(12, 10), "pools");
-  Instance known(small, *device, proof_options(Algorithm::kAuto));
+  Model known(small, *device, proof_options(Algorithm::kAuto));
   const NetParameter made =
       portable_pools(small.proto(), [&](const std::string& blob) { return known.net.shape(blob); });
   ASSERT_EQ(made.layer_size(), 1 + 2 * 3);
@@ -34,8 +34,8 @@ TEST(PortablePools, HoldAtAnySize) {
     NetParameter resized = made;
     *resized.mutable_layer(0) = original.proto().layer(0);
     const NetSpec rewritten(resized);
-    Instance a(original, *device, proof_options(Algorithm::kAuto));
-    Instance b(rewritten, *device, proof_options(Algorithm::kAuto));
+    Model a(original, *device, proof_options(Algorithm::kAuto));
+    Model b(rewritten, *device, proof_options(Algorithm::kAuto));
     for (const auto& parameter : b.parameters.all())
       b.parameters.write(*parameter, std::vector<float>(parameter->value.count(), 1.0f));
     run_alike(a.net, b.net);
@@ -56,7 +56,7 @@ layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim
 layer { name: "apart" type: "Pooling" bottom: "x" top: "apart"
   pooling_param { kernel_h: 3 kernel_w: 1 stride_h: 2 stride_w: 4 pad_h: 1 pad_w: 0 } })",
                                       "pool");
-  Instance known(spec, *device, proof_options(Algorithm::kAuto));
+  Model known(spec, *device, proof_options(Algorithm::kAuto));
   const NetParameter made =
       portable_pools(spec.proto(), [&](const std::string& blob) { return known.net.shape(blob); });
   ASSERT_EQ(made.layer_size(), 3);

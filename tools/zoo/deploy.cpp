@@ -1,7 +1,7 @@
 #include "reparam/deploy.h"
 
 #include "models.h"
-#include "orepa/net.h"
+#include "orepa/model.h"
 #include "reparam/portable_pools.h"
 
 namespace orepa::zoo {
@@ -27,13 +27,11 @@ NetSpec deploy(const Model& model, const std::string& style, const Task& task) {
   // Every style is made from the plain net, so it merges back into that.
   const NetSpec plain = train_val(model, "plain", task);
   const std::unique_ptr<Device> device = make_cpu_device();
-  Parameters parameters(*device, 1, false);
-  Arena arena(*device);
   NetOptions options;
   options.allocate = false;
   options.batch_size = 1;
-  const Net net(plain, parameters, arena, options);
-  const auto shape_of = [&](const std::string& blob) { return net.shape(blob); };
+  const orepa::Model built(plain, *device, options);
+  const auto shape_of = [&](const std::string& blob) { return built.net.shape(blob); };
   const NetParameter merged = portable_pools(folded(test_layers(plain)), shape_of);
   NetParameter made = portable(with_input(merged, shape_of, 1));
   made.set_name(model.name + "_" + style);

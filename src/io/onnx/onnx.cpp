@@ -1,7 +1,7 @@
 #include "io/onnx/onnx.h"
 
 #include "engine/graph.h"
-#include "io/onnx/onnx_layers.h"
+#include "io/onnx/onnx_model.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
 
@@ -26,6 +26,15 @@ std::vector<std::string> names_of_values(const Graph& graph, OnnxModel& model) {
   return names;
 }
 
+void require_in_onnx(const LayerSpec& spec) {
+  if (layer_roles(spec.type).onnx != nullptr) return;
+  std::string known;
+  for (const LayerType& type : layer_types())
+    if (type.roles.onnx != nullptr) known += (known.empty() ? "" : ", ") + type.name;
+  fail(spec.where("type"), "cannot be written as ONNX, where a net for use is made of ", known,
+       "; leave the layer out of phase TEST (include { phase: TRAIN })");
+}
+
 }  // namespace
 
 void write_onnx(const std::string& path, const NetSpec& net, const Parameters& parameters,
@@ -48,7 +57,8 @@ void write_onnx(const std::string& path, const NetSpec& net, const Parameters& p
     }
     layer.output = names[node.outputs[0]];
     layer.output_shape = shape(node.outputs[0]);
-    add_to_onnx(layer);
+    require_in_onnx(node.spec);
+    layer_roles(node.spec.type).onnx(layer);
     if (graph.values[node.outputs[0]].consumers.empty())
       model.add_output(layer.output, layer.output_shape);
   }

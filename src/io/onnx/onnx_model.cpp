@@ -87,7 +87,7 @@ std::string OnnxModel::add_constant(const std::string& wanted, const std::vector
 
 void OnnxModel::add_node(const std::string& name, const std::string& type,
                          const std::vector<std::string>& inputs, const std::string& output,
-                         const std::vector<Attribute>& attributes) {
+                         const std::vector<OnnxAttribute>& attributes) {
   onnx::NodeProto& node = *model_.mutable_graph()->add_node();
   node.set_name(name);
   node.set_op_type(type);

@@ -3,20 +3,15 @@
 #pragma once
 #include <set>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "onnx.pb.h"
-#include "orepa/tensor.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 
 class OnnxModel {
  public:
-  using Attribute =
-      std::pair<std::string, std::variant<int64_t, float, std::vector<int64_t>>>;  // name, value
-
   explicit OnnxModel(const std::string& name);
 
   // `wanted`, with as many underscores behind it as make it a name that no tensor has.
@@ -30,7 +25,7 @@ class OnnxModel {
   std::string add_constant(const std::string& wanted, const std::vector<int64_t>& values);
   void add_node(const std::string& name, const std::string& type,
                 const std::vector<std::string>& inputs, const std::string& output,
-                const std::vector<Attribute>& attributes);
+                const std::vector<OnnxAttribute>& attributes);
 
   // Atomically. Throws Error where the file would be larger than protobuf's 2 GiB.
   void save(const std::string& path) const;

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "orepa.pb.h"
-#include "orepa/net.h"
+#include "orepa/model.h"
 
 namespace orepa {
 namespace {
@@ -16,41 +16,28 @@ std::vector<Shape> source_shapes(const LayerSpec& layer, Phase phase) {
   net.mutable_layer(0)->clear_include();
   net.mutable_layer(0)->clear_exclude();
   const std::unique_ptr<Device> device = make_cpu_device();
-  Parameters parameters(*device, 0, false);
-  Arena arena(*device);
   NetOptions options;
   options.phase = phase;
   options.batch_size = 1;
   options.allocate = false;
-  const Net source(NetSpec(net), parameters, arena, options);
+  const Model source(NetSpec(net), *device, options);
   std::vector<Shape> shapes;
-  for (const std::string& top : layer.options.strings("top")) shapes.push_back(source.shape(top));
+  for (const std::string& top : layer.options.strings("top"))
+    shapes.push_back(source.net.shape(top));
   return shapes;
 }
 
-bool keeps_channels(const std::string& type) {
-  static const std::set<std::string> types = {
-      "AbsVal", "BatchNorm", "BatchNormPad", "Bias",    "BNLL",  "Clip",  "Crop",  "Dropout",
-      "ELU",    "Eltwise",   "Exp",          "LRN",     "Log",   "MVN",   "PReLU", "Pooling",
-      "Power",  "ReLU",      "Scale",        "Sigmoid", "Split", "Swish", "TanH",  "Threshold"};
-  return types.contains(type);
-}
-
-// Of each output; `inputs` are those of the inputs.
+// Of each output; `inputs` are those of the inputs. Layers of other programs are no obstacle where
+// Caffe says what becomes of channels.
 int64_t channels_of(const LayerSpec& layer, const std::vector<int64_t>& inputs) {
-  if (layer.type == "Convolution" || layer.type == "ORepaConv" || layer.type == "Deconvolution")
+  static const std::set<std::string> keep = {"AbsVal", "Bias",  "BNLL",  "Clip",  "Crop",
+                                             "ELU",    "Exp",   "LRN",   "Log",   "MVN",
+                                             "PReLU",  "Power", "Split", "Swish", "Threshold"};
+  if (layer_roles(layer.type).channels != nullptr)
+    return layer_roles(layer.type).channels(layer, inputs);
+  if (layer.type == "Deconvolution")
     return layer.options.message("convolution_param").integer("num_output");
-  const Options concat = layer.options.message("concat_param");
-  if (layer.type == "Concat" &&
-      concat.integer(concat.has("concat_dim") ? "concat_dim" : "axis") == 1) {
-    int64_t sum = 0;
-    for (const int64_t channels : inputs) {
-      if (channels == 0) return 0;
-      sum += channels;
-    }
-    return sum;
-  }
-  return keeps_channels(layer.type) ? inputs[0] : 0;
+  return keep.contains(layer.type) ? inputs[0] : 0;
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "orepa/net.h"
+#include "orepa/model.h"
 
 namespace orepa {
 namespace {
@@ -34,12 +34,11 @@ int count_factors(LayerParameter layer) {
   *net.add_layer() = layer;
 
   const std::unique_ptr<Device> device = make_cpu_device();
-  Parameters parameters(*device, 0, false);
-  Arena arena(*device);
   NetOptions options;
   options.allocate = false;
-  const Net probe(NetSpec(net), parameters, arena, options);
-  return static_cast<int>(std::count_if(parameters.all().begin(), parameters.all().end(),
+  const Model probe(NetSpec(net), *device, options);
+  return static_cast<int>(std::count_if(probe.parameters.all().begin(),
+                                        probe.parameters.all().end(),
                                         [](const auto& parameter) { return parameter->factor; }));
 }
 

@@ -1,4 +1,4 @@
-// UpdateRule: how a gradient changes a parameter; one file a rule, src/solvers/NAME.cpp with
+// UpdateRule: how a gradient changes a parameter; one file a rule, src/solvers/rules/NAME.cpp with
 // OREPA_SOLVER(Type, "one line of help").
 #pragma once
 #include <functional>

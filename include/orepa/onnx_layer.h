@@ -1,18 +1,29 @@
-// One layer as nodes of an ONNX model.
+// OnnxLayer: one layer while it becomes nodes of an ONNX model (opset 13). A layer type that can
+// says how in its own file (see roles.h).
 #pragma once
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
-#include "io/onnx/onnx_model.h"
 #include "orepa/layer.h"
 #include "orepa/params.h"
 
 namespace orepa {
 
+class OnnxModel;  // src/io/onnx
+
+using OnnxAttribute = std::pair<std::string, std::variant<int64_t, float, std::vector<int64_t>>>;
+
+inline std::vector<int64_t> onnx_ints(const Pair& pair) { return {pair[0], pair[1]}; }
+
 class OnnxLayer {
  public:
   OnnxLayer(const LayerSpec& spec, const Parameters& parameters, OnnxModel& model)
       : spec(spec), parameters_(parameters), model_(model) {}
+
+  // The message of the layer's own options.
+  Options options(const std::string& message) const { return spec.options.message(message); }
 
   const LayerSpec& spec;
   std::vector<std::string> inputs;  // tensors of the model
@@ -28,10 +39,10 @@ class OnnxLayer {
   std::string shape_constant(const Shape& shape) const;  // the second input of a Reshape
   // A node on the way; returns the tensor that it makes.
   std::string before(const std::string& type, const std::vector<std::string>& inputs,
-                     const std::vector<OnnxModel::Attribute>& attributes = {}) const;
+                     const std::vector<OnnxAttribute>& attributes = {}) const;
   // The last node, which makes `output`.
   void last(const std::string& type, const std::vector<std::string>& inputs,
-            const std::vector<OnnxModel::Attribute>& attributes = {}) const;
+            const std::vector<OnnxAttribute>& attributes = {}) const;
   // A Reshape to the shape of the output as the last node.
   void reshape(const std::string& tensor) const;
 
@@ -40,8 +51,5 @@ class OnnxLayer {
   const Parameters& parameters_;
   OnnxModel& model_;
 };
-
-// Adds the layer's nodes. Throws Error where it has none.
-void add_to_onnx(const OnnxLayer& layer);
 
 }  // namespace orepa

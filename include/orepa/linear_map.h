@@ -1,5 +1,5 @@
-// LinearMap: what a convolution with zero padding does to feature maps, and the two ways in which
-// such maps combine into one: one behind the other, and side by side. In double.
+// LinearMap: what a convolution with zero padding does to feature maps, in double. Layers that are
+// linear in inference say which map they are (see roles.h), and `convert` combines the maps.
 //
 //   y[o, h, w] = bias[o] + sum over i, taps of kernel[o, tap, i] x[i, h stride - pad + tap
 //   dilation]
@@ -49,18 +49,5 @@ struct LinearMap : LinearShape {
 
   static LinearMap identity(int64_t channels);
 };
-
-// Why `second` behind `first` is no single map that is exact at the borders too; empty if it is
-// one: `second` must not pad, unless all that it could see there is zero in either order.
-std::string cannot_chain(const LinearShape& first, const LinearShape& second);
-LinearShape chain(const LinearShape& first, const LinearShape& second);
-LinearMap chain(const LinearMap& first, const LinearMap& second);
-
-// Why the sum of these is no single map; empty if it is one. `input` and `output` are the extents
-// of the image.
-std::string cannot_add(const std::vector<LinearShape>& terms, const std::array<int64_t, 2>& input,
-                       const std::array<int64_t, 2>& output);
-LinearShape add(const std::vector<LinearShape>& terms);
-LinearMap add(const std::vector<LinearMap>& terms, const std::vector<double>& factors);
 
 }  // namespace orepa

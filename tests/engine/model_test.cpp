@@ -1,0 +1,46 @@
+#include "orepa/model.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/error_of.h"
+
+namespace orepa {
+namespace {
+
+const char* const kNet = R"(
+layer { name: "a" type: "Input" top: "a" input_param { shape { dim: 1 dim: 2 dim: 3 dim: 3 } } }
+layer { name: "b" type: "Input" top: "b" input_param { shape { dim: 1 dim: 2 dim: 3 dim: 3 } } }
+layer { name: "conv" type: "Convolution" bottom: "a" top: "conv"
+  convolution_param { num_output: 2 kernel_size: 1 bias_term: false
+                      weight_filler { type: "constant" value: 1 } } }
+layer { name: "sum" type: "Eltwise" bottom: "conv" bottom: "b" top: "sum" }
+)";
+
+std::vector<float> all(float value) { return std::vector<float>(18, value); }
+
+TEST(Model, RunsWithTheParametersThatItHas) {
+  const auto device = make_cpu_device();
+  Model model(NetSpec::parse(kNet, "net"), *device);
+  EXPECT_EQ(model.run({{"a", all(3)}, {"b", all(1)}}), (Blobs{{"sum", all(7)}}));
+  EXPECT_EQ(model.run({{"a", all(1)}, {"b", all(1)}}), (Blobs{{"sum", all(3)}}));
+  Parameter& kernel = *model.parameters.find("conv", "weight");
+  model.parameters.write(kernel, {2, 2, 2, 2});
+  EXPECT_EQ(model.run({{"a", all(1)}, {"b", all(1)}}), (Blobs{{"sum", all(5)}}));
+}
+
+TEST(Model, NamesInputsThatAreMissingOrUnknown) {
+  const auto device = make_cpu_device();
+  Model model(NetSpec::parse(kNet, "net"), *device);
+  EXPECT_EQ(error_of([&] {
+              model.run({{"a", all(3)}});
+            }),
+            "input \"b\" has no values; it takes 1 x 2 x 3 x 3 numbers");
+  EXPECT_EQ(error_of([&] {
+              model.run({{"a", all(1)}, {"b", all(1)}, {"aa", all(1)}});
+            }),
+            "the net has no input \"aa\"; did you mean \"a\"?");
+  EXPECT_NE(error_of([&] { model.run({{"a", {1}}, {"b", all(1)}}); }), "");
+}
+
+}  // namespace
+}  // namespace orepa
