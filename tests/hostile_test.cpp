@@ -10,6 +10,7 @@
 #include "orepa/net.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -37,7 +38,7 @@ class PeakMemory {
 };
 
 TEST(Hostile, NetsAreDescribedOrRefusedWithoutTheirMemory) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   int nets = 0;
   for (const auto& entry : std::filesystem::directory_iterator(source_file("tests/hostile"))) {
     if (entry.path().extension() != ".prototxt") continue;

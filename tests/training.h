@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "orepa/solver.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 
@@ -48,8 +49,9 @@ inline SolverOptions resuming(const std::string& snapshot) {
 // A solver with all that must outlive it.
 struct Training {
   Training(SolverSpec given, SolverOptions options = {}, Listener told = {})
-      : spec(std::move(given)), device(make_cpu_device()), listener(std::move(told)) {
-    options.algorithm = Algorithm::kDirect;
+      : spec(std::move(given)),
+        device(test_device({Algorithm::kDirect})),
+        listener(std::move(told)) {
     solver = std::make_unique<Solver>(spec, *device, std::move(options), listener);
   }
   explicit Training(const std::string& text, SolverOptions options = {}, Listener told = {})

@@ -105,9 +105,8 @@ void run() {
   options.output_weights = FLAGS_output_weights;
   options.output_test = FLAGS_output_test;
   options.merge_all = FLAGS_merge_all;
-  options.algorithm = net_options(Phase::kTest).algorithm;
   const NetSpec spec = NetSpec::read(FLAGS_model);
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device();
   const ConvertReport report = convert(spec, split(FLAGS_weights), *device, options);
 
   if (FLAGS_json)

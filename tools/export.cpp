@@ -22,7 +22,7 @@ void run() {
   const NetSpec spec = NetSpec::read(FLAGS_model);
   std::optional<NetSpec> trained;
   if (!FLAGS_trained.empty()) trained.emplace(NetSpec::read(FLAGS_trained));
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device();
   NetOptions options = inference_options();
   options.batch_size = 1;  // its parameters are all that is wanted
   Model model(spec, *device, options);

@@ -52,6 +52,13 @@ int64_t iterations(int64_t absent) {
   return FLAGS_iterations > 0 ? FLAGS_iterations : absent;
 }
 
+std::unique_ptr<Device> make_device() {
+  DeviceOptions options;
+  if (choice("algorithm", FLAGS_algorithm, {"AUTO", "DIRECT"}) == "DIRECT")
+    options.algorithm = Algorithm::kDirect;
+  return orepa::make_device("cpu", options);
+}
+
 NetOptions net_options(Phase default_phase) {
   NetOptions options;
   options.phase = default_phase;
@@ -60,8 +67,6 @@ NetOptions net_options(Phase default_phase) {
         choice("phase", FLAGS_phase, {"TRAIN", "TEST"}) == "TRAIN" ? Phase::kTrain : Phase::kTest;
   options.level = FLAGS_level;
   options.stages = split(FLAGS_stage);
-  if (choice("algorithm", FLAGS_algorithm, {"AUTO", "DIRECT"}) == "DIRECT")
-    options.algorithm = Algorithm::kDirect;
   return options;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <gflags/gflags.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,10 @@ const std::string& choice(const char* flag, const std::string& value,
 // --iterations, or `absent` where it is 0.
 int64_t iterations(int64_t absent);
 
-// What --phase (`default_phase` where absent), --level, --stage and --algorithm say.
+// What --algorithm says.
+std::unique_ptr<Device> make_device();
+
+// What --phase (`default_phase` where absent), --level and --stage say.
 NetOptions net_options(Phase default_phase);
 
 }  // namespace orepa::tool

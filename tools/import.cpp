@@ -16,7 +16,7 @@ void run() {
   choice("from", FLAGS_from, {"orepa-pytorch"});
   require_not_read(FLAGS_output, {FLAGS_model, FLAGS_input});
   const NetSpec spec = NetSpec::read(FLAGS_model);
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device();
   NetOptions options = inference_options();
   options.batch_size = 1;  // its parameters are all that is wanted
   Model model(spec, *device, options);

@@ -73,7 +73,7 @@ void run() {
   const NetSpec spec = NetSpec::read(FLAGS_model);
   options.keep = split(FLAGS_blobs);
   options.input_gradients = options.seed_outputs = FLAGS_backward;
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device();
   Model model(spec, *device, options);
   Net& net = model.net;
   Parameters& parameters = model.parameters;

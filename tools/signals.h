@@ -7,7 +7,7 @@
 namespace orepa::tool {
 
 // Starts a thread that waits for them: handlers may not run on those that compute
-// (make_cpu_device()). What was ignored when the process began stays ignored. REQUIRES: no other
+// (see make_device()). What was ignored when the process began stays ignored. REQUIRES: no other
 // thread runs yet; those that are started later inherit that they take none.
 void listen_to_signals();
 

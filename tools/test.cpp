@@ -21,7 +21,7 @@ void print(const Evaluation::Output& output) {
 void test() {
   const NetOptions options = net_options(Phase::kTest);
   const NetSpec spec = NetSpec::read(FLAGS_model);
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device();
   Parameters parameters(*device, 0, false);
   Arena arena(*device);
   Evaluator evaluator(spec, parameters, arena, options);

@@ -95,7 +95,6 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
            "weight_decay: 0.0001 max_iter: 1 iter_size: ", FLAGS_iter_size),
       "the solver of orepa_tool time");
   SolverOptions options;
-  options.algorithm = net.algorithm;
   options.level = net.level;
   options.stages = net.stages;
   Observer silent;
@@ -191,7 +190,7 @@ void print_json(const Timing& timing) {
 
 void time() {
   const NetOptions options = net_options(Phase::kTrain);
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device();
   Timing timing;
   timing.model = FLAGS_model;
   timing.device = device->description();

@@ -27,7 +27,6 @@ Request effect(const char* flag, const std::string& value) {
 SolverOptions solver_options() {
   const NetOptions net = net_options(Phase::kTrain);
   SolverOptions options;
-  options.algorithm = net.algorithm;
   options.level = net.level;
   options.stages = net.stages;
   options.snapshot = FLAGS_snapshot;
@@ -74,7 +73,7 @@ void train() {
               effect("sighup_effect", FLAGS_sighup_effect));
   const SolverOptions options = solver_options();
   const SolverSpec spec = SolverSpec::read(FLAGS_solver);
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device();
   Progress progress(spec.options().integer("display"));
   Solver solver(spec, *device, options, progress);
   print_settings(spec, *device, solver);

@@ -43,7 +43,6 @@ struct ConvolutionGeometry {
   bool relu = false;          // y = max(0, y), after the bias; only where !training
   bool training = true;       // whether the backward passes are wanted
   bool data_gradient = true;  // whether backward_data is wanted
-  Algorithm algorithm = Algorithm::kAuto;
 
   Shape output() const;  // extent = floor((in + 2 pad - dilation (k - 1) - 1) / stride) + 1
 };
@@ -165,10 +164,16 @@ class Device {
   virtual std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
 };
 
-// The CPU through oneDNN, using OpenMP's threads. No signal handler may run on a thread that uses
-// it or on OpenMP's, except on an alternate stack: in a gemm, oneDNN (dnnl_sgemm) has the stack
-// pointer in a block of the heap, and the handler's frame would overwrite what lies below.
-std::unique_ptr<Device> make_cpu_device();
+// How a device computes; the same for all that it computes.
+struct DeviceOptions {
+  Algorithm algorithm = Algorithm::kAuto;
+};
+
+// The only way to a device. "cpu": oneDNN, using OpenMP's threads. No signal handler may run on a
+// thread that uses it or on OpenMP's, except on an alternate stack: in a gemm, oneDNN (dnnl_sgemm)
+// has the stack pointer in a block of the heap, and the handler's frame would overwrite what lies
+// below. Throws Error where there is no such device.
+std::unique_ptr<Device> make_device(const std::string& name, const DeviceOptions& options = {});
 
 // A tensor's numbers on the host, in Caffe's order (row-major at every rank), and back. Both wait
 // for the device.

@@ -56,7 +56,6 @@ class Setup {
   virtual Phase phase() const = 0;
   virtual Device& device() = 0;
   virtual uint64_t seed() const = 0;
-  virtual Algorithm algorithm() const = 0;
 
   // A later layer that fusion merged into this one, or null: a BatchNorm may have absorbed "Scale"
   // and "ReLU", a convolution or Eltwise "ReLU". The layer then computes both; parameters of the

@@ -42,7 +42,6 @@ struct NetOptions {
   Phase phase = Phase::kTest;
   int level = 0;
   std::vector<std::string> stages;
-  Algorithm algorithm = Algorithm::kAuto;
   int64_t batch_size = 0;                 // instead of the data layers' own; 0: theirs
   int64_t first_sample = 0;               // where a source of samples starts
   bool weights_change_every_pass = true;  // see Setup

@@ -41,7 +41,6 @@ class Observer {
 };
 
 struct SolverOptions {
-  Algorithm algorithm = Algorithm::kAuto;
   int level = 0;
   std::vector<std::string> stages;
   // A .solverstate to go on from; "auto": the newest whole one of snapshot_prefix and

@@ -49,7 +49,6 @@ class NodeSetup : public Setup {
   Phase phase() const override { return context_.options.phase; }
   Device& device() override { return context_.parameters.device(); }
   uint64_t seed() const override { return context_.parameters.seed(); }
-  Algorithm algorithm() const override { return context_.options.algorithm; }
   const LayerSpec* absorbed(const std::string& type) const override;
   int inputs() const override { return static_cast<int>(inputs_.size()); }
   const Shape& input(int i) const override { return inputs_[checked(i)]; }

@@ -42,7 +42,6 @@ ConvolutionGeometry read_geometry(const Setup& setup) {
   g.relu = setup.absorbed("ReLU") != nullptr;
   g.training = setup.backward();
   g.data_gradient = setup.input_gradient(0);
-  g.algorithm = setup.algorithm();
   const Shape y = g.output();
   setup.require(y[2] > 0 && y[3] > 0, "the kernel ", kernel[0], " x ", kernel[1],
                 " (dilated) is larger than the padded bottom ", x.str());

@@ -64,7 +64,7 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   const NetParameter trained = test_layers(spec);
   const NetSpec trained_spec(trained, spec.name());
   // Keeping every blob keeps every layer by itself, so that each value has a shape to ask for.
-  NetOptions unfused = proof_options(options.algorithm, common_blobs(trained_spec, trained_spec));
+  NetOptions unfused = proof_options(common_blobs(trained_spec, trained_spec));
   unfused.batch_size = 1;
   Model source(spec, device, unfused);
   load_weights(weights, source.parameters, true);
@@ -93,7 +93,7 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
     weights_draft = drafts.draft_of(options.output_weights);
     deploy.write(draft,
                  transform.empty() ? "" : "Input: as after transform_param { " + transform + " }");
-    Model plain(deploy, device, proof_options(options.algorithm));
+    Model plain(deploy, device, proof_options());
     set_values(plain.parameters, merged);
     save_weights(weights_draft, deploy, plain.parameters);
     deploy = NetSpec::read(draft);
@@ -101,13 +101,12 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   if (!options.output_test.empty()) NetSpec(merged.net).write(drafts.draft_of(options.output_test));
 
   const NetSpec written(named_by_value(deploy.proto()), options.output);
-  Model plain(written, device, proof_options(options.algorithm, common_blobs(written, written)));
+  Model plain(written, device, proof_options(common_blobs(written, written)));
   if (onnx)
     set_values(plain.parameters, merged);
   else
     load_weights({weights_draft}, plain.parameters, true);
-  Model original(reference, device,
-                 proof_options(options.algorithm, common_blobs(reference, reference)));
+  Model original(reference, device, proof_options(common_blobs(reference, reference)));
   copy_values(source.parameters, original.parameters);
   run_alike(original.net, plain.net);
   const auto difference = [&](const std::string& value) {

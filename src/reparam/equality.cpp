@@ -18,9 +18,8 @@ std::vector<std::string> blobs_of(const NetSpec& net) {
 
 }  // namespace
 
-NetOptions proof_options(Algorithm algorithm, std::vector<std::string> keep) {
+NetOptions proof_options(std::vector<std::string> keep) {
   NetOptions options = inference_options();
-  options.algorithm = algorithm;
   options.keep = std::move(keep);
   return options;
 }

@@ -10,7 +10,7 @@
 namespace orepa {
 
 // For inference, with these blobs readable.
-NetOptions proof_options(Algorithm algorithm, std::vector<std::string> keep = {});
+NetOptions proof_options(std::vector<std::string> keep = {});
 
 // Blobs that both nets have, in the order of the first.
 std::vector<std::string> common_blobs(const NetSpec& a, const NetSpec& b);

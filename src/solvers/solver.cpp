@@ -5,13 +5,13 @@
 #include <deque>
 #include <optional>
 
+#include "orepa/update_rule.h"
 #include "solvers/gradient_sums.h"
 #include "solvers/learning_rate.h"
 #include "solvers/momentum.h"
 #include "solvers/settings.h"
 #include "solvers/snapshots.h"
 #include "solvers/statistics_copy.h"
-#include "orepa/update_rule.h"
 
 namespace orepa {
 namespace {
@@ -39,7 +39,6 @@ struct Solver::State {
     net_options.phase = Phase::kTrain;
     net_options.level = options.level;
     net_options.stages = options.stages;
-    net_options.algorithm = options.algorithm;
     net_options.weights_change_every_pass = settings.iter_size == 1;
     net = std::make_unique<Net>(net_spec, parameters, arena, net_options);
     schedule = Schedule(spec.options(), iterations_per_epoch());

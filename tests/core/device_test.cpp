@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tests/error_of.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -26,7 +27,7 @@ TEST(ConvolutionGeometry, HasNoOutputWhereTheKernelDoesNotFit) {
 }
 
 TEST(DeviceMemory, MovesItsOneOwner) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   DeviceMemory first(*device, 100);
   void* const data = first.data();
   DeviceMemory second(std::move(first));
@@ -37,7 +38,7 @@ TEST(DeviceMemory, MovesItsOneOwner) {
 }
 
 TEST(DeviceMemory, OfNothingIsNull) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   EXPECT_EQ(DeviceMemory(*device, 0).data(), nullptr);
 }
 
@@ -45,7 +46,7 @@ TEST(DeviceMemory, OfNothingIsNull) {
 TEST(CpuDevice, RefusesMoreThreadsThanASystemHas) {
   const int threads = omp_get_max_threads();
   omp_set_num_threads(100'000);
-  EXPECT_NE(error_of([] { make_cpu_device(); }).find("OMP_NUM_THREADS asks for 100000 threads"),
+  EXPECT_NE(error_of([] { make_device("cpu"); }).find("OMP_NUM_THREADS asks for 100000 threads"),
             std::string::npos);
   omp_set_num_threads(threads);
 }

@@ -15,12 +15,13 @@
 #include "solvers/snapshot.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
 
 TEST(InputFile, IsRegular) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   Parameters parameters(*device, 1, false);
   const std::string folder = test_folder();
   const std::pair<std::string, std::function<void(const std::string&)>> doors[] = {
@@ -51,7 +52,7 @@ TEST(InputFile, IsRegular) {
 
 // A state names the file of its weights.
 TEST(InputFile, OfAStatesWeightsIsRegular) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   Parameters parameters(*device, 1, true);
   Momentum momentum(parameters);
   SolverState state;

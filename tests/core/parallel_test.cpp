@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/test_device.h"
+
 namespace orepa {
 namespace {
 
@@ -46,7 +48,7 @@ class Parallel : public testing::TestWithParam<Extent> {
  protected:
   const int64_t rows_ = GetParam().rows, columns_ = GetParam().columns;
   const std::vector<float> a_ = numbers(rows_ * columns_), b_ = numbers(rows_ * columns_ + 5);
-  const std::unique_ptr<Device> device_ = make_cpu_device();
+  const std::unique_ptr<Device> device_ = test_device();
 };
 
 TEST_P(Parallel, ReducesRowsAndColumns) {

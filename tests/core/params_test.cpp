@@ -5,6 +5,7 @@
 
 #include "orepa/error.h"
 #include "tests/error_of.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -21,7 +22,7 @@ Parameter named(const std::string& layer, const std::string& name) {
 
 class ParametersTest : public testing::Test {
  protected:
-  std::unique_ptr<Device> device_ = make_cpu_device();
+  std::unique_ptr<Device> device_ = test_device();
 };
 
 TEST_F(ParametersTest, NetsThatDeclareTheSameFindTheSame) {

@@ -12,6 +12,7 @@
 #include "tests/data/idx_files.h"
 #include "tests/files.h"
 #include "tests/layers/check_layer.h"
+#include "tests/test_device.h"
 #include "tests/training.h"
 
 namespace orepa {
@@ -54,7 +55,7 @@ class Reading {
               include { not_stage: "never" } } } )");
     Training(text("net_param", net, "test_net_param", net,
                   "base_lr: 0.1 max_epoch: 1 test_interval: 1 param_rule { name: 'ip/bias' }"));
-    const auto device = make_cpu_device();
+    const auto device = test_device();
     LayerBench(*device, "layer { type: 'Input' top: 'x' input_param { shape { dim: 1 } } }", {},
                {});
     for (std::vector<LayerCase> rows : {layer_cases(), convolution_cases()})

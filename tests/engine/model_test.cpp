@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/error_of.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -19,7 +20,7 @@ layer { name: "sum" type: "Eltwise" bottom: "conv" bottom: "b" top: "sum" }
 std::vector<float> all(float value) { return std::vector<float>(18, value); }
 
 TEST(Model, RunsWithTheParametersThatItHas) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   Model model(NetSpec::parse(kNet, "net"), *device);
   EXPECT_EQ(model.run({{"a", all(3)}, {"b", all(1)}}), (Blobs{{"sum", all(7)}}));
   EXPECT_EQ(model.run({{"a", all(1)}, {"b", all(1)}}), (Blobs{{"sum", all(3)}}));
@@ -29,7 +30,7 @@ TEST(Model, RunsWithTheParametersThatItHas) {
 }
 
 TEST(Model, NamesInputsThatAreMissingOrUnknown) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   Model model(NetSpec::parse(kNet, "net"), *device);
   EXPECT_EQ(error_of([&] {
               model.run({{"a", all(3)}});

@@ -8,6 +8,7 @@
 #include "orepa/net.h"
 #include "orepa/random.h"
 #include "tests/error_of.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -203,7 +204,7 @@ double largest(const Values& values, const std::string& start) {
 }
 
 TEST(NetMemory, NobodyNoticesThatItIsShared) {
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   for (uint64_t seed = 0; seed < 500 && !testing::Test::HasFailure(); ++seed) {
     RandomNet random(seed);
     const NetSpec spec = NetSpec::parse(random.text(), "random.prototxt");
@@ -234,7 +235,7 @@ TEST(NetMemory, NobodyNoticesThatItIsShared) {
 }
 
 TEST(NetMemory, TheLastStepLeavesAKeptBlobAlone) {
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   NetOptions options;
   options.keep = {"half"};
   const Values values = step(*device,
@@ -249,7 +250,7 @@ TEST(NetMemory, TheLastStepLeavesAKeptBlobAlone) {
 }
 
 TEST(NetMemory, TheLastStepLeavesAGradientAlone) {
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   NetOptions options;
   options.input_gradients = options.seed_outputs = true;
   const Values values = step(*device,
@@ -276,7 +277,7 @@ class Reading : public testing::Test {
     net.forward(0);
   }
 
-  std::unique_ptr<Device> device_ = make_cpu_device();
+  std::unique_ptr<Device> device_ = test_device();
   NetSpec spec_ = NetSpec::parse(R"(
     layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 } } }
     layer { name: "relu" type: "ReLU" bottom: "x" top: "relu" }

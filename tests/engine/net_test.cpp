@@ -11,6 +11,7 @@
 #include "engine/memory_plan.h"
 #include "orepa/random.h"
 #include "tests/error_of.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -84,7 +85,7 @@ class NetTest : public testing::Test {
     return net.loss();
   }
 
-  std::unique_ptr<Device> device_ = make_cpu_device();
+  std::unique_ptr<Device> device_ = test_device();
   NetSpec spec_ = NetSpec::parse(kText, "net.prototxt");
   Parameters parameters_{*device_, 1, true};
   Arena arena_{*device_};

@@ -37,7 +37,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t mos
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::unique_ptr<Device> device = make_cpu_device();
+  static const std::unique_ptr<Device> device = make_device("cpu");
   static const google::protobuf::LogSilencer silence;
   const std::string content(reinterpret_cast<const char*>(data), size);
   for (const Phase phase : {Phase::kTest, Phase::kTrain})

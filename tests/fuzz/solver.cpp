@@ -43,7 +43,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t mos
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr int64_t kMostPasses = 4;
-  static const std::unique_ptr<Device> device = make_cpu_device();
+  static const std::unique_ptr<Device> device = make_device("cpu");
   static const google::protobuf::LogSilencer silence;
   const std::string content = with_own_prefix({reinterpret_cast<const char*>(data), size});
   fuzz::refuses_or_does("solver.prototxt", [&] {

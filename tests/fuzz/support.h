@@ -35,7 +35,7 @@ bool builds_small(const NetSpec& spec, Phase phase, Device& device);
 struct SmallNet {
   explicit SmallNet(Phase phase);
   NetSpec spec;
-  std::unique_ptr<Device> device = make_cpu_device();
+  std::unique_ptr<Device> device = make_device("cpu");
   Parameters parameters;
   Arena arena{*device};
   Net net;

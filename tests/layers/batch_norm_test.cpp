@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/layers/layer_bench.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -9,7 +10,7 @@ namespace {
 // mean, variance and factor after two passes over one channel with the batch 1, 3 (mean 2, unbiased
 // variance 2).
 std::vector<float> after_two_passes(const std::string& options, const Values& batch = {1, 3}) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   LayerBench bench(
       *device,
       "layer { name: \"bn\" type: \"BatchNorm\" top: \"y\" batch_norm_param { " + options + " } }",

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/layers/layer_bench.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -34,7 +35,7 @@ class Branches : public testing::Test {
     }
   }
 
-  const std::unique_ptr<Device> device_ = make_cpu_device();
+  const std::unique_ptr<Device> device_ = test_device();
   const std::string k3_ = "num_output: 6 kernel_size: 3 pad: 1 bias_term: false";
 };
 

@@ -4,6 +4,7 @@
 #include "tests/data/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -36,7 +37,7 @@ class Data : public testing::Test {
   }
 
   std::string folder_;
-  std::unique_ptr<Device> device_ = make_cpu_device();
+  std::unique_ptr<Device> device_ = test_device();
   Parameters parameters_{*device_, 1, false};
   Arena arena_{*device_};
 };

@@ -15,6 +15,7 @@
 #include "reparam/merge.h"
 #include "tests/comparison.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -39,7 +40,7 @@ class GoldenBlock : public testing::TestWithParam<Block> {
       : file_(source_file("tests/golden/blocks/") + GetParam().file + ".h5"),
         block_(file_.string("/", "block")),
         tolerance_(GetParam().algorithm == Algorithm::kDirect ? kDirect : kWinograd),
-        device_(make_cpu_device()),
+        device_(test_device({GetParam().algorithm})),
         spec_(net()) {}
 
   int64_t attribute(const std::string& name, int64_t fallback) const {
@@ -101,7 +102,6 @@ class GoldenBlock : public testing::TestWithParam<Block> {
   NetOptions net_options(Phase phase) const {
     NetOptions options;
     options.phase = phase;
-    options.algorithm = GetParam().algorithm;
     options.input_gradients = options.seed_outputs = phase == Phase::kTrain;
     return options;
   }

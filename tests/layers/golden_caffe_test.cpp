@@ -12,6 +12,7 @@
 #include "orepa/weights.h"
 #include "tests/comparison.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -95,7 +96,7 @@ class GoldenCaffe : public testing::TestWithParam<std::string> {
       expect_equal(net.read(name.substr(group.size() + 1)), name);
   }
 
-  std::unique_ptr<Device> device_ = make_cpu_device();
+  std::unique_ptr<Device> device_ = test_device();
   NetSpec spec_ = read_net(kFolder + GetParam() + "/net.prototxt");
   TensorFileReader file_{kFolder + GetParam() + "/data.h5"};
   size_t compared_ = 0;  // arrays

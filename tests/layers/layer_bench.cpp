@@ -121,7 +121,6 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
 
   NetOptions net;
   net.phase = options.phase;
-  net.algorithm = options.algorithm;
   net.weights_change_every_pass = options.weights_change_every_pass;
   const SetupContext context{owner_, net, true};
   NodeSetup setup(node_, inputs, options_.want_inputs, context);

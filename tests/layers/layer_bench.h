@@ -22,7 +22,6 @@ using Values = std::vector<float>;
 // What one bench is built for.
 struct BenchOptions {
   Phase phase = Phase::kTrain;
-  Algorithm algorithm = Algorithm::kAuto;
   bool weights_change_every_pass = true;
   std::vector<bool> want_inputs;  // whose gradients are wanted
   bool want_parameters = true;

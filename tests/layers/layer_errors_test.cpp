@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "orepa/net.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -23,7 +24,7 @@ TEST_P(BadLayerTest, IsRefusedClearly) {
   const BadLayer& bad = GetParam();
   const std::string text = "layer { name: \"x\" type: \"Input\" top: \"x\" input_param { shape { " +
                            bad.bottom + " } } }\nlayer { name: \"it\" " + bad.layer + " }\n";
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   Parameters parameters(*device, 1, true);
   Arena arena(*device);
   NetOptions options;
@@ -209,7 +210,8 @@ INSTANTIATE_TEST_SUITE_P(
             "dim: 7"),
         one("batch_norm_fraction", "BatchNorm", "batch_norm_param { moving_average_fraction: 1 }",
             "moving_average_fraction must lie in [0, 1)"),
-        one("batch_norm_pad", "BatchNorm", "batch_norm_param { pad: 0 }", "batch_norm_param.pad is for"),
+        one("batch_norm_pad", "BatchNorm", "batch_norm_param { pad: 0 }",
+            "batch_norm_param.pad is for"),
         one("batch_norm_eps", "BatchNorm", "batch_norm_param { eps: 0 }", "eps must be positive"),
 
         one("loss_without_labels", "SoftmaxWithLoss", "", "takes two bottoms, scores and labels"),
@@ -239,7 +241,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(BadInput, IsRefusedClearly) {
   for (const char* dims : {"dim: 0", "dim: -1", "dim: 3 dim: -2", "dim: 9223372036854775807 dim: 2",
                            "dim: 4000000000 dim: 4000000000 dim: 4000000000"}) {
-    const auto device = make_cpu_device();
+    const auto device = test_device();
     Parameters parameters(*device, 1, false);
     Arena arena(*device);
     const std::string text =
@@ -256,7 +258,7 @@ TEST(BadInput, IsRefusedClearly) {
 
 // A net that does not fit fails while it is built, and says how much it wants.
 TEST(BadInput, TooLargeForMemory) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   Parameters parameters(*device, 1, false);
   Arena arena(*device);
   const NetSpec spec = NetSpec::parse(

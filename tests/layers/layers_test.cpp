@@ -8,6 +8,7 @@
 #include "orepa/branch.h"
 #include "tests/files.h"
 #include "tests/layers/check_layer.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 class LayerTest : public testing::TestWithParam<LayerCase> {};
 
 TEST_P(LayerTest, KeepsTheContract) {
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   check_layer(*device, GetParam());
 }
 

@@ -11,6 +11,7 @@
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/reparam/random_values.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -51,7 +52,7 @@ layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "acc
 
 class ConvertTest : public testing::Test {
  protected:
-  ConvertTest() : device_(make_cpu_device()), spec_(NetSpec::parse(kNet, "net")) {
+  ConvertTest() : device_(test_device()), spec_(NetSpec::parse(kNet, "net")) {
     save_trained(spec_);
     options_.output = folder_ + "deploy.prototxt";
     options_.output_weights = folder_ + "deploy.caffemodel";

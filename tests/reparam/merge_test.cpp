@@ -13,6 +13,7 @@
 #include "tests/comparison.h"
 #include "tests/reparam/random_net.h"
 #include "tests/reparam/random_values.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -28,7 +29,9 @@ class Merged {
                               "net"),
                5, merge_all) {}
   Merged(NetSpec before, uint64_t seed, bool merge_all)
-      : device_(make_cpu_device()), before_(std::move(before)), parameters_(*device_, seed, false) {
+      : device_(test_device({Algorithm::kDirect})),
+        before_(std::move(before)),
+        parameters_(*device_, seed, false) {
     Arena arena(*device_);
     NetOptions options = direct();
     options.keep = {};
@@ -88,7 +91,6 @@ class Merged {
  private:
   static NetOptions direct() {
     NetOptions options;
-    options.algorithm = Algorithm::kDirect;
     return options;
   }
   static std::vector<float> random_input(const Shape& shape) {

@@ -7,6 +7,7 @@
 #include "orepa/weights.h"
 #include "tests/files.h"
 #include "tests/reparam/random_values.h"
+#include "tests/test_device.h"
 #include "tools/zoo/net_builder.h"
 
 namespace orepa {
@@ -48,7 +49,7 @@ NetSpec mobilenet_v2() {
 // is left of them.
 TEST(MobileNetV2, IsAsLargeAsWithItsBatchNormsFoldedAlone) {
   const std::string folder = test_folder();
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   const NetSpec net = mobilenet_v2();
   {
     Parameters parameters(*device, 3, false);

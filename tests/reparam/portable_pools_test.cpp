@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "reparam/equality.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -23,9 +24,9 @@ layer { name: "far" type: "Pooling" bottom: "x" top: "far"
 // The net of 12 x 10, where rounding up gives other sizes, made portable, on images of another
 // size.
 TEST(PortablePools, HoldAtAnySize) {
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   const NetSpec small = NetSpec::parse(pools(12, 10), "pools");
-  Model known(small, *device, proof_options(Algorithm::kAuto));
+  Model known(small, *device, proof_options());
   const NetParameter made =
       portable_pools(small.proto(), [&](const std::string& blob) { return known.net.shape(blob); });
   ASSERT_EQ(made.layer_size(), 1 + 2 * 3);
@@ -34,8 +35,8 @@ TEST(PortablePools, HoldAtAnySize) {
     NetParameter resized = made;
     *resized.mutable_layer(0) = original.proto().layer(0);
     const NetSpec rewritten(resized);
-    Model a(original, *device, proof_options(Algorithm::kAuto));
-    Model b(rewritten, *device, proof_options(Algorithm::kAuto));
+    Model a(original, *device, proof_options());
+    Model b(rewritten, *device, proof_options());
     for (const auto& parameter : b.parameters.all())
       b.parameters.write(*parameter, std::vector<float>(parameter->value.count(), 1.0f));
     run_alike(a.net, b.net);
@@ -50,13 +51,13 @@ TEST(PortablePools, HoldAtAnySize) {
 // Caffe drops the last window of the unpadded axis too, OpenCV does not: there the pool gets stride
 // 1, and keeps its own along the other axis, where it rounds up.
 TEST(PortablePools, GetStrideOneWhereReadersDisagree) {
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   const NetSpec spec = NetSpec::parse(R"(
 layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 12 dim: 11 } } }
 layer { name: "apart" type: "Pooling" bottom: "x" top: "apart"
   pooling_param { kernel_h: 3 kernel_w: 1 stride_h: 2 stride_w: 4 pad_h: 1 pad_w: 0 } })",
                                       "pool");
-  Model known(spec, *device, proof_options(Algorithm::kAuto));
+  Model known(spec, *device, proof_options());
   const NetParameter made =
       portable_pools(spec.proto(), [&](const std::string& blob) { return known.net.shape(blob); });
   ASSERT_EQ(made.layer_size(), 3);

@@ -9,6 +9,7 @@
 #include "tests/files.h"
 #include "tests/reparam/random_net.h"
 #include "tests/reparam/random_values.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -40,7 +41,7 @@ class RandomFiles : public testing::Test {
   }
 
   std::string folder_ = test_folder(), weights_ = folder_ + "trained.caffemodel";
-  std::unique_ptr<Device> device_ = make_cpu_device();
+  std::unique_ptr<Device> device_ = test_device();
 };
 
 TEST_F(RandomFiles, AreConverted) {

@@ -9,6 +9,7 @@
 #include "orepa/weights.h"
 #include "tests/files.h"
 #include "tests/reparam/random_values.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -36,7 +37,7 @@ layer { name: "block.relu" type: "ReLU" bottom: "block.se.excite" top: "block.se
 
 TEST(SqueezeExcite, StaysWhileItsRepVggBlockComesAndGoes) {
   const std::string folder = test_folder();
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   for (const char* style : {"repvgg", "orepa_vgg"}) {
     const NetSpec net = reparam(NetSpec::parse(kNet, "net"), {style, "", ""});
     Parameters parameters(*device, 3, false);

@@ -73,7 +73,6 @@ TEST_P(CaffeSolver, GivesItsTrajectory) {
 
   Arena arena(*run.device);
   NetOptions test;
-  test.algorithm = Algorithm::kDirect;
   Net net(run.spec.net(), parameters, arena, test);
   set_inputs(net, 0);
   net.prepare();

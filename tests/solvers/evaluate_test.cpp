@@ -3,6 +3,7 @@
 #include "tests/data/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 #include "tests/training.h"
 
 namespace orepa {
@@ -33,7 +34,7 @@ NetSpec net_over(const std::string& folder, int samples, int batch) {
 
 Evaluation evaluate(const NetSpec& spec, int64_t batches = 0,
                     const std::function<bool()>& stop = {}) {
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   Parameters parameters(*device, 1, false);
   Arena arena(*device);
   Evaluator evaluator(spec, parameters, arena, {});
@@ -82,7 +83,7 @@ double accuracy(const std::vector<float>& scores, const std::vector<float>& labe
                       top: "accuracy" accuracy_param { )",
            param, " } }"),
       "net.prototxt");
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   Parameters parameters(*device, 1, false);
   Arena arena(*device);
   Evaluator evaluator(spec, parameters, arena, {});

@@ -10,6 +10,7 @@
 #include "orepa/weights.h"
 #include "tests/comparison.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 #include "tests/training.h"
 #include "tools/zoo/golden.h"
 
@@ -84,11 +85,10 @@ TEST_P(Published, TrajectoriesAreFollowed) {
 // The logits of `spec` for the published images; `fill` gives the parameters their values.
 template <class Fill>
 std::vector<float> logits(const NetSpec& spec, const TensorFileReader& golden, Fill fill) {
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device({Algorithm::kDirect});
   Parameters parameters(*device, 1, false);
   Arena arena(*device);
   NetOptions options;
-  options.algorithm = Algorithm::kDirect;
   options.batch_size = golden.shape("/eval/x")[0];
   Net net(spec, parameters, arena, options);
   fill(parameters);
@@ -106,11 +106,10 @@ TEST_P(Published, LogitsOfTheTrainedStateAgree) {
   });
   expect_close(got, golden_.read("/eval/logits"), 1e-4, "logits");
 
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device({Algorithm::kDirect});
   ConvertOptions options;
   options.output = folder_ + "deploy.prototxt";
   options.output_weights = folder_ + "deploy.caffemodel";
-  options.algorithm = Algorithm::kDirect;
   convert(net_, {trained}, *device, options);
   const NetSpec deploy = NetSpec::read(options.output);
   const std::string state = folder_ + "deploy.h5";

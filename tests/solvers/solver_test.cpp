@@ -6,6 +6,7 @@
 #include "tests/data/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 #include "tests/training.h"
 
 namespace orepa {
@@ -344,8 +345,7 @@ TEST(Solver, StopsBetweenThePassesOfAnIteration) {
     feed(net, pass);
   };
   const SolverSpec spec = SolverSpec::parse(solver, "solver.prototxt");
-  const std::unique_ptr<Device> device = make_cpu_device();
-  options.algorithm = Algorithm::kDirect;
+  const std::unique_ptr<Device> device = test_device({Algorithm::kDirect});
   Interrupter interrupter(4 * 2 + 3);  // two iterations, before the third, between its passes
   Solver stopped(spec, *device, options, interrupter);
   EXPECT_FALSE(stopped.solve());
@@ -447,7 +447,7 @@ TEST(Solver, SnapshotsBeforeItTests) {
   const SolverSpec spec = SolverSpec::parse(
       net_text(4) + "base_lr: 0.01 max_iter: 2 test_interval: 2 snapshot_prefix: '" + prefix + "'",
       "solver.prototxt");
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   Solver run(spec, *device, fed(), failing);
   EXPECT_EQ(error_of([&] { run.solve(); }), "the test fails");
   EXPECT_EQ(failing.snapshots, (std::vector<std::string>{prefix + "_iter_2.solverstate"}));

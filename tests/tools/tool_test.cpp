@@ -519,7 +519,7 @@ TEST_F(ToolTest, TimesCountOneFinishAStep) {
   EXPECT_SAYS("\"finish_calls\": 1");
 }
 
-// Signals come at any moment, in the middle of a gemm too (make_cpu_device()): with
+// Signals come at any moment, in the middle of a gemm too (see make_device()): with
 // a handler, every 150th or so was the end of the run.
 TEST_F(ToolTest, SurvivesManySignals) {
   make_task(1000000);

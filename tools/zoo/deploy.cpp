@@ -26,7 +26,7 @@ NetParameter folded(const NetParameter& net) {
 NetSpec deploy(const Model& model, const std::string& style, const Task& task) {
   // Every style is made from the plain net, so it merges back into that.
   const NetSpec plain = train_val(model, "plain", task);
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device("cpu");
   NetOptions options;
   options.allocate = false;
   options.batch_size = 1;

@@ -54,14 +54,14 @@ class Conversion {
 // Winograd F(4,3) makes tiles of 4 x 4 outputs. It needs enough of them to pay for transforming the
 // kernel, and enough channels to pay for transforming the tiles; the bounds are measured
 // (docs/performance.md, "Convolution algorithms").
-bool prefers_winograd(const ConvolutionGeometry& g) {
+bool prefers_winograd(const ConvolutionGeometry& g, Algorithm algorithm) {
   const bool possible = g.kernel[2] == 3 && g.kernel[3] == 3 && g.stride == Pair{1, 1} &&
                         g.dilation == Pair{1, 1} && g.groups == 1 && g.pad[0] <= 1 &&
                         g.pad[1] <= 1 && g.input[1] % 16 == 0 && g.kernel[0] % 16 == 0;
   const Shape y = g.output();
   const int64_t tiles = y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4);
   const bool worth_it = std::min(g.input[1], g.kernel[0]) >= 32 && tiles >= 48;
-  return g.algorithm == Algorithm::kAuto && possible && worth_it &&
+  return algorithm == Algorithm::kAuto && possible && worth_it &&
          dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
 }
 
@@ -69,7 +69,7 @@ class Convolution : public ConvolutionPlan {
  public:
   Convolution(OneDnn& onednn, const ConvolutionGeometry& g)
       : onednn_(onednn),
-        winograd_(prefers_winograd(g)),
+        winograd_(prefers_winograd(g, onednn.options.algorithm)),
         x_(stored(g.input)),
         y_(stored(g.output())),
         kernel_(kernel_desc(g)),

@@ -1,3 +1,5 @@
+#include "backend/cpu/cpu_device.h"
+
 #include <omp.h>
 #include <sys/mman.h>
 
@@ -8,7 +10,7 @@
 #include "backend/cpu/available_memory.h"
 #include "backend/cpu/onednn.h"
 
-namespace orepa {
+namespace orepa::cpu {
 namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
@@ -40,6 +42,7 @@ const char* isa_name() {
 
 class CpuDevice : public Device {
  public:
+  explicit CpuDevice(const DeviceOptions& options) { onednn_.options = options; }
   bool is_cuda() const override { return false; }
   std::string description() const override {
     const int threads = omp_get_max_threads();
@@ -49,7 +52,7 @@ class CpuDevice : public Device {
   void* allocate(int64_t bytes) override {
     // Linux promises memory that it does not have and kills later; asked before, it tells the
     // truth.
-    const int64_t available = cpu::available_memory();
+    const int64_t available = available_memory();
     require(bytes <= available, "out of memory: ", bytes >> 20, " MiB are needed, ",
             available >> 20, " MiB are available; use a smaller batch");
     const bool large = bytes >= kHugePage;
@@ -82,7 +85,7 @@ class CpuDevice : public Device {
 
   void gemm(const Gemm& g) override {
     for (const int64_t extent : {g.m, g.n, g.k})
-      cpu::require_countable("a matrix with an extent", extent);
+      require_countable("a matrix with an extent", extent);
     const dnnl_status_t status =
         dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k, g.alpha,
                    g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
@@ -91,13 +94,13 @@ class CpuDevice : public Device {
   }
 
   std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
-    return cpu::make_convolution(onednn_, geometry);
+    return make_convolution(onednn_, geometry);
   }
   std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
-    return cpu::make_batch_norm(onednn_, geometry);
+    return make_batch_norm(onednn_, geometry);
   }
   std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
-    return cpu::make_pooling(onednn_, geometry);
+    return make_pooling(onednn_, geometry);
   }
 
  private:
@@ -110,18 +113,18 @@ class CpuDevice : public Device {
       work(i * kPiece, static_cast<size_t>(std::min(kPiece, bytes - i * kPiece)));
   }
 
-  cpu::OneDnn onednn_;
+  OneDnn onednn_;
 };
 
 }  // namespace
 
-std::unique_ptr<Device> make_cpu_device() {
+std::unique_ptr<Device> make_cpu_device(const DeviceOptions& options) {
   // Each wants memory for its stack; where the system refuses one, OpenMP ends the process.
   constexpr int kMostThreads = 1024;
   const int threads = omp_get_max_threads(), processors = omp_get_num_procs();
   require(threads <= std::max(kMostThreads, processors), "OMP_NUM_THREADS asks for ", threads,
           " threads, more than ", kMostThreads, "; this machine has ", processors, " processors");
-  return std::make_unique<CpuDevice>();
+  return std::make_unique<CpuDevice>(options);
 }
 
-}  // namespace orepa
+}  // namespace orepa::cpu

@@ -14,6 +14,7 @@ namespace orepa::cpu {
 struct OneDnn {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
+  DeviceOptions options;
 };
 
 std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,

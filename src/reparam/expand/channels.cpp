@@ -15,7 +15,7 @@ std::vector<Shape> source_shapes(const LayerSpec& layer, Phase phase) {
   net.add_layer()->CopyFrom(*layer.options.proto());
   net.mutable_layer(0)->clear_include();
   net.mutable_layer(0)->clear_exclude();
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device("cpu");
   NetOptions options;
   options.phase = phase;
   options.batch_size = 1;

@@ -59,8 +59,8 @@ void prove(const NetSpec& given, const EveryPhase& given_built, const NetSpec& w
     kept[0].push_back(value.given);
     kept[1].push_back(value.written);
   }
-  Model original(specs[0], device, proof_options(Algorithm::kDirect, kept[0]));
-  Model inflated(specs[1], device, proof_options(Algorithm::kDirect, kept[1]));
+  Model original(specs[0], device, proof_options(kept[0]));
+  Model inflated(specs[1], device, proof_options(kept[1]));
   copy_values(given_built.parameters, original.parameters);
   copy_values(written_built.parameters, inflated.parameters);
   run_alike(original.net, inflated.net);

@@ -33,7 +33,7 @@ int count_factors(LayerParameter layer) {
     shape.add_dim(extent);
   *net.add_layer() = layer;
 
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = make_device("cpu");
   NetOptions options;
   options.allocate = false;
   const Model probe(NetSpec(net), *device, options);

@@ -2,6 +2,7 @@
 // out.
 #include "tests/backend/cpu/numbers.h"
 #include "tests/comparison.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -88,7 +89,7 @@ TEST_P(BatchNorms, FollowTheDefinition) {
   Reference reference(c, x, scale, shift, eps);
   reference.backward(dy);
 
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   const auto plan = device->batch_norm({.shape = c.shape, .eps = eps, .relu = c.relu});
   const Buffer bx(*device, x), bscale(*device, scale), bshift(*device, shift);
   const float* scale_data = c.affine ? bscale.data() : nullptr;
@@ -131,7 +132,7 @@ TEST_P(BatchNorms, NormaliseWithGivenStatistics) {
   reference.mean.assign(mean.begin(), mean.end());
   reference.variance.assign(variance.begin(), variance.end());
 
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   for (const bool training : {true, false}) {
     const auto plan =
         device->batch_norm({.shape = c.shape, .eps = eps, .relu = c.relu, .training = training});
@@ -152,7 +153,7 @@ TEST(BatchNormStatistics, AreExactToTheLastDigits) {
   for (float& value : x) value += 30;
   const Numbers ones(24, 1), zeros(24, 0);
   const Reference reference({"", shape}, x, ones, zeros, 0);
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   const auto plan = device->batch_norm({.shape = shape, .eps = 1e-5f});
   const Buffer bx(*device, x), y(*device, shape.bytes());
   const Buffer mean(*device, 24 * 4), variance(*device, 24 * 4);

@@ -14,6 +14,7 @@ constexpr double kTolerance = 1e-5;
 struct Case {
   const char* name;
   ConvolutionGeometry geometry;
+  DeviceOptions options = {};
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
@@ -41,8 +42,8 @@ void for_each_product(const ConvolutionGeometry& g, Visit visit) {
 
 // A plan with its inputs.
 struct Convolver {
-  explicit Convolver(const ConvolutionGeometry& geometry)
-      : g(geometry), device(make_cpu_device()), plan(device->convolution(g)) {}
+  explicit Convolver(const ConvolutionGeometry& geometry, const DeviceOptions& options = {})
+      : g(geometry), device(make_device("cpu", options)), plan(device->convolution(g)) {}
 
   Numbers forward() {
     Buffer y(*device, g.output().bytes());
@@ -100,7 +101,7 @@ std::vector<double> wanted_output(const Convolver& convolver) {
 class Convolutions : public testing::TestWithParam<Case> {};
 
 TEST_P(Convolutions, FollowTheDefinition) {
-  Convolver convolver(GetParam().geometry);
+  Convolver convolver(GetParam().geometry, GetParam().options);
   expect_close(convolver.forward(), wanted_output(convolver), kTolerance, "y");
 
   std::vector<double> dx(convolver.x.size()), dkernel(convolver.kernel.size());
@@ -116,7 +117,8 @@ TEST_P(Convolutions, FollowTheDefinition) {
 }
 
 TEST_P(Convolutions, GiveTheSameBitsTwice) {
-  Convolver first(GetParam().geometry), second(GetParam().geometry);
+  Convolver first(GetParam().geometry, GetParam().options);
+  Convolver second(GetParam().geometry, GetParam().options);
   EXPECT_EQ(first.forward(), second.forward());
   EXPECT_EQ(first.backward_data(), second.backward_data());
   EXPECT_EQ(first.backward_kernel(), second.backward_kernel());
@@ -132,7 +134,6 @@ TEST_P(Convolutions, ClampInInference) {
   expect_close(convolver.forward(), y, kTolerance, "y");
 }
 
-constexpr Algorithm kDirect = Algorithm::kDirect;
 const Case kCases[] = {
     {"plain", {.input = {2, 16, 9, 8}, .kernel = {32, 16, 3, 3}, .pad = {1, 1}}},
     {"bias", {.input = {2, 16, 9, 8}, .kernel = {32, 16, 3, 3}, .pad = {1, 1}, .bias = true}},
@@ -201,20 +202,19 @@ const Case kCases[] = {
     {"winograd_size_unpadded",
      {.input = {4, 32, 15, 14}, .kernel = {48, 32, 3, 3}, .pad = {0, 1}, .bias = true}},
     {"winograd_size_direct",
-     {.input = {4, 32, 14, 14}, .kernel = {32, 32, 3, 3}, .pad = {1, 1}, .algorithm = kDirect}},
+     {.input = {4, 32, 14, 14}, .kernel = {32, 32, 3, 3}, .pad = {1, 1}},
+     {Algorithm::kDirect}},
 };
 
 INSTANTIATE_TEST_SUITE_P(Cpu, Convolutions, testing::ValuesIn(kCases),
                          [](const auto& info) { return "of_" + std::string(info.param.name); });
 
 TEST(ConvolutionAlgorithm, IsAFunctionOfShapeAndInstructionSet) {
-  const auto device = make_cpu_device();
+  const auto device = make_device("cpu");
   ConvolutionGeometry g{.input = {16, 64, 56, 56}, .kernel = {64, 64, 3, 3}, .pad = {1, 1}};
   const bool avx512 = dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
   EXPECT_EQ(device->convolution(g)->algorithm(), avx512 ? "winograd" : "direct");
-  g.algorithm = Algorithm::kDirect;
-  EXPECT_EQ(device->convolution(g)->algorithm(), "direct");
-  g.algorithm = Algorithm::kAuto;
+  EXPECT_EQ(make_device("cpu", {Algorithm::kDirect})->convolution(g)->algorithm(), "direct");
   g.stride = {2, 2};
   EXPECT_EQ(device->convolution(g)->algorithm(), "direct");
 }

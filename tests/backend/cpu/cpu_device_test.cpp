@@ -9,13 +9,13 @@ namespace orepa {
 namespace {
 
 TEST(CpuDevice, SaysWhatResultsDependOn) {
-  const std::string description = make_cpu_device()->description();
+  const std::string description = make_device("cpu")->description();
   EXPECT_EQ(description.rfind("cpu ", 0), 0u) << description;
   EXPECT_NE(description.find(" thread"), std::string::npos) << description;
 }
 
 TEST(CpuDevice, AlignsMemory) {
-  const auto device = make_cpu_device();
+  const auto device = make_device("cpu");
   for (const int64_t bytes : {1, 64, 1000, 3 << 20}) {
     const DeviceMemory memory(*device, bytes);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(memory.data()) % 64, 0u) << bytes;
@@ -23,7 +23,7 @@ TEST(CpuDevice, AlignsMemory) {
 }
 
 TEST(CpuDevice, RefusesMoreMemoryThanThereIs) {
-  const auto device = make_cpu_device();
+  const auto device = make_device("cpu");
   for (const int64_t bytes : {int64_t{1} << 46, INT64_MAX}) try {
       device->allocate(bytes);
       ADD_FAILURE() << bytes << " bytes were promised";
@@ -34,7 +34,7 @@ TEST(CpuDevice, RefusesMoreMemoryThanThereIs) {
 }
 
 TEST(CpuDevice, CopiesAndZeroesToTheLastByte) {
-  const auto device = make_cpu_device();
+  const auto device = make_device("cpu");
   for (const int64_t count : {int64_t{0}, int64_t{1}, int64_t{1000}, int64_t{1} << 19}) {
     const Numbers numbers = random_numbers(count + 1, "copy");
     const int64_t bytes = count * static_cast<int64_t>(sizeof(float)) + 1;
@@ -56,7 +56,7 @@ struct Size {
 };
 
 TEST(CpuDevice, MultipliesMatrices) {
-  const auto device = make_cpu_device();
+  const auto device = make_device("cpu");
   for (const Size size : {Size{1, 1, 1}, Size{5, 7, 3}, Size{1, 40, 17}, Size{64, 48, 200}})
     for (const bool transpose_a : {false, true})
       for (const bool transpose_b : {false, true})
@@ -96,7 +96,7 @@ TEST(CpuDevice, MultipliesMatrices) {
 }
 
 TEST(CpuDevice, MultipliesToTheSameBitsTwice) {
-  const auto device = make_cpu_device();
+  const auto device = make_device("cpu");
   const int64_t m = 40, n = 24, k = 5000;  // a long sum, which threads might share
   const Buffer a(*device, random_numbers(m * k, "a")), b(*device, random_numbers(k * n, "b"));
   Numbers results[2];

@@ -3,6 +3,7 @@
 
 #include "tests/backend/cpu/numbers.h"
 #include "tests/comparison.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -58,7 +59,7 @@ class Poolings : public testing::TestWithParam<Case> {
   void check(const PoolingGeometry& g, const Numbers& x) {
     const Numbers dy = random_numbers(g.output.count(), "dy");
     const Reference want = reference(g, x, dy);
-    const auto device = make_cpu_device();
+    const auto device = test_device();
     const auto plan = device->pooling(g);
     const Buffer bx(*device, x), y(*device, g.output.bytes());
     const Buffer saved(*device, plan->saved_bytes());
@@ -99,7 +100,7 @@ TEST(Pooling, OfPaddingAloneTakesNoGradient) {
                     .kernel = {2, 2},
                     .stride = {3, 3},
                     .pad = {1, 1}};
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   for (const Method method : {Method::kMax, Method::kAverage}) {
     g.method = method;
     const auto plan = device->pooling(g);

@@ -11,6 +11,7 @@
 #include "orepa/error.h"
 #include "orepa/net.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -22,7 +23,7 @@ class OnnxTest : public testing::Test {
  protected:
   void write(const std::string& layers) {
     const NetSpec spec = NetSpec::parse(kInput + layers, "net");
-    const std::unique_ptr<Device> device = make_cpu_device();
+    const std::unique_ptr<Device> device = test_device();
     Parameters parameters(*device, 1, false);
     Arena arena(*device);
     const Net net(spec, parameters, arena, {});

@@ -9,6 +9,7 @@
 #include "io/published/published_tensors.h"
 #include "orepa/net.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -47,7 +48,7 @@ class PublishedModels : public testing::TestWithParam<PublishedModel> {};
 TEST_P(PublishedModels, HaveTheSameTensors) {
   const NetSpec spec =
       NetSpec::read(source_file("models/") + GetParam().folder + "/train_val.prototxt");
-  const auto device = make_cpu_device();
+  const auto device = test_device();
   Parameters parameters(*device, 1, false);
   Arena arena(*device);
   NetOptions options;

@@ -13,6 +13,7 @@
 #include "orepa/weights.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 #include "tests/training.h"
 #include "tools/zoo/golden.h"
 
@@ -23,7 +24,7 @@ namespace {
 struct Model {
   explicit Model(NetSpec given, uint64_t seed = 1)
       : spec(std::move(given)),
-        device(make_cpu_device()),
+        device(test_device()),
         parameters(*device, seed, false),
         arena(*device),
         net(spec, parameters, arena, {}) {}

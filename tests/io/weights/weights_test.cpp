@@ -12,6 +12,7 @@
 #include "orepa/tensor_file.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -74,7 +75,7 @@ class Weights : public testing::Test {
 
   std::string folder_;
   NetSpec spec_;
-  std::unique_ptr<Device> device_ = make_cpu_device();
+  std::unique_ptr<Device> device_ = test_device();
 
  private:
   static void declare(Parameters& parameters, const std::string& layer, const std::string& name,

@@ -12,6 +12,7 @@
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/reparam/expand/plain_net.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -27,7 +28,7 @@ class EveryStyle : public testing::TestWithParam<std::string> {};
 // Every blob that is still there has the shape it had.
 TEST_P(EveryStyle, BuildsInBothPhasesAndKeepsShapes) {
   const NetSpec before = plain_net(), after = reparam_as(GetParam());
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   for (const Phase phase : {Phase::kTrain, Phase::kTest}) {
     std::set<std::string> blobs[2];
     for (const NetSpec* net : {&before, &after})
@@ -164,7 +165,7 @@ TEST(Reparam, TakesALayerThatStandsThereOnceForEachPhase) {
   EXPECT_EQ(report.rewritten(), 2);
   const std::vector<std::string> layers = names(net, "c");
   EXPECT_EQ(layers.size(), 18u);
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   for (const Phase phase : {Phase::kTrain, Phase::kTest}) {
     Parameters parameters(*device, 1, true);
     Arena arena(*device);

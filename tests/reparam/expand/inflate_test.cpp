@@ -15,6 +15,7 @@
 #include "tests/files.h"
 #include "tests/reparam/expand/plain_net.h"
 #include "tests/reparam/random_values.h"
+#include "tests/test_device.h"
 #include "tests/training.h"
 
 namespace orepa {
@@ -22,7 +23,7 @@ namespace {
 
 class Inflate : public testing::Test {
  protected:
-  Inflate() : device_(make_cpu_device()), net_(plain_net()) {
+  Inflate() : device_(test_device({Algorithm::kDirect})), net_(plain_net()) {
     Parameters parameters(*device_, 3, false);
     Arena arena(*device_);
     const Net built(net_, parameters, arena, {});

@@ -6,6 +6,7 @@
 #include "io/text/print_text.h"
 #include "orepa/net.h"
 #include "tests/reparam/expand/plain_net.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -62,7 +63,7 @@ TEST(ReparamStyle, OrepaTakesThePresetOfTheKernel) {
 // The weight's multipliers are those of every factor, so that the bias keeps its own.
 TEST(ReparamStyle, OrepaKeepsLearningRates) {
   const NetSpec net = reparam_as("orepa");
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   Parameters parameters(*device, 1, true);
   Arena arena(*device);
   const Net built(net, parameters, arena, {});

@@ -7,6 +7,7 @@
 #include "orepa/solver.h"
 #include "tests/files.h"
 #include "tests/reparam/expand/plain_net.h"
+#include "tests/test_device.h"
 #include "tools/zoo/models.h"
 #include "tools/zoo/solvers.h"
 
@@ -37,7 +38,7 @@ std::ostream& operator<<(std::ostream& out, const Counts& counts) {
 // Expects what the OREPA paper's recipe says: weights and scaling vectors of branches decay, biases
 // and what belongs to a BatchNorm do not.
 Counts count_as_published(const NetSpec& net, const std::vector<ParameterRule>& rules) {
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   Parameters parameters(*device, 1, true, rules);
   Arena arena(*device);
   NetOptions options;

@@ -7,6 +7,7 @@
 #include "orepa/net.h"
 #include "orepa/weights.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 #include "tools/zoo/models.h"
 
 namespace orepa::zoo {
@@ -31,7 +32,7 @@ class Deploy : public testing::TestWithParam<Model> {};
 TEST_P(Deploy, IsWhatConvertWrites) {
   const Task task{2, 64, 10};
   const std::string folder = test_folder();
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   for (const std::string& style : GetParam().styles) {
     const NetSpec trained = train_val(GetParam(), style, task);
     {

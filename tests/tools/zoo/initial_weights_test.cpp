@@ -5,6 +5,7 @@
 #include <map>
 
 #include "orepa/net.h"
+#include "tests/test_device.h"
 #include "tools/zoo/golden.h"
 #include "tools/zoo/models.h"
 
@@ -113,7 +114,7 @@ void expect_uniform(const std::vector<float>& values, double bound) {
 int expect_published(const NetSpec& spec) {
   std::map<std::string, Options> layers;
   for (const Options& layer : spec.layers()) layers.emplace(layer.string("name"), layer);
-  const std::unique_ptr<Device> device = make_cpu_device();
+  const std::unique_ptr<Device> device = test_device();
   Parameters parameters(*device, 1, false);
   Arena arena(*device);
   NetOptions options;

@@ -10,6 +10,7 @@
 #include "core/input_file.h"
 #include "orepa/net.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 #include "tools/zoo/models.h"
 
 namespace orepa::zoo {
@@ -54,7 +55,7 @@ struct Shapes {
       if (parameter->kind == Parameter::Kind::kLearned) count += parameter->value.shape.count();
     return count;
   }
-  std::unique_ptr<Device> device = make_cpu_device();
+  std::unique_ptr<Device> device = test_device();
   Parameters parameters;
   Arena arena;
   Net net;
