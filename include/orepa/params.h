@@ -19,13 +19,14 @@ namespace orepa {
 class Pattern;  // src/core/pattern.h
 
 // How a parameter's first values are drawn: Caffe's fillers, and "kaiming_uniform" with slope a,
-// uniform in
-// [-b, b], b = sqrt(6 / ((1 + a^2) fan_in)), fan_in = the product of the extents but the first.
+// uniform in [-b, b],
+// b = sqrt(6 / ((1 + a^2) fan_in)), fan_in = the product of the extents but the first.
 struct Filler {
   std::string type = "constant";
   double value = 0, min = 0, max = 1, mean = 0, std = 1, slope = 0;
   int64_t sparse = -1;
   std::string variance_norm = "FAN_IN";
+  std::string where;  // its place in a file, for errors; may be empty
 
   static Filler constant(double value);
   static Filler kaiming_uniform(double slope);
@@ -34,6 +35,7 @@ struct Filler {
   static Filler from(const Options& options, const std::string& field, const Filler& fallback);
 
   // Writes shape.count() host values in Caffe's order: a function of (seed, purpose) and the shape.
+  // Throws Error where the type fills no such shape.
   void fill(const Shape& shape, uint64_t seed, const std::string& purpose, float* values) const;
 };
 

@@ -68,8 +68,9 @@ struct Fill {
   }
   // Interpolation weights for upsampling by deconvolution.
   void bilinear() const {
-    require(shape.rank() == 4 && shape[2] == shape[3],
-            "filler \"bilinear\" needs a square kernel, got ", shape.str());
+    require(shape.rank() == 4 && shape[2] == shape[3], filler.where,
+            filler.where.empty() ? "" : ": ", "filler \"bilinear\" needs a square kernel, got ",
+            shape.str());
     const int64_t size = shape[3];
     const int64_t factor = (size + 1) / 2;
     const double centre = static_cast<double>(2 * factor - 1 - factor % 2) / (2.0 * factor);
@@ -127,6 +128,7 @@ Filler Filler::from_message(const Options& given) {
   filler.slope = given.number("slope");
   filler.sparse = given.integer("sparse");
   filler.variance_norm = given.choice("variance_norm");
+  filler.where = given.where();
   if (!fillers().contains(filler.type)) {
     std::vector<std::string> known;
     std::string list;

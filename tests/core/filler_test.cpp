@@ -140,5 +140,14 @@ TEST(Filler, UnknownTypeNamesTheNearest) {
             "net.prototxt:2:40: unknown filler \"gausian\"; did you mean \"gaussian\"?");
 }
 
+TEST(Filler, SaysWhereItStands) {
+  const NetSpec net = NetSpec::parse(
+      "layer {\n convolution_param { weight_filler { type: 'bilinear' } } }", "net.prototxt");
+  const Filler filler =
+      Filler::from(net.layers()[0].message("convolution_param"), "weight_filler", Filler());
+  EXPECT_EQ(error_of([&] { fill(filler, {3}); }),
+            "net.prototxt:2:22: filler \"bilinear\" needs a square kernel, got 3");
+}
+
 }  // namespace
 }  // namespace orepa
