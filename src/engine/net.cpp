@@ -51,7 +51,7 @@ void Net::Engine::timed(int node, Stage stage, Call call) {
 
 // What a layer finds wrong with the labels of its last forward pass, and of which sample.
 std::string Net::Engine::bad_row(int node) const {
-  NodePass pass(*this, node, Stage::kForward);
+  NodePass pass(*this, node);
   const std::optional<BadRow> bad = nodes[node].layer->bad_row(pass);
   if (!bad) return "";
   for (const CompiledNode& source : nodes)
@@ -60,16 +60,25 @@ std::string Net::Engine::bad_row(int node) const {
   return text(": sample ", bad->row, " of pass ", pass_index, ", counted from 0: ", bad->what);
 }
 
-void Net::Engine::run(const Step& step) {
+void Net::Engine::run(int begin, int end, const Update* update) {
+  for (int s = begin; s < end; ++s) run(program.steps[s], update);
+}
+
+void Net::Engine::run(const Step& step, const Update* update) {
   const auto count = [&](int id) { return program.buffers[id].bytes / int64_t{sizeof(float)}; };
   switch (step.kind) {
+    case Step::Kind::kPrepare: {
+      NodePass pass(*this, step.node);
+      timed(step.node, Stage::kPrepare, [&] { nodes[step.node].layer->prepare(pass); });
+      break;
+    }
     case Step::Kind::kForward: {
-      NodePass pass(*this, step.node, Stage::kForward);
+      NodePass pass(*this, step.node);
       timed(step.node, Stage::kForward, [&] { nodes[step.node].layer->forward(pass); });
       break;
     }
     case Step::Kind::kBackward: {
-      NodePass pass(*this, step.node, Stage::kBackward, &step);
+      NodePass pass(*this, step.node, &step);
       timed(step.node, Stage::kBackward, [&] { nodes[step.node].layer->backward(pass); });
       for (Parameter* parameter : nodes[step.node].declaration.parameters())
         parameter->gradient_written = true;
@@ -90,7 +99,39 @@ void Net::Engine::run(const Step& step) {
       parallel_for(device(), count(step.out),
                    Add{buffer(step.a), buffer(step.b), buffer(step.out)});
       break;
+    case Step::Kind::kRead:
+      break;
+    case Step::Kind::kFinish:
+      finish(step.node);
+      break;
+    case Step::Kind::kUpdate:
+      this->update(step.node, *update);
+      break;
   }
+}
+
+// What no backward pass reached has the gradient 0.
+void Net::Engine::zero_unwritten_gradients(int node) {
+  for (Parameter* parameter : nodes[node].declaration.parameters())
+    if (parameter->gradient && !parameter->gradient_written && !parameter->factor)
+      device().zero(parameter->gradient.data, parameter->gradient.bytes());
+}
+
+void Net::Engine::finish(int node) {
+  zero_unwritten_gradients(node);
+  for (const Slot& slot : nodes[node].declaration.slots)
+    if (slot.parameter != nullptr && slot.index >= 0)
+      slot.parameter->gradient = {buffer(program.memory[node][slot.index]),
+                                  slot.parameter->value.shape};
+  NodePass pass(*this, node);
+  timed(node, Stage::kFinish, [&] { nodes[node].layer->finish(pass); });
+}
+
+void Net::Engine::update(int node, const Update& update) {
+  if (!nodes[node].declaration.traits.finishes) zero_unwritten_gradients(node);
+  timed(node, Stage::kUpdate, [&] { update(nodes[node].learned); });
+  for (Parameter* parameter : nodes[node].learned)
+    if (parameter->factor) parameter->gradient = {};
 }
 
 Net::Net(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
@@ -111,12 +152,7 @@ void Net::prepare() {
   require(engine_->options.allocate, "prepare() was called on a net built without memory");
   engine_->prepared_version = engine_->parameters.version();
   engine_->hold(Engine::Held::kNothing);
-  for (int n = 0; n < static_cast<int>(engine_->nodes.size()); ++n) {
-    Layer& layer = *engine_->nodes[n].layer;
-    if (!layer.has_prepare()) continue;
-    NodePass pass(*engine_, n, Stage::kPrepare);
-    engine_->timed(n, Stage::kPrepare, [&] { layer.prepare(pass); });
-  }
+  engine_->run(0, engine_->program.forward);
 }
 
 void Net::forward(int64_t index) {
@@ -125,7 +161,7 @@ void Net::forward(int64_t index) {
   engine_->pass_index = index;
   engine_->hold(Engine::Held::kNothing);
   engine_->upload_inputs();
-  for (int s = 0; s < engine_->program.forward_steps; ++s) engine_->run(engine_->program.steps[s]);
+  engine_->run(engine_->program.forward, engine_->program.backward);
   engine_->hold(Engine::Held::kBlobs);
 }
 
@@ -137,35 +173,13 @@ void Net::backward() {
           "between them");
   engine_->require_prepared();
   engine_->hold(Engine::Held::kNothing);
-  const std::vector<Step>& steps = engine_->program.steps;
-  for (size_t s = engine_->program.forward_steps; s < steps.size(); ++s) engine_->run(steps[s]);
+  engine_->run(engine_->program.backward, engine_->program.finish);
   engine_->hold(Engine::Held::kBlobsAndGradients);
 }
 
 void Net::finish(const Update& update) {
   engine_->hold(Engine::Held::kNothing);
-  for (int n = 0; n < static_cast<int>(engine_->nodes.size()); ++n) {
-    Engine::CompiledNode& node = engine_->nodes[n];
-    if (node.learned.empty()) continue;
-    const std::vector<Slot>& slots = node.declaration.slots;
-    for (size_t s = 0; s < slots.size(); ++s) {
-      Parameter* parameter = slots[s].parameter;
-      if (parameter == nullptr) continue;
-      if (parameter->factor && parameter->learns())
-        parameter->gradient = {
-            reinterpret_cast<float*>(engine_->arena.data() + node.factor_offsets[s]),
-            parameter->value.shape};
-      else if (parameter->gradient && !parameter->gradient_written)
-        engine_->device().zero(parameter->gradient.data, parameter->gradient.bytes());
-    }
-    if (node.finishes) {
-      NodePass pass(*engine_, n, Stage::kFinish);
-      engine_->timed(n, Stage::kFinish, [&] { node.layer->finish(pass); });
-    }
-    engine_->timed(n, Stage::kUpdate, [&] { update(node.learned); });
-    for (Parameter* parameter : node.learned)
-      if (parameter->factor) parameter->gradient = {};
-  }
+  engine_->run(engine_->program.finish, static_cast<int>(engine_->program.steps.size()), &update);
   engine_->parameters.touch();
 }
 
@@ -192,8 +206,8 @@ double Net::loss() const {
 std::string Net::find_non_finite() {
   engine_->hold(Engine::Held::kNothing);
   engine_->upload_inputs();
-  for (int s = 0; s < engine_->program.forward_steps; ++s) {
-    engine_->run(engine_->program.steps[s]);
+  for (int s = engine_->program.forward; s < engine_->program.backward; ++s) {
+    engine_->run(s, s + 1);
     const int n = engine_->program.steps[s].node;
     const Node& node = engine_->graph.nodes[n];
     for (const int v : node.outputs)
@@ -301,7 +315,8 @@ std::vector<LayerReport> Net::report() const {
       row.outputs.push_back(engine_->shapes[v]);
       row.activation_bytes += engine_->shapes[v].bytes();
     }
-    for (const int64_t bytes : compiled.declaration.traits.saved) row.activation_bytes += bytes;
+    for (const NodeMemory& memory : compiled.declaration.traits.memory)
+      if (memory.is_saved()) row.activation_bytes += memory.bytes;
     for (const Parameter* parameter : compiled.declaration.parameters()) {
       const int64_t count = parameter->value.shape.count();
       if (parameter->kind == Parameter::Kind::kLearned) row.parameters += count;

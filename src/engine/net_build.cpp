@@ -123,7 +123,10 @@ void Net::Engine::set_up_layers() {
                 ", not ", made[o].str(), "; give it a name of its own");
     for (Parameter* parameter : compiled.declaration.parameters())
       if (parameter->learns()) compiled.learned.push_back(parameter);
-    const NodeTraits& traits = compiled.declaration.traits;
+    NodeTraits& traits = compiled.declaration.traits;
+    traits.prepares = compiled.layer->has_prepare();
+    traits.updates = wants_backward() && !compiled.learned.empty();
+    traits.finishes = traits.updates && compiled.layer->has_finish();
     bool gradient = !traits.forward_only && traits.learns;
     for (size_t i = 0; i < node.inputs.size(); ++i)
       gradient = gradient ||
@@ -175,24 +178,7 @@ void Net::Engine::plan() {
   arena_bytes = memory.peak;
 
   for (CompiledNode& node : nodes) {
-    const Declaration& declaration = node.declaration;
-    node.prepare_offsets = pack(declaration.prepare_scratch);
-    arena_bytes = std::max(arena_bytes, node.prepare_offsets.back());
-
-    // While a layer finishes, the arena holds the gradients of its factors, then its scratch.
-    std::vector<int64_t> pieces;
-    for (const Slot& slot : declaration.slots) {
-      const bool made = slot.parameter != nullptr && slot.parameter->factor &&
-                        slot.parameter->learns() && wants_backward();
-      pieces.push_back(made ? slot.parameter->value.shape.bytes() : 0);
-      node.finishes = node.finishes || made;
-    }
-    node.factor_offsets = pack(pieces);
-    node.finish_offsets = pack(declaration.finish_scratch);
-    for (int64_t& offset : node.finish_offsets) offset += node.factor_offsets.back();
-    arena_bytes = std::max(arena_bytes, node.finish_offsets.back());
-
-    node.persistent_offsets = pack(declaration.persistent);
+    node.persistent_offsets = pack(node.declaration.persistent);
     for (int64_t& offset : node.persistent_offsets) offset += persistent_bytes;
     persistent_bytes = node.persistent_offsets.back();
   }

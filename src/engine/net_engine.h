@@ -17,11 +17,8 @@ struct Net::Engine {
   struct CompiledNode {
     std::unique_ptr<Layer> layer;
     Declaration declaration;
-    std::vector<Parameter*> learned;                       // for the update
-    std::vector<int64_t> prepare_offsets, finish_offsets;  // of scratch, in the arena
-    std::vector<int64_t> factor_offsets;  // of gradients by slot, in the arena during finish
+    std::vector<Parameter*> learned;  // for the update
     std::vector<int64_t> persistent_offsets;
-    bool finishes = false;
     std::array<double, 5> seconds{};
     std::array<int64_t, 5> calls{};
   };
@@ -41,7 +38,12 @@ struct Net::Engine {
   void declare_automatic_tops(Node& node, size_t made);
 
   // Running: src/engine/net.cpp.
-  void run(const Step& step);
+  // Steps [begin, end) of the program. `update` is called by those of kUpdate.
+  void run(int begin, int end, const Update* update = nullptr);
+  void run(const Step& step, const Update* update);
+  void finish(int node);
+  void update(int node, const Update& update);
+  void zero_unwritten_gradients(int node);
   template <class Call>
   void timed(int node, Stage stage, Call call);
 

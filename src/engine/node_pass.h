@@ -9,8 +9,8 @@ namespace orepa {
 template <class Engine>
 class NodePass : public Pass {
  public:
-  NodePass(const Engine& engine, int node, Stage stage, const Step* step = nullptr)
-      : engine_(engine), node_(node), stage_(stage), step_(step) {}
+  NodePass(const Engine& engine, int node, const Step* step = nullptr)
+      : engine_(engine), node_(node), step_(step) {}
 
   Device& device() const override { return engine_.device(); }
   Phase phase() const override { return engine_.options.phase; }
@@ -36,25 +36,10 @@ class NodePass : public Pass {
   }
   void* memory(Handle handle) const override {
     const Slot& slot = this->slot(handle);
-    const auto& compiled = engine_.nodes[node_];
     if (slot.kind == Slot::Kind::kPersistent)
       return static_cast<char*>(engine_.persistent.data()) +
-             compiled.persistent_offsets[slot.index];
-    if (slot.kind == Slot::Kind::kSaved)
-      return engine_.buffer(engine_.program.saved[node_][slot.index]);
-    switch (slot.stage) {
-      case Stage::kForward:
-        return engine_.buffer(engine_.program.forward_scratch[node_][slot.index]);
-      case Stage::kBackward:
-        return engine_.buffer(engine_.program.backward_scratch[node_][slot.index]);
-      case Stage::kPrepare:
-        return engine_.arena.data() + compiled.prepare_offsets[slot.index];
-      case Stage::kFinish:
-        return engine_.arena.data() + compiled.finish_offsets[slot.index];
-      case Stage::kUpdate:
-        break;
-    }
-    return nullptr;
+             engine_.nodes[node_].persistent_offsets[slot.index];
+    return engine_.buffer(engine_.program.memory[node_].at(slot.index));
   }
 
  private:
@@ -65,8 +50,7 @@ class NodePass : public Pass {
 
   const Engine& engine_;
   int node_;
-  Stage stage_;
-  const Step* step_;
+  const Step* step_;  // of a backward call
 };
 
 }  // namespace orepa

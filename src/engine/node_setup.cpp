@@ -12,6 +12,10 @@ constexpr int64_t kMostNumbers = int64_t{1} << 40, kMostBytes = int64_t{1} << 44
 constexpr int64_t kLargestExtent = std::numeric_limits<int32_t>::max();
 constexpr int kMostAxes = 32;
 
+void require_possible(int64_t bytes) {
+  require(bytes >= 0 && bytes <= kMostBytes, "needs more memory than there can be");
+}
+
 bool is_sound(const Shape& shape) {
   const std::vector<int64_t>& extents = shape.extents();
   return shape.fits(kMostNumbers) && shape.rank() <= kMostAxes &&
@@ -152,35 +156,34 @@ Handle NodeSetup::declare(const LayerSpec& owner, const std::string& name, const
       wanted.decay_mult = static_cast<float>(specs[wanted.index].number("decay_mult"));
     }
   }
-  Slot slot;
-  slot.kind = Slot::Kind::kParameter;
-  slot.parameter = &context_.parameters.declare(std::move(wanted), shape);
-  declaration_.slots.push_back(slot);
-  return static_cast<Handle>(declaration_.slots.size()) - 1;
+  Slot slot{Slot::Kind::kParameter, &context_.parameters.declare(std::move(wanted), shape), -1};
+  if (factor && slot.parameter->learns() && context_.backward)
+    slot.index = arena_memory(shape.bytes(), Stage::kFinish, Stage::kUpdate);
+  return add(slot);
 }
 
 Handle NodeSetup::saved(int64_t bytes) {
-  return slot(Slot::Kind::kSaved, declaration_.traits.saved, bytes);
+  return add({Slot::Kind::kArena, nullptr, arena_memory(bytes, Stage::kForward, Stage::kBackward)});
 }
 
 Handle NodeSetup::scratch(Stage stage, int64_t bytes) {
-  std::vector<int64_t>* sizes[] = {&declaration_.traits.forward_scratch,
-                                   &declaration_.traits.backward_scratch,
-                                   &declaration_.prepare_scratch, &declaration_.finish_scratch};
-  return slot(Slot::Kind::kScratch, *sizes[static_cast<int>(stage)], bytes, stage);
+  return add({Slot::Kind::kArena, nullptr, arena_memory(bytes, stage, stage)});
 }
 
 Handle NodeSetup::persistent(int64_t bytes) {
-  return slot(Slot::Kind::kPersistent, declaration_.persistent, bytes);
+  require_possible(bytes);
+  declaration_.persistent.push_back(bytes);
+  return add(
+      {Slot::Kind::kPersistent, nullptr, static_cast<int>(declaration_.persistent.size()) - 1});
 }
 
-Handle NodeSetup::slot(Slot::Kind kind, std::vector<int64_t>& sizes, int64_t bytes, Stage stage) {
-  require(bytes >= 0 && bytes <= kMostBytes, "needs more memory than there can be");
-  Slot slot;
-  slot.kind = kind;
-  slot.stage = stage;
-  slot.index = static_cast<int>(sizes.size());
-  sizes.push_back(bytes);
+int NodeSetup::arena_memory(int64_t bytes, Stage first, Stage last) {
+  require_possible(bytes);
+  declaration_.traits.memory.push_back({bytes, first, last});
+  return static_cast<int>(declaration_.traits.memory.size()) - 1;
+}
+
+Handle NodeSetup::add(const Slot& slot) {
   declaration_.slots.push_back(slot);
   return static_cast<Handle>(declaration_.slots.size()) - 1;
 }

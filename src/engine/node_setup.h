@@ -11,19 +11,18 @@ namespace orepa {
 
 // A piece of memory that a layer's Handle names.
 struct Slot {
-  enum class Kind { kParameter, kSaved, kScratch, kPersistent };
+  enum class Kind { kParameter, kArena, kPersistent };
   Kind kind = Kind::kParameter;
-  Stage stage = Stage::kForward;   // of scratch
   Parameter* parameter = nullptr;  // of kParameter
-  int index = 0;                   // among the layer's slots of that kind and stage
+  // In NodeTraits::memory: of kArena, and of a factor's gradient, which is -1 where there is none.
+  // In Declaration::persistent: of kPersistent.
+  int index = -1;
 };
 
 struct Declaration {
   std::vector<Slot> slots;  // by Handle
   NodeTraits traits;
-  // Scratch of prepare and finish, and memory that stays: bytes, by Slot::index. That of forward
-  // and backward stands in the traits.
-  std::vector<int64_t> prepare_scratch, finish_scratch, persistent;
+  std::vector<int64_t> persistent;  // memory that stays: bytes
   int64_t samples = 0;
 
   std::vector<Parameter*> parameters() const;
@@ -91,8 +90,9 @@ class NodeSetup : public Setup {
   void require_blobs_for_params() const;
   Handle declare(const LayerSpec& owner, const std::string& name, const Shape& shape,
                  const Filler& filler, Parameter::Kind kind, bool factor);
-  Handle slot(Slot::Kind kind, std::vector<int64_t>& sizes, int64_t bytes,
-              Stage stage = Stage::kForward);
+  // Throws Error where there cannot be so much.
+  int arena_memory(int64_t bytes, Stage first, Stage last);
+  Handle add(const Slot& slot);
 
   const Node& node_;
   std::vector<Shape> inputs_;

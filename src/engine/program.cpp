@@ -10,31 +10,30 @@ class ProgramBuilder {
   ProgramBuilder(const Graph& graph, const std::vector<NodeTraits>& traits,
                  const ProgramOptions& options)
       : graph_(graph), traits_(traits), options_(options) {
-    const size_t nodes = graph.nodes.size(), values = graph.values.size();
-    program_.saved.resize(nodes);
-    program_.forward_scratch.resize(nodes);
-    program_.backward_scratch.resize(nodes);
+    const size_t values = graph.values.size();
+    for (const NodeTraits& node : traits) program_.memory.emplace_back(node.memory.size(), -1);
     program_.value_buffer.assign(values, -1);
     program_.value_gradient.assign(values, -1);
     wants_gradient_.assign(values, false);
   }
 
   Program build() {
+    for (int n = 0; n < node_count(); ++n)
+      if (traits_[n].prepares) add(n, Step::Kind::kPrepare, Stage::kPrepare);
+    program_.forward = now();
     for (int n = 0; n < node_count(); ++n) forward(n);
-    program_.forward_steps = static_cast<int>(program_.steps.size());
+    program_.backward = now();
     if (options_.backward) {
       find_wanted_gradients();
       seed();
       for (int n = node_count() - 1; n >= 0; --n) backward(n);
     }
-    // What is read after the last step outlives it: no step may write over it, the last one
-    // neither.
-    const int end = static_cast<int>(program_.steps.size());
-    for (size_t v = 0; v < graph_.values.size(); ++v)
-      if (graph_.values[v].consumers.empty()) use(program_.value_buffer[v], end);
-    for (const int v : options_.keep_values) use(program_.value_buffer[v], end);
-    for (const int v : options_.want_gradients)
-      if (program_.value_gradient[v] >= 0) use(program_.value_gradient[v], end);
+    read();
+    program_.finish = now();
+    for (int n = 0; n < node_count(); ++n) {
+      if (traits_[n].finishes) add(n, Step::Kind::kFinish, Stage::kFinish);
+      if (traits_[n].updates) add(n, Step::Kind::kUpdate, Stage::kUpdate);
+    }
     return std::move(program_);
   }
 
@@ -51,6 +50,36 @@ class ProgramBuilder {
   }
   int64_t bytes(int value) const { return program_.buffers[program_.value_buffer[value]].bytes; }
 
+  // The node's memory in its step of that stage, which comes next.
+  void use_memory(int n, Stage stage) {
+    for (size_t m = 0; m < traits_[n].memory.size(); ++m) {
+      const NodeMemory& memory = traits_[n].memory[m];
+      int& buffer = program_.memory[n][m];
+      if (memory.first == stage) buffer = new_buffer(memory.bytes);
+      if (memory.last == stage) use(buffer, now());
+    }
+  }
+
+  void add(int n, Step::Kind kind, Stage stage) {
+    use_memory(n, stage);
+    Step step;
+    step.kind = kind;
+    step.node = n;
+    program_.steps.push_back(std::move(step));
+  }
+
+  // What is kept lives until here: no step before may write over it, the last one neither.
+  void read() {
+    for (size_t v = 0; v < graph_.values.size(); ++v)
+      if (graph_.values[v].consumers.empty()) use(program_.value_buffer[v], now());
+    for (const int v : options_.keep_values) use(program_.value_buffer[v], now());
+    for (const int v : options_.want_gradients)
+      if (program_.value_gradient[v] >= 0) use(program_.value_gradient[v], now());
+    Step step;
+    step.kind = Step::Kind::kRead;
+    program_.steps.push_back(std::move(step));
+  }
+
   void forward(int n) {
     const Node& node = graph_.nodes[n];
     const NodeTraits& traits = traits_[n];
@@ -61,16 +90,11 @@ class ProgramBuilder {
         if (output == static_cast<int>(o))
           may_take_over.push_back(program_.value_buffer[node.inputs[input]]);
       const int buffer = new_buffer(traits.output_bytes[o], std::move(may_take_over));
-      // What the caller sets is there before the first step.
-      if (node.spec.type == "Input") program_.buffers[buffer].first = 0;
+      // What the caller sets is there before the first forward step.
+      if (node.spec.type == "Input") program_.buffers[buffer].first = program_.forward;
       program_.value_buffer[node.outputs[o]] = buffer;
     }
-    for (const int64_t size : traits.saved) program_.saved[n].push_back(new_buffer(size));
-    for (const int64_t size : traits.forward_scratch)
-      program_.forward_scratch[n].push_back(new_buffer(size));
-    Step step;
-    step.node = n;
-    program_.steps.push_back(std::move(step));
+    add(n, Step::Kind::kForward, Stage::kForward);
   }
 
   // A value's gradient is wanted where something that learns, or a value the caller asks about,
@@ -162,9 +186,7 @@ class ProgramBuilder {
     }
     for (size_t i = 0; i < node.inputs.size(); ++i)
       if (traits.reads_input[i]) use(program_.value_buffer[node.inputs[i]], now());
-    for (const int buffer : program_.saved[n]) use(buffer, now());
-    for (const int64_t size : traits.backward_scratch)
-      program_.backward_scratch[n].push_back(new_buffer(size));
+    use_memory(n, Stage::kBackward);
 
     step.input_gradients.assign(node.inputs.size(), -1);
     int shared = -1;

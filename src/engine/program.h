@@ -1,6 +1,6 @@
-// Program: a graph as a linear list of steps, which is the automatic differentiation, and the
-// lifetime of every buffer those steps touch. A pure function of the graph and of what each layer
-// declared.
+// Program: a training step as a linear list of steps, which is the automatic differentiation, and
+// the lifetime of every buffer those steps touch. A pure function of the graph and of what each
+// layer declared.
 //
 // Gradients are in single assignment too: every reader of a value writes a buffer of its own, and
 // Accumulate steps sum them as soon as the second one is there, so layers never sum and nobody
@@ -12,13 +12,24 @@
 
 #include "engine/graph.h"
 #include "engine/memory_plan.h"
+#include "orepa/layer.h"
 
 namespace orepa {
+
+// What a node needs of the arena, from its step of one stage to that of another: saved memory from
+// forward to backward, a factor's gradient from finish to update, scratch within one.
+struct NodeMemory {
+  int64_t bytes = 0;
+  Stage first = Stage::kForward, last = Stage::kForward;
+  bool is_scratch() const { return first == last; }
+  bool is_saved() const { return first == Stage::kForward && last == Stage::kBackward; }
+};
 
 // What a layer declared in its setup(), as far as the program needs it.
 struct NodeTraits {
   std::vector<int64_t> output_bytes;
   bool learns = false;  // has a parameter whose gradient is wanted
+  bool prepares = false, finishes = false, updates = false;  // has steps of these stages
   bool forward_only = false;
   bool inputs_share_gradient = false;
   std::vector<bool> differentiable;                // an input: whether anything flows back into it
@@ -26,16 +37,20 @@ struct NodeTraits {
   std::vector<bool> gradient_may_overwrite;        // an input's gradient, over that of output 0
   std::vector<std::pair<int, int>> may_overwrite;  // output, input
   std::vector<float> loss_weight;                  // an output: 0 where it is no loss
-  std::vector<int64_t> saved, forward_scratch, backward_scratch;  // bytes
+  std::vector<NodeMemory> memory;
 };
 
 struct Step {
   enum class Kind {
+    kPrepare,
     kForward,
     kBackward,
     kFill,        // out = value everywhere: the loss weight, or 0 where nothing flows back
     kSeed,        // out = the gradient that the caller gave for `value_index`
     kAccumulate,  // out = a + b
+    kRead,        // nothing: here the caller may read what is kept
+    kFinish,
+    kUpdate,
   };
   Kind kind = Kind::kForward;
   int node = -1;
@@ -47,18 +62,19 @@ struct Step {
 
 struct Program {
   std::vector<Step> steps;
-  int forward_steps = 0;  // the first ones; the rest is the backward pass
+  // The first step of each part. Those before `forward` prepare; those from `finish` on finish and
+  // update, layer by layer.
+  int forward = 0, backward = 0, finish = 0;
   std::vector<MemoryRequest> buffers;
   std::vector<int> value_buffer;    // a value's own buffer
   std::vector<int> value_gradient;  // where its complete gradient ends up; -1 if it is not computed
-  // By node, in the order of declaration.
-  std::vector<std::vector<int>> saved, forward_scratch, backward_scratch;
+  std::vector<std::vector<int>> memory;  // by node: buffers of NodeTraits::memory; -1: unused
 };
 
 struct ProgramOptions {
   bool backward = false;
-  std::vector<int> keep_values;     // readable until the end, besides values nobody consumes
-  std::vector<int> want_gradients;  // values whose gradient is computed and readable until the end
+  std::vector<int> keep_values;     // readable at kRead, besides values nobody consumes
+  std::vector<int> want_gradients;  // values whose gradient is computed and readable at kRead
   std::vector<int> seed_values;     // values whose gradient the caller gives
 };
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 namespace orepa {
 namespace {
@@ -72,7 +73,7 @@ TEST_F(ProgramTest, OnlyWhatLearnsOrLeadsThereIsDifferentiated) {
   EXPECT_EQ(program.value_gradient[x], -1);
   EXPECT_EQ(program.value_gradient[side], -1);
   EXPECT_GE(program.value_gradient[b], 0);
-  EXPECT_EQ(make(false).forward_steps, static_cast<int>(make(false).steps.size()));
+  EXPECT_EQ(backward_of(make(false)).size(), 0u);
 }
 
 TEST_F(ProgramTest, GradientsOfAllReadersAreSummed) {
@@ -81,7 +82,7 @@ TEST_F(ProgramTest, GradientsOfAllReadersAreSummed) {
   const Program program = make();
   EXPECT_EQ(count(program, Step::Kind::kAccumulate), 3);
   // The sum is complete before the one who made the value goes backward.
-  const Step& last = program.steps.back();
+  const Step& last = program.steps[program.finish - 2];
   EXPECT_EQ(last.kind, Step::Kind::kBackward);
   EXPECT_EQ(last.node, a);
   EXPECT_EQ(last.output_gradients[0], program.value_gradient[a]);
@@ -130,8 +131,55 @@ TEST_F(ProgramTest, ValuesLiveAsLongAsTheyAreRead) {
   EXPECT_EQ(last(a), b);                 // b's forward pass is step b
   EXPECT_EQ(last(b), backward_step(c));  // kept for c's backward pass
   options_.keep_values = {a};
-  EXPECT_GE(make().buffers[make().value_buffer[a]].last,
-            static_cast<int>(program.steps.size()) - 1);
+  EXPECT_EQ(make().buffers[make().value_buffer[a]].last, program.finish - 1);
+  EXPECT_EQ(program.steps[program.finish - 1].kind, Step::Kind::kRead);
+}
+
+TEST_F(ProgramTest, MemoryOfANodeLivesFromStageToStage) {
+  const int a = node({node({})}, true);
+  loss({a});
+  traits_[a].prepares = traits_[a].finishes = traits_[a].updates = true;
+  const std::pair<Stage, Stage> lives[] = {
+      {Stage::kPrepare, Stage::kPrepare},  {Stage::kForward, Stage::kForward},
+      {Stage::kForward, Stage::kBackward}, {Stage::kBackward, Stage::kBackward},
+      {Stage::kFinish, Stage::kFinish},    {Stage::kFinish, Stage::kUpdate}};
+  for (const auto& [first, last] : lives) traits_[a].memory.push_back({64, first, last});
+  const Program program = make();
+  const auto step_of = [&](Stage stage) {
+    const std::map<Stage, Step::Kind> kinds = {{Stage::kPrepare, Step::Kind::kPrepare},
+                                               {Stage::kForward, Step::Kind::kForward},
+                                               {Stage::kBackward, Step::Kind::kBackward},
+                                               {Stage::kFinish, Step::Kind::kFinish},
+                                               {Stage::kUpdate, Step::Kind::kUpdate}};
+    for (size_t s = 0; s < program.steps.size(); ++s)
+      if (program.steps[s].kind == kinds.at(stage) && program.steps[s].node == a)
+        return static_cast<int>(s);
+    return -1;
+  };
+  for (size_t m = 0; m < std::size(lives); ++m) {
+    const MemoryRequest& request = program.buffers[program.memory[a][m]];
+    EXPECT_EQ(request.first, step_of(lives[m].first)) << m;
+    EXPECT_EQ(request.last, step_of(lives[m].second)) << m;
+  }
+  // A net for use alone has none of the last four.
+  EXPECT_EQ(make(false).memory[a][3], -1);
+}
+
+TEST_F(ProgramTest, PreparesBeforeAndUpdatesLayerByLayerAfterwards) {
+  const int a = node({node({})}, true), b = node({a}, true);
+  loss({b});
+  for (const int n : {a, b}) traits_[n].prepares = traits_[n].finishes = traits_[n].updates = true;
+  std::string kinds;
+  for (const Step& step : make().steps)
+    kinds += step.kind == Step::Kind::kPrepare    ? 'p'
+             : step.kind == Step::Kind::kForward  ? 'f'
+             : step.kind == Step::Kind::kFill     ? '1'
+             : step.kind == Step::Kind::kBackward ? 'b'
+             : step.kind == Step::Kind::kRead     ? 'r'
+             : step.kind == Step::Kind::kFinish   ? 'F'
+             : step.kind == Step::Kind::kUpdate   ? 'U'
+                                                  : '?';
+  EXPECT_EQ(kinds, "ppffff1bbbrFUFU");
 }
 
 }  // namespace

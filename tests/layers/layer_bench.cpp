@@ -142,14 +142,8 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
     output_gradient_.push_back(std::make_unique<Guarded>(device, shape.bytes()));
   }
   for (const Slot& slot : declaration_.slots) {
-    const NodeTraits& t = traits();
     int64_t bytes = 0;
-    const std::vector<int64_t>* scratch[] = {&t.forward_scratch, &t.backward_scratch,
-                                             &declaration_.prepare_scratch,
-                                             &declaration_.finish_scratch};
-    if (slot.kind == Slot::Kind::kSaved) bytes = t.saved[slot.index];
-    if (slot.kind == Slot::Kind::kScratch)
-      bytes = (*scratch[static_cast<int>(slot.stage)])[slot.index];
+    if (slot.kind == Slot::Kind::kArena) bytes = traits().memory[slot.index].bytes;
     if (slot.kind == Slot::Kind::kPersistent) bytes = declaration_.persistent[slot.index];
     memory_.push_back(std::make_unique<Guarded>(device, bytes));
     if (slot.kind == Slot::Kind::kPersistent) device.zero(memory_.back()->data(), bytes);
@@ -279,8 +273,11 @@ Values LayerBench::read_parameter(int i) const {
 }
 
 void LayerBench::poison_scratch() {
-  for (size_t s = 0; s < declaration_.slots.size(); ++s)
-    if (declaration_.slots[s].kind == Slot::Kind::kScratch) memory_[s]->poison();
+  for (size_t s = 0; s < declaration_.slots.size(); ++s) {
+    const Slot& slot = declaration_.slots[s];
+    if (slot.kind == Slot::Kind::kArena && traits().memory[slot.index].is_scratch())
+      memory_[s]->poison();
+  }
 }
 
 void LayerBench::check(const std::string& when) {
