@@ -172,11 +172,15 @@ NetSpec SolverSpec::nested_net(const Options& net) const {
 
 NetSpec SolverSpec::read_net(const std::string& path, const std::string& field, int index) const {
   std::error_code ignored;  // a path that cannot even be looked for is not there
-  if (std::filesystem::exists(path, ignored)) return NetSpec::read(path);
-  const std::filesystem::path beside = std::filesystem::path(name_).parent_path() / path;
-  require(std::filesystem::exists(beside, ignored), options().where(field, index), ": net \"", path,
+  std::filesystem::path found = path;
+  if (!std::filesystem::exists(found, ignored))
+    found = std::filesystem::path(name_).parent_path() / path;
+  const std::string where = options().where(field, index);
+  require(std::filesystem::exists(found, ignored), where, ": net \"", path,
           "\" is neither in the working directory nor beside the solver");
-  return NetSpec::read(beside.string());
+  require(!std::filesystem::is_directory(found, ignored), where, ": net \"", path,
+          "\" is a folder, not a prototxt");
+  return NetSpec::read(found.string());
 }
 
 }  // namespace orepa

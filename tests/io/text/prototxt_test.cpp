@@ -116,6 +116,17 @@ TEST(Prototxt, MayStartWithAByteOrderMark) {
             "net.prototxt: is text in UTF-16; save it as UTF-8");
 }
 
+TEST(Prototxt, ASolverSaysWhereItNamesWhatIsNoNet) {
+  const auto error = [](const std::string& net) {
+    return error_of(
+        [&] { SolverSpec::parse("base_lr: 1\nnet: '" + net + "'", "solver.prototxt").net(); });
+  };
+  EXPECT_EQ(error("."), "solver.prototxt:2:1: net \".\" is a folder, not a prototxt");
+  EXPECT_EQ(error("no.prototxt"),
+            "solver.prototxt:2:1: net \"no.prototxt\" is neither in the working directory nor "
+            "beside the solver");
+}
+
 TEST(Prototxt, NetsInsideASolverKeepTheirPlaces) {
   const SolverSpec solver = SolverSpec::parse(
       "base_lr: 1\nnet_param {\n  input: 'a' input_shape { dim: 1 }\n layer {\n  name: 'x' } }\n"
