@@ -45,7 +45,7 @@ enum class Stage { kForward, kBackward, kPrepare, kFinish, kUpdate };
 
 using Handle = int;  // names a piece of memory declared in setup()
 
-// What a layer may ask and must declare while it is set up. See src/engine/node_setup.h for the
+// What a layer may ask and must declare while it is set up. See src/engine/setup.h for the
 // engine's side.
 class Setup {
  public:

@@ -1,33 +1,10 @@
 #include "orepa/net.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 
-#include "engine/net_engine.h"
-#include "engine/node_pass.h"
-#include "orepa/parallel.h"
+#include "engine/engine.h"
 
 namespace orepa {
-namespace {
-
-struct Fill {
-  float value;
-  float* out;
-  OREPA_HD void operator()(int64_t i) const { out[i] = value; }
-};
-
-struct Add {
-  const float *a, *b;
-  float* out;
-  OREPA_HD void operator()(int64_t i) const { out[i] = a[i] + b[i]; }
-};
-
-bool all_finite(const std::vector<float>& values) {
-  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
-}
-
-}  // namespace
 
 void Arena::reserve(int64_t bytes) {
   if (bytes <= this->bytes()) return;
@@ -36,117 +13,10 @@ void Arena::reserve(int64_t bytes) {
   memory_ = DeviceMemory(device_, bytes);
 }
 
-template <class Call>
-void Net::Engine::timed(int node, Stage stage, Call call) {
-  nodes[node].calls[static_cast<int>(stage)]++;
-  if (!profiling) return call();
-  using Clock = std::chrono::steady_clock;
-  device().synchronize();
-  const Clock::time_point start = Clock::now();
-  call();
-  device().synchronize();
-  nodes[node].seconds[static_cast<int>(stage)] +=
-      std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// What a layer finds wrong with the labels of its last forward pass, and of which sample.
-std::string Net::Engine::bad_row(int node) const {
-  NodePass pass(*this, node);
-  const std::optional<BadRow> bad = nodes[node].layer->bad_row(pass);
-  if (!bad) return "";
-  for (const CompiledNode& source : nodes)
-    if (const std::optional<int64_t> sample = source.layer->sample(pass_index, bad->row))
-      return text(": sample ", *sample, " of the data, counted from 0: ", bad->what);
-  return text(": sample ", bad->row, " of pass ", pass_index, ", counted from 0: ", bad->what);
-}
-
-void Net::Engine::run(int begin, int end, const Update* update) {
-  for (int s = begin; s < end; ++s) run(program.steps[s], update);
-}
-
-void Net::Engine::run(const Step& step, const Update* update) {
-  const auto count = [&](int id) { return program.buffers[id].bytes / int64_t{sizeof(float)}; };
-  switch (step.kind) {
-    case Step::Kind::kPrepare: {
-      NodePass pass(*this, step.node);
-      timed(step.node, Stage::kPrepare, [&] { nodes[step.node].layer->prepare(pass); });
-      break;
-    }
-    case Step::Kind::kForward: {
-      NodePass pass(*this, step.node);
-      timed(step.node, Stage::kForward, [&] { nodes[step.node].layer->forward(pass); });
-      break;
-    }
-    case Step::Kind::kBackward: {
-      NodePass pass(*this, step.node, &step);
-      timed(step.node, Stage::kBackward, [&] { nodes[step.node].layer->backward(pass); });
-      for (Parameter* parameter : nodes[step.node].declaration.parameters())
-        parameter->gradient_written = true;
-      break;
-    }
-    case Step::Kind::kFill:
-      parallel_for(device(), count(step.out), Fill{step.fill, buffer(step.out)});
-      break;
-    case Step::Kind::kSeed: {
-      const auto given = staged_gradients.find(step.value_index);
-      if (given == staged_gradients.end())
-        device().zero(buffer(step.out), program.buffers[step.out].bytes);
-      else
-        upload(buffer(step.out), given->second);
-      break;
-    }
-    case Step::Kind::kAccumulate:
-      parallel_for(device(), count(step.out),
-                   Add{buffer(step.a), buffer(step.b), buffer(step.out)});
-      break;
-    case Step::Kind::kRead:
-      break;
-    case Step::Kind::kFinish:
-      finish(step.node);
-      break;
-    case Step::Kind::kUpdate:
-      this->update(step.node, *update);
-      break;
-  }
-}
-
-// What no backward pass reached has the gradient 0.
-void Net::Engine::zero_unwritten_gradients(int node) {
-  for (Parameter* parameter : nodes[node].declaration.parameters())
-    if (parameter->gradient && !parameter->gradient_written && !parameter->factor)
-      device().zero(parameter->gradient.data, parameter->gradient.bytes());
-}
-
-void Net::Engine::finish(int node) {
-  zero_unwritten_gradients(node);
-  for (const Slot& slot : nodes[node].declaration.slots)
-    if (slot.parameter != nullptr && slot.index >= 0)
-      slot.parameter->gradient = {buffer(program.memory[node][slot.index]),
-                                  slot.parameter->value.shape};
-  NodePass pass(*this, node);
-  timed(node, Stage::kFinish, [&] { nodes[node].layer->finish(pass); });
-}
-
-void Net::Engine::update(int node, const Update& update) {
-  if (!nodes[node].declaration.traits.finishes) zero_unwritten_gradients(node);
-  timed(node, Stage::kUpdate, [&] { update(nodes[node].learned); });
-  for (Parameter* parameter : nodes[node].learned)
-    if (parameter->factor) parameter->gradient = {};
-}
-
 Net::Net(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
     : engine_(std::make_unique<Engine>(spec, parameters, arena, std::move(options))) {}
 
 Net::~Net() = default;
-
-// Without it, W and packed kernels would be those of an older step.
-void Net::Engine::require_prepared() const {
-  const bool needed = std::any_of(nodes.begin(), nodes.end(), [](const CompiledNode& node) {
-    return node.layer->has_prepare();
-  });
-  require(!needed || prepared_version == parameters.version(),
-          "forward() and backward() need a prepare() after every change of parameters");
-}
 
 void Net::prepare() {
   require(engine_->options.allocate, "prepare() was called on a net built without memory");
@@ -183,12 +53,6 @@ void Net::finish(const Update& update) {
   engine_->parameters.touch();
 }
 
-void Net::Engine::require_held(const std::string& what) const {
-  require(held() != Held::kNothing, what,
-          " cannot be read: no pass has been run, or its memory has been used ",
-          "for something else since; read right after forward() or backward()");
-}
-
 double Net::loss() const {
   engine_->require_held("the loss");
   double total = 0;
@@ -201,22 +65,6 @@ double Net::loss() const {
     }
   }
   return total;
-}
-
-std::string Net::find_non_finite() {
-  engine_->hold(Engine::Held::kNothing);
-  engine_->upload_inputs();
-  for (int s = engine_->program.forward; s < engine_->program.backward; ++s) {
-    engine_->run(s, s + 1);
-    const int n = engine_->program.steps[s].node;
-    const Node& node = engine_->graph.nodes[n];
-    for (const int v : node.outputs)
-      if (!all_finite(engine_->read(engine_->value(v))))
-        return text("layer \"", node.spec.name, "\" (", node.spec.type, "), output \"",
-                    engine_->graph.values[v].name, "\"", engine_->bad_row(n));
-  }
-  engine_->hold(Engine::Held::kBlobs);
-  return "";
 }
 
 const std::vector<Net::Blob>& Net::inputs() const { return engine_->inputs; }
@@ -289,54 +137,5 @@ int64_t Net::samples() const { return engine_->samples; }
 int64_t Net::batch_size() const { return engine_->batch_size; }
 int64_t Net::arena_bytes() const { return engine_->arena_bytes; }
 int64_t Net::persistent_bytes() const { return engine_->persistent_bytes; }
-
-void Net::profile(bool on) {
-  engine_->profiling = on;
-  for (Engine::CompiledNode& node : engine_->nodes) {
-    node.seconds.fill(0);
-    node.calls.fill(0);
-  }
-}
-
-std::vector<LayerReport> Net::report() const {
-  std::vector<LayerReport> rows;
-  for (size_t n = 0; n < engine_->nodes.size(); ++n) {
-    const Node& node = engine_->graph.nodes[n];
-    const Engine::CompiledNode& compiled = engine_->nodes[n];
-    LayerReport row;
-    row.name = node.spec.name;
-    row.type = node.spec.type;
-    for (const LayerSpec& absorbed : node.absorbed) {
-      row.name += " + " + absorbed.name;
-      row.type += " + " + absorbed.type;
-    }
-    row.note = compiled.layer->note();
-    for (const int v : node.outputs) {
-      row.outputs.push_back(engine_->shapes[v]);
-      row.activation_bytes += engine_->shapes[v].bytes();
-    }
-    for (const NodeMemory& memory : compiled.declaration.traits.memory)
-      if (memory.is_saved()) row.activation_bytes += memory.bytes;
-    for (const Parameter* parameter : compiled.declaration.parameters()) {
-      const int64_t count = parameter->value.shape.count();
-      if (parameter->kind == Parameter::Kind::kLearned) row.parameters += count;
-      if (parameter->kind != Parameter::Kind::kBuffer && !parameter->factor)
-        row.merged_parameters += count;
-    }
-    if (engine_->folds_into_convolution(node)) {
-      // What stays of it is the convolution's bias, where that has none yet.
-      const Engine::CompiledNode& convolution =
-          engine_->nodes[engine_->graph.values[node.inputs[0]].producer];
-      row.merged_parameters = engine_->shapes[node.inputs[0]][1];
-      for (const Parameter* parameter : convolution.declaration.parameters())
-        if (parameter->name == "bias") row.merged_parameters = 0;
-    }
-    row.macs = compiled.layer->macs();
-    row.seconds = compiled.seconds;
-    row.calls = compiled.calls;
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
 
 }  // namespace orepa

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/node_setup.h"
+#include "engine/setup.h"
 #include "orepa/model_io.h"
 
 namespace orepa {

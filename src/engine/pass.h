@@ -1,7 +1,7 @@
 // The engine's side of Pass: hands a layer the memory of one call.
 #pragma once
-#include "engine/node_setup.h"
 #include "engine/program.h"
+#include "engine/setup.h"
 
 namespace orepa {
 

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/engine.h"
 #include "engine/fuse.h"
-#include "engine/net_engine.h"
 
 namespace orepa {
 namespace {

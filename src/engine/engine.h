@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "engine/graph.h"
-#include "engine/node_setup.h"
 #include "engine/program.h"
+#include "engine/setup.h"
 #include "orepa/net.h"
 
 namespace orepa {
@@ -29,7 +29,7 @@ struct Net::Engine {
     return options.phase == Phase::kTrain || options.input_gradients || options.seed_outputs;
   }
 
-  // Building: src/engine/net_build.cpp.
+  // Building: src/engine/build.cpp.
   Graph compile(const NetSpec& spec) const;
   void refuse_sharing() const;
   void refuse_other_parameters(size_t known) const;
@@ -37,7 +37,7 @@ struct Net::Engine {
   void plan();
   void declare_automatic_tops(Node& node, size_t made);
 
-  // Running: src/engine/net.cpp.
+  // Running: src/engine/run.cpp.
   // Steps [begin, end) of the program. `update` is called by those of kUpdate.
   void run(int begin, int end, const Update* update = nullptr);
   void run(const Step& step, const Update* update);

@@ -1,4 +1,4 @@
-#include "engine/node_setup.h"
+#include "engine/setup.h"
 
 #include <algorithm>
 #include <limits>

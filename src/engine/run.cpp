@@ -1,0 +1,160 @@
+// Running: the steps of a program, one after the other.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "engine/engine.h"
+#include "engine/pass.h"
+#include "orepa/parallel.h"
+
+namespace orepa {
+namespace {
+
+struct Fill {
+  float value;
+  float* out;
+  OREPA_HD void operator()(int64_t i) const { out[i] = value; }
+};
+
+struct Add {
+  const float *a, *b;
+  float* out;
+  OREPA_HD void operator()(int64_t i) const { out[i] = a[i] + b[i]; }
+};
+
+bool all_finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+}  // namespace
+
+template <class Call>
+void Net::Engine::timed(int node, Stage stage, Call call) {
+  nodes[node].calls[static_cast<int>(stage)]++;
+  if (!profiling) return call();
+  using Clock = std::chrono::steady_clock;
+  device().synchronize();
+  const Clock::time_point start = Clock::now();
+  call();
+  device().synchronize();
+  nodes[node].seconds[static_cast<int>(stage)] +=
+      std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// What a layer finds wrong with the labels of its last forward pass, and of which sample.
+std::string Net::Engine::bad_row(int node) const {
+  NodePass pass(*this, node);
+  const std::optional<BadRow> bad = nodes[node].layer->bad_row(pass);
+  if (!bad) return "";
+  for (const CompiledNode& source : nodes)
+    if (const std::optional<int64_t> sample = source.layer->sample(pass_index, bad->row))
+      return text(": sample ", *sample, " of the data, counted from 0: ", bad->what);
+  return text(": sample ", bad->row, " of pass ", pass_index, ", counted from 0: ", bad->what);
+}
+
+void Net::Engine::run(int begin, int end, const Update* update) {
+  for (int s = begin; s < end; ++s) run(program.steps[s], update);
+}
+
+void Net::Engine::run(const Step& step, const Update* update) {
+  const auto count = [&](int id) { return program.buffers[id].bytes / int64_t{sizeof(float)}; };
+  switch (step.kind) {
+    case Step::Kind::kPrepare: {
+      NodePass pass(*this, step.node);
+      timed(step.node, Stage::kPrepare, [&] { nodes[step.node].layer->prepare(pass); });
+      break;
+    }
+    case Step::Kind::kForward: {
+      NodePass pass(*this, step.node);
+      timed(step.node, Stage::kForward, [&] { nodes[step.node].layer->forward(pass); });
+      break;
+    }
+    case Step::Kind::kBackward: {
+      NodePass pass(*this, step.node, &step);
+      timed(step.node, Stage::kBackward, [&] { nodes[step.node].layer->backward(pass); });
+      for (Parameter* parameter : nodes[step.node].declaration.parameters())
+        parameter->gradient_written = true;
+      break;
+    }
+    case Step::Kind::kFill:
+      parallel_for(device(), count(step.out), Fill{step.fill, buffer(step.out)});
+      break;
+    case Step::Kind::kSeed: {
+      const auto given = staged_gradients.find(step.value_index);
+      if (given == staged_gradients.end())
+        device().zero(buffer(step.out), program.buffers[step.out].bytes);
+      else
+        upload(buffer(step.out), given->second);
+      break;
+    }
+    case Step::Kind::kAccumulate:
+      parallel_for(device(), count(step.out),
+                   Add{buffer(step.a), buffer(step.b), buffer(step.out)});
+      break;
+    case Step::Kind::kRead:
+      break;
+    case Step::Kind::kFinish:
+      finish(step.node);
+      break;
+    case Step::Kind::kUpdate:
+      this->update(step.node, *update);
+      break;
+  }
+}
+
+// What no backward pass reached has the gradient 0.
+void Net::Engine::zero_unwritten_gradients(int node) {
+  for (Parameter* parameter : nodes[node].declaration.parameters())
+    if (parameter->gradient && !parameter->gradient_written && !parameter->factor)
+      device().zero(parameter->gradient.data, parameter->gradient.bytes());
+}
+
+void Net::Engine::finish(int node) {
+  zero_unwritten_gradients(node);
+  for (const Slot& slot : nodes[node].declaration.slots)
+    if (slot.parameter != nullptr && slot.index >= 0)
+      slot.parameter->gradient = {buffer(program.memory[node][slot.index]),
+                                  slot.parameter->value.shape};
+  NodePass pass(*this, node);
+  timed(node, Stage::kFinish, [&] { nodes[node].layer->finish(pass); });
+}
+
+void Net::Engine::update(int node, const Update& update) {
+  if (!nodes[node].declaration.traits.finishes) zero_unwritten_gradients(node);
+  timed(node, Stage::kUpdate, [&] { update(nodes[node].learned); });
+  for (Parameter* parameter : nodes[node].learned)
+    if (parameter->factor) parameter->gradient = {};
+}
+
+// Without it, W and packed kernels would be those of an older step.
+void Net::Engine::require_prepared() const {
+  const bool needed = std::any_of(nodes.begin(), nodes.end(), [](const CompiledNode& node) {
+    return node.layer->has_prepare();
+  });
+  require(!needed || prepared_version == parameters.version(),
+          "forward() and backward() need a prepare() after every change of parameters");
+}
+
+void Net::Engine::require_held(const std::string& what) const {
+  require(held() != Held::kNothing, what,
+          " cannot be read: no pass has been run, or its memory has been used ",
+          "for something else since; read right after forward() or backward()");
+}
+
+std::string Net::find_non_finite() {
+  engine_->hold(Engine::Held::kNothing);
+  engine_->upload_inputs();
+  for (int s = engine_->program.forward; s < engine_->program.backward; ++s) {
+    engine_->run(s, s + 1);
+    const int n = engine_->program.steps[s].node;
+    const Node& node = engine_->graph.nodes[n];
+    for (const int v : node.outputs)
+      if (!all_finite(engine_->read(engine_->value(v))))
+        return text("layer \"", node.spec.name, "\" (", node.spec.type, "), output \"",
+                    engine_->graph.values[v].name, "\"", engine_->bad_row(n));
+  }
+  engine_->hold(Engine::Held::kBlobs);
+  return "";
+}
+
+}  // namespace orepa
