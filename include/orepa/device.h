@@ -23,7 +23,7 @@
 namespace orepa {
 
 // What every buffer is aligned to, in bytes, and a size rounded up to it.
-constexpr int64_t kAlignment = 64;
+constexpr int64_t kAlignment = 256;
 constexpr int64_t aligned(int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
@@ -72,7 +72,7 @@ class ConvolutionPlan {
 };
 
 // y = (x - mean) / sqrt(variance + eps) * scale + shift, a channel at a time, then max(0, y) where
-// relu. Channels are axis 1 of a shape of rank >= 2. scale and shift may be null (1 and 0).
+// relu. Channels are axis 1 of a shape of rank >= 2.
 struct BatchNormGeometry {
   Shape shape;
   float eps = 1e-5f;

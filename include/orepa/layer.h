@@ -92,6 +92,9 @@ class Setup {
   virtual Handle saved(int64_t bytes) = 0;                 // from forward() to its backward()
   virtual Handle scratch(Stage stage, int64_t bytes) = 0;  // within one call of that stage
   virtual Handle persistent(int64_t bytes) = 0;            // as long as the net; starts as zero
+  // Numbers that never change, stored as a tensor of that shape. values() gives them in Caffe's
+  // order; it is called once, when the net gets its memory.
+  virtual Handle constant(const Shape& shape, std::function<std::vector<float>()> values) = 0;
 
   virtual void backward_reads_input(int i) = 0;
   virtual void backward_reads_output(int i) = 0;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "orepa/device.h"
+#include "orepa/error.h"
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
@@ -27,12 +28,30 @@ constexpr int64_t kGrain = 16384;  // calls below which a second thread does not
 constexpr int64_t kPiece = 256;    // rows summed in float before pieces are summed in double
 constexpr int64_t kLanes = 64;     // columns that contract_rows() takes through all terms at once
 
+// Whether a loop is a kernel launch. Throws Error where the device wants one that this file,
+// compiled without CUDA, does not have: a loop on the host would read the device's addresses.
+inline bool launches(const Device& device) {
 #ifdef __CUDACC__
+  return device.is_cuda();
+#else
+  require(!device.is_cuda(), "a loop that was compiled without CUDA was handed ",
+          device.description());
+  return false;
+#endif
+}
+
+#ifdef __CUDACC__
+// The only kernel launch. Errors of the launch itself are told here, those of the kernel later, by
+// whoever waits.
+template <class... Parameters, class... Arguments>
+void launch(const Device& device, dim3 blocks, dim3 threads, void (*kernel)(Parameters...),
+            const Arguments&... arguments) {
+  kernel<<<blocks, threads, 0, static_cast<cudaStream_t>(device.stream())>>>(arguments...);
+  const cudaError_t error = cudaPeekAtLastError();
+  require(error == cudaSuccess, "a kernel cannot be launched: ", cudaGetErrorString(error));
+}
 inline dim3 blocks(int64_t n) {
   return dim3(static_cast<unsigned>(n < 65536 * 256 ? (n + 255) / 256 : 65536));
-}
-inline cudaStream_t stream(const Device& device) {
-  return static_cast<cudaStream_t>(device.stream());
 }
 template <class F>
 __global__ void for_kernel(int64_t n, F f) {
@@ -124,13 +143,12 @@ float contract_columns(const F& f, int64_t r, int64_t begin, Count count) {
 template <class F>
 void parallel_for(const Device& device, int64_t n, F f) {
   if (n <= 0) return;
+  if (parallel::launches(device)) {
 #ifdef __CUDACC__
-  if (device.is_cuda()) {
-    parallel::for_kernel<<<parallel::blocks(n), 256, 0, parallel::stream(device)>>>(n, f);
+    parallel::launch(device, parallel::blocks(n), 256, parallel::for_kernel<F>, n, f);
+#endif
     return;
   }
-#endif
-  (void)device;
 #pragma omp parallel for simd schedule(static) firstprivate(f) if (n > parallel::kGrain)
   for (int64_t i = 0; i < n; ++i) f(i);
 }
@@ -139,14 +157,13 @@ void parallel_for(const Device& device, int64_t n, F f) {
 template <class F>
 void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
   if (rows <= 0 || columns <= 0) return;
+  if (parallel::launches(device)) {
 #ifdef __CUDACC__
-  if (device.is_cuda()) {
     const unsigned grid = static_cast<unsigned>(std::min<int64_t>(rows, 65536));
-    parallel::rows_kernel<<<grid, 256, 0, parallel::stream(device)>>>(rows, columns, f);
+    parallel::launch(device, grid, 256, parallel::rows_kernel<F>, rows, columns, f);
+#endif
     return;
   }
-#endif
-  (void)device;
 #pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
   for (int64_t r = 0; r < rows; ++r) {
 #pragma omp simd
@@ -160,14 +177,13 @@ template <class F, class Out>
 void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* out,
                  bool accumulate = false) {
   if (rows <= 0) return;
+  if (parallel::launches(device)) {
 #ifdef __CUDACC__
-  if (device.is_cuda()) {
-    parallel::reduce_rows_kernel<<<static_cast<unsigned>(rows), 256, 0, parallel::stream(device)>>>(
-        columns, f, accumulate, out);
+    parallel::launch(device, static_cast<unsigned>(rows), 256, parallel::reduce_rows_kernel<F, Out>,
+                     columns, f, accumulate, out);
+#endif
     return;
   }
-#endif
-  (void)device;
 #pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
   for (int64_t r = 0; r < rows; ++r) {
     double sum = 0;
@@ -188,16 +204,13 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* 
 template <class F>
 void contract_rows(const Device& device, int64_t rows, int64_t columns, F f, float* out = nullptr) {
   if (rows <= 0) return;
-#ifdef __CUDACC__
-  if (device.is_cuda()) {
+  if (parallel::launches(device)) {
     if constexpr (std::is_void_v<decltype(f.result(rows, columns, 0.0f))>)
       parallel_rows(device, rows, columns, parallel::Contraction<F>{f});
     else
       reduce_rows(device, rows, columns, parallel::Contraction<F>{f}, out);
     return;
   }
-#endif
-  (void)device;
 #pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
   for (int64_t r = 0; r < rows; ++r) {
     constexpr std::integral_constant<int64_t, parallel::kLanes> lanes;
@@ -214,15 +227,14 @@ template <class F>
 void reduce_columns(const Device& device, int64_t rows, int64_t blocks, int64_t columns, F f,
                     float* out, bool accumulate) {
   if (blocks <= 0 || columns <= 0) return;
+  if (parallel::launches(device)) {
 #ifdef __CUDACC__
-  if (device.is_cuda()) {
     const dim3 grid(static_cast<unsigned>((columns + 31) / 32), static_cast<unsigned>(blocks));
-    parallel::reduce_columns_kernel<<<grid, dim3(32, 8), 0, parallel::stream(device)>>>(
-        rows, columns, f, accumulate, out);
+    parallel::launch(device, grid, dim3(32, 8), parallel::reduce_columns_kernel<F>, rows, columns,
+                     f, accumulate, out);
+#endif
     return;
   }
-#endif
-  (void)device;
   const int64_t pieces = (rows + parallel::kPiece - 1) / parallel::kPiece, width = blocks * columns;
   std::vector<float> partial(static_cast<size_t>(pieces * width), 0.0f);
 #pragma omp parallel for collapse(2) schedule(static) \

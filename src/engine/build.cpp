@@ -25,6 +25,12 @@ Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, N
   arena.reserve(arena_bytes);
   persistent = DeviceMemory(device(), persistent_bytes);
   device().zero(persistent.data(), persistent_bytes);
+  for (const CompiledNode& node : nodes)
+    for (const Declaration::Constant& constant : node.declaration.constants) {
+      char* memory =
+          static_cast<char*>(persistent.data()) + node.persistent_offsets[constant.index];
+      write_tensor(device(), {reinterpret_cast<float*>(memory), constant.shape}, constant.values());
+    }
 }
 
 Graph Net::Engine::compile(const NetSpec& spec) const {

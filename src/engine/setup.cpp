@@ -177,6 +177,13 @@ Handle NodeSetup::persistent(int64_t bytes) {
       {Slot::Kind::kPersistent, nullptr, static_cast<int>(declaration_.persistent.size()) - 1});
 }
 
+Handle NodeSetup::constant(const Shape& shape, std::function<std::vector<float>()> values) {
+  require(is_sound(shape), "a constant would be ", shape.str(), kSoundShapes);
+  const Handle handle = persistent(shape.bytes());
+  declaration_.constants.push_back({declaration_.slots[handle].index, shape, std::move(values)});
+  return handle;
+}
+
 int NodeSetup::arena_memory(int64_t bytes, Stage first, Stage last) {
   require_possible(bytes);
   declaration_.traits.memory.push_back({bytes, first, last});

@@ -1,6 +1,7 @@
 // The engine's side of Setup: collects what one layer declares while a net is built.
 #pragma once
 #include <array>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,12 @@ struct Declaration {
   std::vector<Slot> slots;  // by Handle
   NodeTraits traits;
   std::vector<int64_t> persistent;  // memory that stays: bytes
+  struct Constant {
+    int index;  // in `persistent`
+    Shape shape;
+    std::function<std::vector<float>()> values;
+  };
+  std::vector<Constant> constants;
   int64_t samples = 0;
 
   std::vector<Parameter*> parameters() const;
@@ -68,6 +75,7 @@ class NodeSetup : public Setup {
   Handle saved(int64_t bytes) override;
   Handle scratch(Stage stage, int64_t bytes) override;
   Handle persistent(int64_t bytes) override;
+  Handle constant(const Shape& shape, std::function<std::vector<float>()> values) override;
 
   void backward_reads_input(int i) override { declaration_.traits.reads_input[checked(i)] = true; }
   void backward_reads_output(int i) override;

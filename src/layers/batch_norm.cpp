@@ -92,6 +92,11 @@ void BatchNorm::declare(Setup& setup) {
   variance_ = setup.buffer("variance", channels, Filler::constant(1));
   factor_ = setup.buffer("factor", {1}, Filler::constant(caffe ? 0 : 1 / (1 - double{fraction_})));
   declare_affine(setup, channels);
+  const auto all = [&](float value) {
+    return setup.constant(channels, [=] { return std::vector<float>(channels.count(), value); });
+  };
+  if (scale_ < 0) ones_ = all(1);
+  if (shift_ < 0) zeros_ = all(0);
   // With Scale and ReLU behind it absorbed, see graph/fuse.h.
   BatchNormGeometry geometry{x, eps_, setup.absorbed("ReLU") != nullptr, !given_};
   relu_ = geometry.relu;
@@ -124,15 +129,23 @@ void BatchNorm::declare_affine(Setup& setup, const Shape& channels) {
                              Filler::from(options, "bias_filler", Filler::constant(0)), scale);
 }
 
+const float* BatchNorm::scale(Pass& pass) const {
+  return scale_ < 0 ? pass.floats(ones_) : pass.parameter(scale_).data;
+}
+
+const float* BatchNorm::shift(Pass& pass) const {
+  return shift_ < 0 ? pass.floats(zeros_) : pass.parameter(shift_).data;
+}
+
 void BatchNorm::normalize(Pass& pass, float* y) {
   const float* x = pass.input(0).data;
   const Tensor mean = pass.parameter(mean_), variance = pass.parameter(variance_);
   if (given_)
-    return plan_->normalize(x, data(pass, scale_), data(pass, shift_), mean.data, variance.data, y,
+    return plan_->normalize(x, scale(pass), shift(pass), mean.data, variance.data, y,
                             pass.memory(forward_workspace_));
   float *batch_mean = pass.floats(batch_mean_), *batch_variance = pass.floats(batch_variance_);
-  plan_->forward(x, data(pass, scale_), data(pass, shift_), y, batch_mean, batch_variance,
-                 pass.memory(saved_), pass.memory(forward_workspace_));
+  plan_->forward(x, scale(pass), shift(pass), y, batch_mean, batch_variance, pass.memory(saved_),
+                 pass.memory(forward_workspace_));
   const int64_t values = view_.positions();  // a channel
   const float unbiased = values > 1 ? static_cast<float>(values) / (values - 1) : 1.0f;
   float* factor = pass.parameter(factor_).data;
@@ -146,7 +159,7 @@ void BatchNorm::propagate(Pass& pass, const float* dy) {
   if (given_) return propagate_given(pass, dy);
   const Tensor dx = pass.input_gradient(0);
   float *dscale = pass.floats(scale_gradient_), *dshift = pass.floats(shift_gradient_);
-  plan_->backward(pass.input(0).data, dy, data(pass, scale_), pass.floats(batch_mean_),
+  plan_->backward(pass.input(0).data, dy, scale(pass), pass.floats(batch_mean_),
                   pass.floats(batch_variance_), pass.memory(saved_),
                   dx ? dx.data : pass.floats(unwanted_), dscale, dshift,
                   pass.memory(backward_workspace_));

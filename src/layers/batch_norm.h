@@ -34,6 +34,9 @@ class BatchNorm : public Layer {
 
  private:
   void propagate_given(Pass& pass, const float* dy);
+  // 1 and 0 where nothing was declared.
+  const float* scale(Pass& pass) const;
+  const float* shift(Pass& pass) const;
 
   AxisView view_;
   float fraction_ = 0;
@@ -41,6 +44,7 @@ class BatchNorm : public Layer {
   std::unique_ptr<BatchNormPlan> plan_;
   Handle batch_mean_ = -1, batch_variance_ = -1, saved_ = -1;
   Handle forward_workspace_ = -1, backward_workspace_ = -1;
+  Handle ones_ = -1, zeros_ = -1;
   Handle scale_gradient_ = -1, shift_gradient_ = -1, unwanted_ = -1;
 };
 

@@ -39,38 +39,28 @@ class DummyData : public Layer {
                     "needs one data_filler for all tops, or one each; got ", fillers.size());
       Filler filler = Filler::constant(0);
       if (!fillers.empty()) filler = Filler::from_message(fillers[fillers.size() == 1 ? 0 : o]);
-      fillers_.push_back(std::move(filler));
       setup.require(made.back().fits(std::numeric_limits<int64_t>::max() / sizeof(float)),
                     "a top would be ", made.back().str());
-      kept_.push_back(setup.persistent(made.back().bytes()));
+      kept_.push_back(setup.constant(made.back(), [shape = made.back(), filler, seed = setup.seed(),
+                                                   purpose = text(setup.spec().name, " top ", o)] {
+        std::vector<float> values(static_cast<size_t>(shape.count()));
+        filler.fill(shape, seed, purpose, values.data());
+        return values;
+      }));
     }
-    name_ = setup.spec().name;
-    seed_ = setup.seed();
     setup.forward_only();
     return made;
   }
 
-  // The same numbers in every pass: drawn and moved to the device once, then copied there.
   void forward(Pass& pass) override {
     for (size_t o = 0; o < kept_.size(); ++o) {
       const Tensor top = pass.output(static_cast<int>(o));
-      if (!filled_) fill(pass.device(), {pass.floats(kept_[o]), top.shape}, o);
       pass.device().copy(top.data, pass.memory(kept_[o]), top.bytes());
     }
-    filled_ = true;
   }
 
  private:
-  void fill(Device& device, const Tensor& kept, size_t top) const {
-    std::vector<float> values(static_cast<size_t>(kept.count()));
-    fillers_[top].fill(kept.shape, seed_, text(name_, " top ", top), values.data());
-    write_tensor(device, kept, values);
-  }
-  std::string name_;
-  uint64_t seed_ = 0;
-  std::vector<Filler> fillers_;  // one a top
   std::vector<Handle> kept_;
-  bool filled_ = false;
 };
 
 OREPA_LAYER(DummyData, "tops filled once by fillers, the same in every pass; for timing and tests");

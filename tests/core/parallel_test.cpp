@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
+#include "tests/error_of.h"
 #include "tests/test_device.h"
 
 namespace orepa {
@@ -44,6 +47,47 @@ struct Extent {
 };
 
 // One, fewer, as many and more columns than contract_rows() takes at once; enough for two threads.
+// A device that wants kernels, and does nothing else.
+class KernelDevice : public Device {
+ public:
+  bool is_cuda() const override { return true; }
+  std::string description() const override { return "a device with kernels"; }
+  void* allocate(int64_t) override { return nullptr; }
+  void release(void*) noexcept override {}
+  void zero(void*, int64_t) override {}
+  void copy(void*, const void*, int64_t) override {}
+  void copy_to_device(void*, const void*, int64_t) override {}
+  void copy_to_host(void*, const void*, int64_t) override {}
+  void synchronize() override {}
+  void gemm(const Gemm&) override {}
+  std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry&) override { return {}; }
+  std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry&) override { return {}; }
+  std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry&) override { return {}; }
+};
+
+struct Nothing {
+  OREPA_HD void operator()(int64_t) const {}
+  OREPA_HD float operator()(int64_t, int64_t) const { return 0; }
+  OREPA_HD int64_t terms(int64_t) const { return 0; }
+  OREPA_HD float term(int64_t, int64_t, int64_t) const { return 0; }
+  OREPA_HD void result(int64_t, int64_t, float) const {}
+};
+
+TEST(ParallelOnTheHost, RefusesADeviceThatWantsKernels) {
+  const KernelDevice device;
+  float out[1] = {};
+  const std::function<void()> loops[] = {
+      [&] { parallel_for(device, 1, Nothing{}); },
+      [&] { parallel_rows(device, 1, 1, Nothing{}); },
+      [&] { reduce_rows(device, 1, 1, Nothing{}, out); },
+      [&] { reduce_columns(device, 1, 1, Nothing{}, out); },
+      [&] { contract_rows(device, 1, 1, Nothing{}); },
+  };
+  for (const auto& loop : loops)
+    EXPECT_EQ(error_of(loop),
+              "a loop that was compiled without CUDA was handed a device with kernels");
+}
+
 class Parallel : public testing::TestWithParam<Extent> {
  protected:
   const int64_t rows_ = GetParam().rows, columns_ = GetParam().columns;

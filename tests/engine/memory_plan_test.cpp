@@ -87,7 +87,7 @@ TEST(MemoryPlan, APlaceIsHandedToOneSuccessorOnly) {
   const MemoryPlan plan = plan_memory({{100, 0, 1, {}}, {100, 1, 2, {0}}, {100, 1, 2, {0}}});
   EXPECT_EQ(plan.offsets[0], plan.offsets[1]);
   EXPECT_NE(plan.offsets[0], plan.offsets[2]);
-  EXPECT_EQ(plan.peak, 256);
+  EXPECT_EQ(plan.peak, 2 * aligned(100));
 }
 
 TEST(MemoryPlan, APlaceStillReadLaterIsNotHandedOver) {

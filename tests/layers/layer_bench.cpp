@@ -146,7 +146,12 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
     if (slot.kind == Slot::Kind::kArena) bytes = traits().memory[slot.index].bytes;
     if (slot.kind == Slot::Kind::kPersistent) bytes = declaration_.persistent[slot.index];
     memory_.push_back(std::make_unique<Guarded>(device, bytes));
-    if (slot.kind == Slot::Kind::kPersistent) device.zero(memory_.back()->data(), bytes);
+    if (slot.kind == Slot::Kind::kPersistent) {
+      device.zero(memory_.back()->data(), bytes);
+      for (const Declaration::Constant& constant : declaration_.constants)
+        if (constant.index == slot.index)
+          write_tensor(device, {memory_.back()->floats(), constant.shape}, constant.values());
+    }
     value_.emplace_back();
     gradient_.emplace_back();
     if (slot.parameter == nullptr) continue;

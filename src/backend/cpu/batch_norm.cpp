@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <vector>
 
 #include "backend/cpu/onednn.h"
 #include "backend/cpu/statistics.h"
@@ -26,8 +25,7 @@ class BatchNorm : public BatchNormPlan {
         shape_(g.shape),
         data_(layout(g.shape)),
         channels_(stored(Shape{g.shape[1]})) {
-    // Scale and shift are always passed: 1 and 0 where the caller has none. So are the statistics,
-    // forward; backward has to know that they are the batch's.
+    // Statistics are passed forward; backward has to know that they are the batch's.
     Flags flags = Flags::use_scale | Flags::use_shift;
     if (g.relu) flags = flags | Flags::fuse_norm_relu;
     const Flags given = flags | Flags::use_global_stats;
@@ -62,7 +60,8 @@ class BatchNorm : public BatchNormPlan {
   void forward(const float* x, const float* scale, const float* shift, float* y, float* mean,
                float* variance, void* saved, void* workspace) override {
     channel_statistics(shape_, x, mean, variance);
-    std::unordered_map<int, memory> arguments = statistics(x, scale, shift, mean, variance);
+    std::unordered_map<int, memory> arguments = statistics(x, scale, mean, variance);
+    arguments[DNNL_ARG_SHIFT] = view(onednn_, channels_, shift);
     arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
     arguments[DNNL_ARG_SCRATCHPAD] = view(onednn_, forward_pd_.scratchpad_desc(), workspace);
     if (saved_bytes_ > 0)
@@ -72,7 +71,8 @@ class BatchNorm : public BatchNormPlan {
 
   void normalize(const float* x, const float* scale, const float* shift, const float* mean,
                  const float* variance, float* y, void* workspace) override {
-    std::unordered_map<int, memory> arguments = statistics(x, scale, shift, mean, variance);
+    std::unordered_map<int, memory> arguments = statistics(x, scale, mean, variance);
+    arguments[DNNL_ARG_SHIFT] = view(onednn_, channels_, shift);
     arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
     arguments[DNNL_ARG_SCRATCHPAD] = view(onednn_, inference_pd_.scratchpad_desc(), workspace);
     inference_.execute(onednn_.stream, arguments);
@@ -85,7 +85,8 @@ class BatchNorm : public BatchNormPlan {
     void* scratchpad = pieces.take(bytes(backward_pd_.scratchpad_desc()));
     void* unwanted_scale = pieces.take(bytes(channels_));
     void* unwanted_shift = pieces.take(bytes(channels_));
-    std::unordered_map<int, memory> arguments = statistics(x, scale, nullptr, mean, variance);
+    std::unordered_map<int, memory> arguments = statistics(x, scale, mean, variance);
+    arguments[DNNL_ARG_SHIFT] = view(onednn_, channels_, scale);  // asked for, but not read
     arguments[DNNL_ARG_DIFF_DST] = view(onednn_, data_, dy);
     arguments[DNNL_ARG_DIFF_SRC] = view(onednn_, data_, dx);
     arguments[DNNL_ARG_DIFF_SCALE] = view(onednn_, channels_, dscale ? dscale : unwanted_scale);
@@ -97,14 +98,10 @@ class BatchNorm : public BatchNormPlan {
   }
 
  private:
-  std::unordered_map<int, memory> statistics(const float* x, const float* scale, const float* shift,
-                                             const float* mean, const float* variance) {
-    const auto channels = static_cast<size_t>(shape_[1]);
-    if (scale == nullptr) ones_.resize(channels, 1.0f);
-    if (shift == nullptr) zeros_.resize(channels, 0.0f);
+  std::unordered_map<int, memory> statistics(const float* x, const float* scale, const float* mean,
+                                             const float* variance) {
     return {{DNNL_ARG_SRC, view(onednn_, data_, x)},
-            {DNNL_ARG_SCALE, view(onednn_, channels_, scale ? scale : ones_.data())},
-            {DNNL_ARG_SHIFT, view(onednn_, channels_, shift ? shift : zeros_.data())},
+            {DNNL_ARG_SCALE, view(onednn_, channels_, scale)},
             {DNNL_ARG_MEAN, view(onednn_, channels_, mean)},
             {DNNL_ARG_VARIANCE, view(onednn_, channels_, variance)}};
   }
@@ -112,7 +109,6 @@ class BatchNorm : public BatchNormPlan {
   OneDnn& onednn_;
   Shape shape_;
   memory::desc data_, channels_;
-  std::vector<float> ones_, zeros_;  // in the place of absent scales and shifts
   dnnl::batch_normalization_forward::primitive_desc inference_pd_, forward_pd_;
   dnnl::batch_normalization_backward::primitive_desc backward_pd_;
   dnnl::batch_normalization_forward inference_, forward_;

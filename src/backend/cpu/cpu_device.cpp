@@ -56,7 +56,7 @@ class CpuDevice : public Device {
     require(bytes <= available, "out of memory: ", bytes >> 20, " MiB are needed, ",
             available >> 20, " MiB are available; use a smaller batch");
     const bool large = bytes >= kHugePage;
-    const int64_t alignment = large ? kHugePage : 64;
+    const int64_t alignment = large ? kHugePage : kAlignment;
     const int64_t rounded = (std::max<int64_t>(bytes, 1) + alignment - 1) / alignment * alignment;
     void* memory = std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(rounded));
     require(memory != nullptr, "out of memory: ", bytes >> 20, " MiB cannot be allocated");

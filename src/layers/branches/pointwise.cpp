@@ -41,34 +41,25 @@ void PointwiseBranch::setup(Setup& setup, const KernelGeometry& geometry, const 
   const Shape shape{geometry.outputs, geometry.inputs_per_group(), 1, 1};
   kernel_ = setup.factor(prefix + "weight", shape, spec.filler);
   scale_.setup(setup, geometry, spec, prefix);
-  pattern_ = setup.persistent(geometry.outputs * geometry.taps() * int64_t{sizeof(float)});
-}
-
-const float* PointwiseBranch::pattern(Pass& pass) {
-  if (!pattern_is_there_) {
-    const std::vector<float> host = pattern(geometry_);
-    pass.device().copy_to_device(pass.memory(pattern_), host.data(),
-                                 static_cast<int64_t>(host.size() * sizeof(float)));
-    pass.device().synchronize();
-    pattern_is_there_ = true;
-  }
-  return pass.floats(pattern_);
+  pattern_ =
+      setup.constant({geometry.outputs, geometry.taps()}, [this] { return pattern(geometry_); });
 }
 
 void PointwiseBranch::prepare(Pass& pass, float* weight, bool accumulate) {
   const int64_t columns = geometry_.inputs_per_group();
   if (!accumulate) pass.device().zero(weight, geometry_.shape().bytes());
   parallel_rows(pass.device(), geometry_.outputs * taps_, columns,
-                Spread{scale_.values(pass), pass.parameter(kernel_).data, pattern(pass), first_tap_,
-                       taps_, geometry_.taps(), columns, weight});
+                Spread{scale_.values(pass), pass.parameter(kernel_).data, pass.floats(pattern_),
+                       first_tap_, taps_, geometry_.taps(), columns, weight});
 }
 
 void PointwiseBranch::finish(Pass& pass, const float* dweight) {
   const int64_t columns = geometry_.inputs_per_group();
-  contract_rows(pass.device(), geometry_.outputs, columns,
-                Gather{scale_.values(pass), pass.parameter(kernel_).data, pattern(pass), dweight,
-                       first_tap_, taps_, geometry_.taps(), columns, pass.gradient(kernel_).data},
-                scale_.gradient(pass));
+  contract_rows(
+      pass.device(), geometry_.outputs, columns,
+      Gather{scale_.values(pass), pass.parameter(kernel_).data, pass.floats(pattern_), dweight,
+             first_tap_, taps_, geometry_.taps(), columns, pass.gradient(kernel_).data},
+      scale_.gradient(pass));
 }
 
 }  // namespace orepa

@@ -21,12 +21,8 @@ class PointwiseBranch : public WeightBranch {
   virtual bool centre_only() const { return false; }
 
  private:
-  // The pattern is made once, on the host, and moved to the device by the first prepare().
-  const float* pattern(Pass& pass);
-
   KernelGeometry geometry_;
   int64_t first_tap_ = 0, taps_ = 0;
-  bool pattern_is_there_ = false;  // in the device's memory
   Handle kernel_ = -1, pattern_ = -1;
   Scaling scale_;
 };

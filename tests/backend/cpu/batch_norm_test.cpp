@@ -92,13 +92,11 @@ TEST_P(BatchNorms, FollowTheDefinition) {
   const auto device = test_device();
   const auto plan = device->batch_norm({.shape = c.shape, .eps = eps, .relu = c.relu});
   const Buffer bx(*device, x), bscale(*device, scale), bshift(*device, shift);
-  const float* scale_data = c.affine ? bscale.data() : nullptr;
-  const float* shift_data = c.affine ? bshift.data() : nullptr;
   const int64_t row = channels * static_cast<int64_t>(sizeof(float));
   const Buffer y(*device, c.shape.bytes()), mean(*device, row), variance(*device, row);
   const Buffer saved(*device, plan->saved_bytes());
   const Buffer forward_workspace(*device, plan->forward_workspace());
-  plan->forward(bx.data(), scale_data, shift_data, y.data(), mean.data(), variance.data(),
+  plan->forward(bx.data(), bscale.data(), bshift.data(), y.data(), mean.data(), variance.data(),
                 saved.data(), forward_workspace.data());
   expect_close(y.numbers(), reference.y(), kTolerance, "y");
   expect_close(mean.numbers(), reference.mean, kTolerance, "mean");
@@ -107,13 +105,13 @@ TEST_P(BatchNorms, FollowTheDefinition) {
   const Buffer bdy(*device, dy), dx(*device, c.shape.bytes());
   const Buffer dscale(*device, row), dshift(*device, row);
   const Buffer workspace(*device, plan->backward_workspace());
-  plan->backward(bx.data(), bdy.data(), scale_data, mean.data(), variance.data(), saved.data(),
+  plan->backward(bx.data(), bdy.data(), bscale.data(), mean.data(), variance.data(), saved.data(),
                  dx.data(), dscale.data(), dshift.data(), workspace.data());
   expect_close(dx.numbers(), reference.dx, kTolerance, "dx");
   expect_close(dscale.numbers(), reference.dscale, kTolerance, "dscale");
   expect_close(dshift.numbers(), reference.dshift, kTolerance, "dshift");
 
-  plan->backward(bx.data(), bdy.data(), scale_data, mean.data(), variance.data(), saved.data(),
+  plan->backward(bx.data(), bdy.data(), bscale.data(), mean.data(), variance.data(), saved.data(),
                  bdy.data(), nullptr, nullptr, workspace.data());
   EXPECT_EQ(bdy.numbers(), dx.numbers()) << "dx in the place of dy, without dscale and dshift";
 }
@@ -158,8 +156,9 @@ TEST(BatchNormStatistics, AreExactToTheLastDigits) {
   const Buffer bx(*device, x), y(*device, shape.bytes());
   const Buffer mean(*device, 24 * 4), variance(*device, 24 * 4);
   const Buffer saved(*device, plan->saved_bytes()), workspace(*device, plan->forward_workspace());
-  plan->forward(bx.data(), nullptr, nullptr, y.data(), mean.data(), variance.data(), saved.data(),
-                workspace.data());
+  const Buffer bones(*device, ones), bzeros(*device, zeros);
+  plan->forward(bx.data(), bones.data(), bzeros.data(), y.data(), mean.data(), variance.data(),
+                saved.data(), workspace.data());
   expect_close(mean.numbers(), reference.mean, 1e-7, "mean");
   expect_close(variance.numbers(), reference.variance, 5e-7, "variance");
 }
