@@ -23,6 +23,26 @@ std::vector<float> read(const TensorFileReader& file, const std::string& name,
   return file.read(name);
 }
 
+// Those of the file's arrays that Input layers take and that have another size than these say: the
+// net is built for them, where its layers allow it.
+std::map<std::string, Shape> other_sizes(const NetSpec& spec, const TensorFileReader& file) {
+  std::map<std::string, Shape> sizes;
+  for (const Options& layer : spec.layers()) {
+    if (layer.string("type") != "Input") continue;
+    const std::vector<Options> shapes = layer.message("input_param").messages("shape");
+    const std::vector<std::string> tops = layer.strings("top");
+    for (size_t top = 0; top < tops.size() && !shapes.empty(); ++top) {
+      const std::string name = "/in/" + tops[top];
+      if (!file.has(name)) continue;
+      const Shape own(shapes[std::min(top, shapes.size() - 1)].integers("dim"));
+      const Shape found = file.shape(name);
+      if (found.rank() == own.rank() && found.squeezed() != own.squeezed())
+        sizes.emplace(tops[top], found);
+    }
+  }
+  return sizes;
+}
+
 // Says which tensors of the group nothing takes.
 void report_unused(const TensorFileReader& file, const std::string& group,
                    const std::vector<std::string>& taken) {
@@ -73,13 +93,14 @@ void run() {
   const NetSpec spec = NetSpec::read(FLAGS_model);
   options.keep = split(FLAGS_blobs);
   options.input_gradients = options.seed_outputs = FLAGS_backward;
+  const TensorFileReader in(FLAGS_input);
+  options.inputs = other_sizes(spec, in);
   const std::unique_ptr<Device> device = make_device();
   Model model(spec, *device, options);
   Net& net = model.net;
   Parameters& parameters = model.parameters;
   load_and_report(split(FLAGS_weights), parameters);
 
-  const TensorFileReader in(FLAGS_input);
   report_unused(in, "/in", names_of(net.inputs()));
   report_unused(in, "/grad", seeded(net));
   for (const Net::Blob& blob : net.inputs())

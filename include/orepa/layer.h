@@ -74,6 +74,8 @@ class Setup {
   virtual bool weights_change_every_pass() const = 0;
   // For a source of samples: the batch size to use instead of the one in the prototxt; 0 if none.
   virtual int64_t batch_size_override() const = 0;
+  // Of an Input's top: its shape where the caller asks for another one; else null.
+  virtual const Shape* shape_override(int output) const = 0;
   // Its first sample: pass number p reads from sample first_sample() + p * batch size on.
   virtual int64_t first_sample() const = 0;
 

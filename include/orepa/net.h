@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,7 @@ struct NetOptions {
   int level = 0;
   std::vector<std::string> stages;
   int64_t batch_size = 0;                 // instead of the data layers' own; 0: theirs
+  std::map<std::string, Shape> inputs;    // of Input layers' blobs, instead of their own shapes
   int64_t first_sample = 0;               // where a source of samples starts
   bool weights_change_every_pass = true;  // see Setup
   bool allocate = true;  // false: for shapes, counts and the memory plan; no pass can be run

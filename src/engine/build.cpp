@@ -151,6 +151,11 @@ void Net::Engine::set_up_layers() {
     nodes.push_back(std::move(compiled));
   }
   refuse_other_parameters(known_parameters);
+  for (const auto& [name, shape] : options.inputs)
+    require(std::any_of(inputs.begin(), inputs.end(),
+                        [&, &name = name](const Blob& input) { return input.name == name; }),
+            "NetOptions::inputs gives blob \"", name, "\" the shape ", shape.str(),
+            ", but it is no top of an Input layer in this phase");
   for (size_t v = 0; v < graph.values.size(); ++v)
     if (graph.values[v].consumers.empty()) outputs.push_back({graph.values[v].name, shapes[v]});
 }

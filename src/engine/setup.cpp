@@ -105,6 +105,11 @@ const LayerSpec* NodeSetup::absorbed(const std::string& type) const {
   return nullptr;
 }
 
+const Shape* NodeSetup::shape_override(int output) const {
+  const auto found = context_.options.inputs.find(options().strings("top").at(output));
+  return found == context_.options.inputs.end() ? nullptr : &found->second;
+}
+
 int NodeSetup::checked(int input) const {
   require(input < inputs(), "has ", inputs(), inputs() == 1 ? " bottom" : " bottoms",
           ", but needs at least ", input + 1);

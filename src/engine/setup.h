@@ -65,6 +65,7 @@ class NodeSetup : public Setup {
     return context_.options.weights_change_every_pass;
   }
   int64_t batch_size_override() const override { return context_.options.batch_size; }
+  const Shape* shape_override(int output) const override;
   int64_t first_sample() const override { return context_.options.first_sample; }
 
   Handle parameter(const std::string& name, const Shape& shape, const Filler& filler,

@@ -16,7 +16,8 @@ class Input : public Layer {
       std::vector<int64_t> extents = given[given.size() == 1 ? 0 : o].integers("dim");
       if (setup.batch_size_override() > 0 && !extents.empty())
         extents[0] = setup.batch_size_override();
-      shapes.emplace_back(std::move(extents));
+      const Shape* other = setup.shape_override(o);
+      shapes.push_back(other == nullptr ? Shape(std::move(extents)) : *other);
     }
     return shapes;
   }

@@ -43,5 +43,20 @@ TEST(Model, NamesInputsThatAreMissingOrUnknown) {
   EXPECT_NE(error_of([&] { model.run({{"a", {1}}, {"b", all(1)}}); }), "");
 }
 
+TEST(Model, TakesInputsOfOtherSizes) {
+  const auto device = test_device();
+  NetOptions options = inference_options();
+  options.inputs = {{"a", {2, 2, 1, 1}}, {"b", {2, 2, 1, 1}}};
+  Model model(NetSpec::parse(kNet, "net"), *device, options);
+  EXPECT_EQ(model.run({{"a", {1, 2, 3, 4}}, {"b", {0, 1, 2, 3}}}), (Blobs{{"sum", {3, 4, 9, 10}}}));
+  options.inputs = {{"conv", {2, 2, 1, 1}}};
+  EXPECT_EQ(
+      error_of([&] { Model(NetSpec::parse(kNet, "net"), *device, options); }),
+      "NetOptions::inputs gives blob \"conv\" the shape 2 x 2 x 1 x 1, but it is no top of an "
+      "Input layer in this phase");
+  options.inputs = {{"a", {2, 2, 1, 1}}};
+  EXPECT_NE(error_of([&] { Model(NetSpec::parse(kNet, "net"), *device, options); }), "");
+}
+
 }  // namespace
 }  // namespace orepa

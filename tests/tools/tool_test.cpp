@@ -466,6 +466,15 @@ layer { name: "bn" type: "BatchNorm" bottom: "y" top: "z"
   EXPECT_NEAR(out.read("/buffer/bn/variance")[0], 0.9f + 0.1f * 14 * 4 / 3, 1e-5);  // unbiased
   EXPECT_EQ(out.number("/buffer/bn/variance", "index"), 1);
 
+  TensorFileWriter larger;
+  larger.write("/in/x", {1, 1, 3, 2}, {1, 2, 3, 4, 5, 6});
+  larger.save(folder_ + "larger.h5");
+  ASSERT_EQ(run({"run", "--model", net, "--input", folder_ + "larger.h5", "--output",
+                 folder_ + "larger_out.h5", "--blobs", "y"}),
+            kDone)
+      << output_;
+  EXPECT_EQ(TensorFileReader(folder_ + "larger_out.h5").shape("/out/y"), (Shape{1, 1, 3, 2}));
+
   EXPECT_EQ(
       run({"run", "--model", net, "--input", folder_ + "out.h5", "--output", folder_ + "again.h5"}),
       kFailed);
