@@ -23,7 +23,7 @@ struct ConvertOptions {
   // Also merges layers in sequence that are cheaper apart, and blocks that would be several times
   // their cost.
   bool merge_all = false;
-  double tolerance = 1e-4;
+  double tolerance = 1e-4;  // relative to the largest number of a blob
 };
 
 // The smallest and the largest of some weights; of none, least > most.

@@ -1,6 +1,6 @@
 // Model: a network for use, with all that it needs: parameters, memory, and the net that runs.
 //
-//   const auto device = make_cpu_device();
+//   const auto device = make_device("cpu");
 //   Model model(NetSpec::read("deploy.prototxt"), *device);
 //   load_weights({"deploy.caffemodel"}, model.parameters, true);
 //   const Blobs outputs = model.run({{"data", pixels}});

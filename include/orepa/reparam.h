@@ -35,7 +35,8 @@ struct ReparamReport {
   std::vector<Row> rows;  // one a Convolution, in the order of the file
   // Types that orepa does not have; such layers are copied as they are, unread.
   std::set<std::string> unknown_types;
-  // Over all blobs that both nets have.
+  // Over all values that both nets have, each called LAYER:TOP, those too that a layer in place
+  // writes over.
   int values_compared = 0;
   double largest_error = 0;
   std::string largest_error_value;

@@ -97,7 +97,7 @@ void BatchNorm::declare(Setup& setup) {
   };
   if (scale_ < 0) ones_ = all(1);
   if (shift_ < 0) zeros_ = all(0);
-  // With Scale and ReLU behind it absorbed, see graph/fuse.h.
+  // With Scale and ReLU behind it absorbed, see engine/fuse.h.
   BatchNormGeometry geometry{x, eps_, setup.absorbed("ReLU") != nullptr, !given_};
   relu_ = geometry.relu;
   plan_ = setup.device().batch_norm(geometry);

@@ -1,5 +1,5 @@
 // LayerBench: one layer alone on the bench, without a net. It plays the engine's part for a layer
-// (see NodeSetup, and NodePass in src/engine/net.cpp), as unkindly as the contracts allow:
+// (see NodeSetup, and NodePass in src/engine/pass.h), as unkindly as the contracts allow:
 //
 //   - sentinels stand around every buffer;
 //   - what a call may not read holds NaN: outputs, saved memory and scratch before they are
