@@ -4,10 +4,8 @@
 
 #include <google/protobuf/stubs/logging.h>
 
-#include "orepa.pb.h"
 #include "orepa/reparam.h"
 #include "orepa/weights.h"
-#include "tests/fuzz/mutator.h"
 #include "tests/fuzz/support.h"
 #include "tests/reparam/random_values.h"
 
@@ -24,11 +22,6 @@ void write_random_weights(const std::string& path, const NetSpec& spec, Device& 
 }
 
 }  // namespace
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned seed) {
-  NetParameter net;
-  return fuzz::mutate_text(net, data, size, most, seed);
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::unique_ptr<Device> device = make_device("cpu");

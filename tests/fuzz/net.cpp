@@ -1,8 +1,6 @@
 // A prototxt of a net, built in both phases, and run where it is small.
 #include <google/protobuf/stubs/logging.h>
 
-#include "orepa.pb.h"
-#include "tests/fuzz/mutator.h"
 #include "tests/fuzz/support.h"
 
 using namespace orepa;
@@ -30,11 +28,6 @@ void run(const NetSpec& spec, Phase phase, Device& device) {
 }
 
 }  // namespace
-
-extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t most, unsigned seed) {
-  NetParameter net;
-  return fuzz::mutate_text(net, data, size, most, seed);
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::unique_ptr<Device> device = make_device("cpu");
