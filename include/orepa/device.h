@@ -1,10 +1,10 @@
 // Device: memory, copies, gemm and plans of one piece of hardware; the only polymorphic boundary
 // between the engine and vendor libraries. A Device is passed, never found in a global.
 //
-// Work is issued in stream order and may run asynchronously: after any call the host may not read
-// device memory, nor reuse host memory given to copy_to_device(), before copy_to_host() has
-// returned or synchronize() was called (the CPU's device does everything at once). One thread at a
-// time may use a Device and what was made by it.
+// Work is issued in the order of a queue and may run later (the CPU's device does everything at
+// once): host memory of copy_to_device() and send_to_host() belongs to the device until
+// copy_to_host() has returned, synchronize() was called, or an Event recorded behind it is done.
+// One thread at a time may use a Device and what was made by it.
 //
 // Plans are made once, when a net is built, and owned by the layer: they choose the algorithm as a
 // function of shape and instruction set alone (never of a timing, so the same machine gives the
@@ -121,7 +121,8 @@ class PoolingPlan {
 };
 
 // C = alpha op(A) op(B) + beta C, row-major: op(A) is m x k, op(B) is k x n, C is m x n; lda, ldb,
-// ldc are the distances between rows as stored.
+// ldc are the distances between rows as stored. `batch` such products, whose matrices lie stride_a,
+// stride_b and stride_c numbers apart, are one call.
 struct Gemm {
   bool transpose_a = false, transpose_b = false;
   int64_t m = 0, n = 0, k = 0;
@@ -133,6 +134,21 @@ struct Gemm {
   float beta = 0;
   float* c = nullptr;
   int64_t ldc = 0;
+  int64_t batch = 1, stride_a = 0, stride_b = 0, stride_c = 0;
+};
+
+// Kernels, gemm and plans run on the first. Copies from and to the host may go over the second,
+// beside them.
+enum class Queue { kCompute, kCopy };
+
+// A mark between the calls that were issued to a queue.
+class Event {
+ public:
+  virtual ~Event() = default;
+  virtual void record(Queue queue = Queue::kCompute) = 0;
+  // Whether what was issued before record() has finished; true before the first.
+  virtual bool done() const = 0;
+  virtual void wait() = 0;  // lets the host wait until then
 };
 
 class Device {
@@ -154,14 +170,36 @@ class Device {
   virtual void release(void* memory) noexcept = 0;
   virtual void zero(void* memory, int64_t bytes) = 0;
   virtual void copy(void* to, const void* from, int64_t bytes) = 0;  // both on the device
-  virtual void copy_to_device(void* device, const void* host, int64_t bytes) = 0;
+  virtual void copy_to_device(void* device, const void* host, int64_t bytes,
+                              Queue queue = Queue::kCompute) = 0;
   virtual void copy_to_host(void* host, const void* device, int64_t bytes) = 0;  // waits
+  // `host` is HostMemory, to be read once an Event behind this is done.
+  virtual void send_to_host(void* host, const void* device, int64_t bytes) = 0;
   virtual void synchronize() = 0;
+
+  virtual std::unique_ptr<Event> event() = 0;
+  // What is issued to `queue` from now on starts when the event is done. The host goes on.
+  virtual void wait(Queue queue, const Event& event) = 0;
+  // Host memory that copies use without a detour (pinned, where the system knows such).
+  virtual void* allocate_host(int64_t bytes) = 0;
+  virtual void release_host(void* memory) noexcept = 0;
 
   virtual void gemm(const Gemm& gemm) = 0;
   virtual std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) = 0;
   virtual std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) = 0;
   virtual std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
+
+  // Since the device was made: how often the host waited for it, and how many loops, gemms and
+  // passes of vendors it was given.
+  struct Counts {
+    int64_t waits = 0, launches = 0;
+  };
+  const Counts& counts() const { return counts_; }
+  void count_wait() const { ++counts_.waits; }
+  void count_launch() const { ++counts_.launches; }
+
+ private:
+  mutable Counts counts_;
 };
 
 // How a device computes; the same for all that it computes.
@@ -181,22 +219,38 @@ std::vector<float> read_tensor(Device& device, const Tensor& tensor);
 // REQUIRES: `values` holds tensor.count() numbers.
 void write_tensor(Device& device, const Tensor& tensor, const std::vector<float>& values);
 
-// Device memory with one owner; movable. Grows only by assignment of a new one.
-class DeviceMemory {
+// Memory of a device with one owner; movable. Grows only by assignment of a new one.
+class OwnedMemory {
  public:
-  DeviceMemory() = default;
-  DeviceMemory(Device& device, int64_t bytes);
-  DeviceMemory(DeviceMemory&& other) noexcept { *this = std::move(other); }
-  DeviceMemory& operator=(DeviceMemory&& other) noexcept;
-  ~DeviceMemory();
+  OwnedMemory() = default;
+  OwnedMemory(OwnedMemory&& other) noexcept { *this = std::move(other); }
+  OwnedMemory& operator=(OwnedMemory&& other) noexcept;
+  ~OwnedMemory();
 
   void* data() const { return data_; }
   int64_t bytes() const { return bytes_; }
+
+ protected:
+  using Release = void (Device::*)(void*) noexcept;
+  OwnedMemory(Device& device, void* data, int64_t bytes, Release release);
 
  private:
   Device* device_ = nullptr;
   void* data_ = nullptr;
   int64_t bytes_ = 0;
+  Release release_ = nullptr;
+};
+
+class DeviceMemory : public OwnedMemory {
+ public:
+  DeviceMemory() = default;
+  DeviceMemory(Device& device, int64_t bytes);
+};
+
+class HostMemory : public OwnedMemory {
+ public:
+  HostMemory() = default;
+  HostMemory(Device& device, int64_t bytes);
 };
 
 }  // namespace orepa

@@ -88,6 +88,8 @@ class Net {
   // Sum over losses of loss_weight times value, readable as long as outputs are. Waits for the
   // device.
   double loss() const;
+  // The same, added to a number in device memory, without a wait.
+  void add_loss(double* total) const;
   // Runs the last pass again and returns a description of the first non-finite output: `layer
   // "conv2" (Convolution), output "conv2"`, and the sample where it is a label that is no class;
   // empty if all are finite.

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include "orepa/device.h"
 #include "orepa/error.h"
@@ -46,6 +45,7 @@ inline bool launches(const Device& device) {
 template <class... Parameters, class... Arguments>
 void launch(const Device& device, dim3 blocks, dim3 threads, void (*kernel)(Parameters...),
             const Arguments&... arguments) {
+  device.count_launch();
   kernel<<<blocks, threads, 0, static_cast<cudaStream_t>(device.stream())>>>(arguments...);
   const cudaError_t error = cudaPeekAtLastError();
   require(error == cudaSuccess, "a kernel cannot be launched: ", cudaGetErrorString(error));
@@ -78,30 +78,33 @@ __global__ void reduce_rows_kernel(int64_t columns, F f, bool accumulate, Out* o
   if (threadIdx.x == 0)
     out[blockIdx.x] = (accumulate ? out[blockIdx.x] : Out{0}) + static_cast<Out>(partial[0]);
 }
-// Blocks of 32 columns x 8 rows, so that reads of a row-major operand are coalesced.
-template <class F>
-__global__ void reduce_columns_kernel(int64_t rows, int64_t columns, F f, bool accumulate,
-                                      float* out) {
-  __shared__ double partial[8][33];
-  const int64_t b = blockIdx.y, j = blockIdx.x * int64_t{32} + threadIdx.x;
-  double sum = 0;
-  if (j < columns)
-    for (int64_t r = threadIdx.y; r < rows; r += 8) sum += f(r, b, j);
-  partial[threadIdx.y][threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y == 0 && j < columns) {
-    for (int y = 1; y < 8; ++y) sum += partial[y][threadIdx.x];
-    float& to = out[b * columns + j];
-    to = (accumulate ? to : 0.0f) + static_cast<float>(sum);
-  }
-}
 #endif
 
-// A functor of (row, column) as one of (row, block, column).
+// The first stage of reduce_columns(): every column of a piece of the rows.
 template <class F>
-struct OneBlock {
+struct PieceSum {
   F f;
-  OREPA_HD float operator()(int64_t r, int64_t, int64_t j) const { return f(r, j); }
+  int64_t rows, columns;
+  float* partial;
+  OREPA_HD int64_t terms(int64_t piece) const {
+    const int64_t left = rows - piece * kPiece;
+    return left < kPiece ? left : kPiece;
+  }
+  OREPA_HD float term(int64_t piece, int64_t n, int64_t j) const {
+    return f(piece * kPiece + n, j);
+  }
+  OREPA_HD void result(int64_t piece, int64_t j, float sum) const {
+    partial[piece * columns + j] = sum;
+  }
+};
+
+// The second: every piece of a column.
+struct PieceOfColumn {
+  const float* partial;
+  int64_t columns;
+  OREPA_HD double operator()(int64_t j, int64_t piece) const {
+    return partial[piece * columns + j];
+  }
 };
 
 // One column of contract_rows().
@@ -149,6 +152,7 @@ void parallel_for(const Device& device, int64_t n, F f) {
 #endif
     return;
   }
+  device.count_launch();
 #pragma omp parallel for simd schedule(static) firstprivate(f) if (n > parallel::kGrain)
   for (int64_t i = 0; i < n; ++i) f(i);
 }
@@ -164,6 +168,7 @@ void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
 #endif
     return;
   }
+  device.count_launch();
 #pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
   for (int64_t r = 0; r < rows; ++r) {
 #pragma omp simd
@@ -172,7 +177,7 @@ void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
 }
 
 // out[r] = sum over j of f(r, j), added to out[r] where `accumulate`. Pieces of a row are summed in
-// Out, float or double, and rows in double.
+// what f returns, float or double, and rows in double.
 template <class F, class Out>
 void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* out,
                  bool accumulate = false) {
@@ -184,12 +189,13 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* 
 #endif
     return;
   }
+  device.count_launch();
 #pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
   for (int64_t r = 0; r < rows; ++r) {
     double sum = 0;
     for (int64_t begin = 0; begin < columns; begin += parallel::kPiece) {
       const int64_t end = std::min(columns, begin + parallel::kPiece);
-      Out piece = 0;
+      decltype(f(r, begin)) piece = 0;
 #pragma omp simd reduction(+ : piece)
       for (int64_t j = begin; j < end; ++j) piece += f(r, j);
       sum += piece;
@@ -211,6 +217,7 @@ void contract_rows(const Device& device, int64_t rows, int64_t columns, F f, flo
       reduce_rows(device, rows, columns, parallel::Contraction<F>{f}, out);
     return;
   }
+  device.count_launch();
 #pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
   for (int64_t r = 0; r < rows; ++r) {
     constexpr std::integral_constant<int64_t, parallel::kLanes> lanes;
@@ -222,45 +229,20 @@ void contract_rows(const Device& device, int64_t rows, int64_t columns, F f, flo
   }
 }
 
-// out[b * columns + j] = sum over r of f(r, b, j), added to what is there where `accumulate`.
-template <class F>
-void reduce_columns(const Device& device, int64_t rows, int64_t blocks, int64_t columns, F f,
-                    float* out, bool accumulate) {
-  if (blocks <= 0 || columns <= 0) return;
-  if (parallel::launches(device)) {
-#ifdef __CUDACC__
-    const dim3 grid(static_cast<unsigned>((columns + 31) / 32), static_cast<unsigned>(blocks));
-    parallel::launch(device, grid, dim3(32, 8), parallel::reduce_columns_kernel<F>, rows, columns,
-                     f, accumulate, out);
-#endif
-    return;
-  }
-  const int64_t pieces = (rows + parallel::kPiece - 1) / parallel::kPiece, width = blocks * columns;
-  std::vector<float> partial(static_cast<size_t>(pieces * width), 0.0f);
-#pragma omp parallel for collapse(2) schedule(static) \
-    firstprivate(f) if (rows * width > parallel::kGrain)
-  for (int64_t p = 0; p < pieces; ++p)
-    for (int64_t b = 0; b < blocks; ++b) {
-      float* sum = partial.data() + p * width + b * columns;
-      const int64_t end = std::min(rows, (p + 1) * parallel::kPiece);
-      for (int64_t r = p * parallel::kPiece; r < end; ++r) {
-#pragma omp simd
-        for (int64_t j = 0; j < columns; ++j) sum[j] += f(r, b, j);
-      }
-    }
-#pragma omp parallel for schedule(static) if (pieces * width > parallel::kGrain)
-  for (int64_t j = 0; j < width; ++j) {
-    double sum = 0;
-    for (int64_t p = 0; p < pieces; ++p) sum += partial[static_cast<size_t>(p * width + j)];
-    out[j] = (accumulate ? out[j] : 0.0f) + static_cast<float>(sum);
-  }
+// Bytes that reduce_columns() needs.
+inline int64_t reduce_columns_scratch(int64_t rows, int64_t columns) {
+  const int64_t pieces = (rows + parallel::kPiece - 1) / parallel::kPiece;
+  return pieces * columns * int64_t{sizeof(float)};
 }
 
-// out[j] = sum over r of f(r, j), added to out[j] where `accumulate`: channel sums in NHWC.
+// out[j] = sum over r of f(r, j), added to out[j] where `accumulate`: channel sums in NHWC. Two
+// stages, so that a device has enough to do where columns are few.
 template <class F>
 void reduce_columns(const Device& device, int64_t rows, int64_t columns, F f, float* out,
-                    bool accumulate = false) {
-  reduce_columns(device, rows, 1, columns, parallel::OneBlock<F>{f}, out, accumulate);
+                    bool accumulate, float* scratch) {
+  const int64_t pieces = (rows + parallel::kPiece - 1) / parallel::kPiece;
+  contract_rows(device, pieces, columns, parallel::PieceSum<F>{f, rows, columns, scratch});
+  reduce_rows(device, columns, pieces, parallel::PieceOfColumn{scratch, columns}, out, accumulate);
 }
 
 }  // namespace orepa

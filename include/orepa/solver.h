@@ -30,7 +30,8 @@ class Observer {
     double rate = 0;                            // of the last update
     int64_t images = 0;                         // since the start of this run
   };
-  virtual void progress(const Progress&) {}  // after every iteration
+  // After every iteration; where the device computes on its own, when the next one has been issued.
+  virtual void progress(const Progress&) {}
   // `net` counts the test nets from 0, in the order of SolverSpec::test_nets().
   virtual void tested(int64_t /*iteration*/, int /*net*/, const Evaluation&) {}
   virtual void snapshotted(const std::string& /*state_path*/) {}
@@ -47,7 +48,7 @@ struct SolverOptions {
   // snapshot_fallback, or none.
   std::string snapshot;
   // Sets Input blobs before each pass, of nets that have some; `pass` counts as Net::forward's
-  // index.
+  // index, and a pass may be asked for again.
   std::function<void(Net&, int64_t pass)> feed;
 };
 
@@ -67,8 +68,8 @@ class Solver {
   bool solve();
   // One iteration; returns its loss. Throws Error where the loss or a gradient is not finite,
   // before the update; where only the gradient of a factor is not, which finish() makes layer by
-  // layer, before the update of its layer. Then some layers are a step ahead: neither step() nor
-  // snapshot() work any more.
+  // layer, before the update of its layer, when others are a step ahead. Neither step() nor
+  // snapshot() work any more then.
   double step();
   // Throws Error where an output is not finite (Evaluator::run).
   Evaluation test(int net = 0);

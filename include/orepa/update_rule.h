@@ -1,5 +1,5 @@
 // UpdateRule: how a gradient changes a parameter; one file a rule, src/solvers/rules/NAME.cpp with
-// OREPA_SOLVER(Type, "one line of help").
+// a functor for update_each() and OREPA_SOLVER(Type, "one line of help").
 #pragma once
 #include <functional>
 #include <memory>
@@ -10,14 +10,22 @@
 
 namespace orepa {
 
-// One parameter in one step.
+// What one step multiplies every gradient by, and whether it updates anything: a number of it that
+// is not finite stops it. Computed on the device, so that nobody waits for it.
+struct StepScale {
+  float gradient = 1;  // clipping and 1 / iter_size
+  int32_t proceed = 1;
+};
+
+// One parameter in one step. Pointers are to device memory.
 struct Update {
   float* weight = nullptr;
   const float* gradient = nullptr;
   float* history = nullptr;  // what the rule remembers; as many numbers
   int64_t count = 0;
-  float gradient_scale = 1;  // clipping and 1 / iter_size
-  float rate = 0, momentum = 0;
+  const StepScale* step = nullptr;
+  const float* rate = nullptr;  // base_lr by its policy, times lr_mult
+  float momentum = 0;
   float l2 = 0, l1 = 0;          // decay: g += l2 w + l1 sign(w)
   bool rate_in_momentum = true;  // Caffe's convention, see momentum_convention in proto/orepa.proto
 
@@ -25,7 +33,7 @@ struct Update {
   OREPA_HD float regularized(int64_t i) const {
     const float w = weight[i];
     const float sign = static_cast<float>((w > 0) - (w < 0));
-    return gradient_scale * gradient[i] + l2 * w + l1 * sign;
+    return step->gradient * gradient[i] + l2 * w + l1 * sign;
   }
 };
 
@@ -34,6 +42,20 @@ class UpdateRule {
   virtual ~UpdateRule() = default;
   virtual void apply(const Device& device, const Update& update) = 0;
 };
+
+// rule(i) for every number of the parameter, where the step proceeds.
+template <class Rule>
+struct WhereItProceeds {
+  const StepScale* step;
+  Rule rule;
+  OREPA_HD void operator()(int64_t i) const {
+    if (step->proceed) rule(i);
+  }
+};
+template <class Rule>
+void update_each(const Device& device, const Update& update, const Rule& rule) {
+  parallel_for(device, update.count, WhereItProceeds<Rule>{update.step, rule});
+}
 
 struct SolverType {
   std::string name, help;

@@ -27,18 +27,26 @@ void write_tensor(Device& device, const Tensor& tensor, const std::vector<float>
   device.synchronize();
 }
 
-DeviceMemory::DeviceMemory(Device& device, int64_t bytes)
-    : device_(&device), data_(bytes > 0 ? device.allocate(bytes) : nullptr), bytes_(bytes) {}
+OwnedMemory::OwnedMemory(Device& device, void* data, int64_t bytes, Release release)
+    : device_(&device), data_(data), bytes_(bytes), release_(release) {}
 
-DeviceMemory& DeviceMemory::operator=(DeviceMemory&& other) noexcept {
+OwnedMemory& OwnedMemory::operator=(OwnedMemory&& other) noexcept {
   std::swap(device_, other.device_);
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
+  std::swap(release_, other.release_);
   return *this;
 }
 
-DeviceMemory::~DeviceMemory() {
-  if (data_ != nullptr) device_->release(data_);
+OwnedMemory::~OwnedMemory() {
+  if (data_ != nullptr) (device_->*release_)(data_);
 }
+
+DeviceMemory::DeviceMemory(Device& device, int64_t bytes)
+    : OwnedMemory(device, bytes > 0 ? device.allocate(bytes) : nullptr, bytes, &Device::release) {}
+
+HostMemory::HostMemory(Device& device, int64_t bytes)
+    : OwnedMemory(device, bytes > 0 ? device.allocate_host(bytes) : nullptr, bytes,
+                  &Device::release_host) {}
 
 }  // namespace orepa

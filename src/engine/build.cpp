@@ -170,7 +170,10 @@ void Net::Engine::plan() {
     const Node& node = graph.nodes[n];
     for (size_t o = 0; o < node.outputs.size(); ++o) {
       const bool is_input = node.spec.type == "Input";
-      if (traits[n].loss_weight[o] != 0) wanted.keep_values.push_back(node.outputs[o]);
+      if (traits[n].loss_weight[o] != 0) {
+        wanted.keep_values.push_back(node.outputs[o]);
+        losses.push_back({node.outputs[o], traits[n].loss_weight[o]});
+      }
       if (is_input && options.input_gradients) wanted.want_gradients.push_back(node.outputs[o]);
       if (options.seed_outputs && traits[n].loss_weight[o] == 0 && !is_input &&
           graph.values[node.outputs[o]].consumers.empty())

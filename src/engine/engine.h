@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/upload.h"
 #include "engine/graph.h"
 #include "engine/program.h"
 #include "engine/setup.h"
@@ -69,12 +70,10 @@ struct Net::Engine {
     if (v < 0) fail("there is no blob \"", blob, "\"", did_you_mean(blob, graph.blobs()));
     return v;
   }
-  void upload(float* data, const std::vector<float>& stored) const {
-    device().copy_to_device(data, stored.data(),
-                            static_cast<int64_t>(stored.size() * sizeof(float)));
-  }
-  void upload_inputs() const {
-    for (const auto& [v, values] : staged_inputs) upload(value(v).data, values);
+  // Keeps values of value v, in Caffe's order, for every pass from now on.
+  void stage(std::map<int, Upload>& uploads, int v, const std::vector<float>& values);
+  void send_inputs() {
+    for (auto& [v, upload] : staged_inputs) upload.send(value(v).data);
   }
   Device& device() const { return parameters.device(); }
   bool folds_into_convolution(const Node& node) const {
@@ -94,7 +93,12 @@ struct Net::Engine {
   int64_t arena_bytes = 0, persistent_bytes = 0;
   DeviceMemory persistent;
   std::vector<Blob> inputs, outputs;
-  std::map<int, std::vector<float>> staged_inputs, staged_gradients;  // by value, in storage order
+  struct LossTerm {
+    int value;
+    double weight;
+  };
+  std::vector<LossTerm> losses;
+  std::map<int, Upload> staged_inputs, staged_gradients;  // by value
   int64_t samples = 0, batch_size = 0;
   int64_t pass_index = 0;
   int64_t prepared_version = -1;  // of the parameters, at the last prepare()

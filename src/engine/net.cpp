@@ -3,8 +3,18 @@
 #include <algorithm>
 
 #include "engine/engine.h"
+#include "orepa/parallel.h"
 
 namespace orepa {
+namespace {
+
+struct Weighted {
+  double weight;
+  const float* values;
+  OREPA_HD double operator()(int64_t, int64_t i) const { return weight * values[i]; }
+};
+
+}  // namespace
 
 void Arena::reserve(int64_t bytes) {
   if (bytes <= this->bytes()) return;
@@ -30,7 +40,7 @@ void Net::forward(int64_t index) {
   engine_->require_prepared();
   engine_->pass_index = index;
   engine_->hold(Engine::Held::kNothing);
-  engine_->upload_inputs();
+  engine_->send_inputs();
   engine_->run(engine_->program.forward, engine_->program.backward);
   engine_->hold(Engine::Held::kBlobs);
 }
@@ -56,45 +66,44 @@ void Net::finish(const Update& update) {
 double Net::loss() const {
   engine_->require_held("the loss");
   double total = 0;
-  for (size_t n = 0; n < engine_->nodes.size(); ++n) {
-    const std::vector<int>& outputs = engine_->graph.nodes[n].outputs;
-    for (size_t o = 0; o < outputs.size(); ++o) {
-      const double weight = engine_->nodes[n].declaration.traits.loss_weight[o];
-      if (weight == 0) continue;
-      for (const float v : engine_->read(engine_->value(outputs[o]))) total += weight * v;
-    }
-  }
+  for (const Engine::LossTerm& term : engine_->losses)
+    for (const float v : engine_->read(engine_->value(term.value))) total += term.weight * v;
   return total;
+}
+
+void Net::add_loss(double* total) const {
+  engine_->require_held("the loss");
+  for (const Engine::LossTerm& term : engine_->losses) {
+    const Tensor value = engine_->value(term.value);
+    reduce_rows(engine_->device(), 1, value.count(), Weighted{term.weight, value.data}, total,
+                true);
+  }
 }
 
 const std::vector<Net::Blob>& Net::inputs() const { return engine_->inputs; }
 const std::vector<Net::Blob>& Net::outputs() const { return engine_->outputs; }
 
-namespace {
-std::vector<float> stage(const std::string& blob, const Shape& shape,
-                         const std::vector<float>& values) {
-  require(static_cast<int64_t>(values.size()) == shape.count(), "blob \"", blob, "\" holds ",
-          shape.str(), ", but ", values.size(), " numbers were given");
-  std::vector<float> stored(values.size());
-  from_caffe_order(shape, values.data(), stored.data());
-  return stored;
+void Net::Engine::stage(std::map<int, Upload>& uploads, int v, const std::vector<float>& values) {
+  const Shape& shape = shapes[v];
+  require(static_cast<int64_t>(values.size()) == shape.count(), "blob \"", graph.values[v].name,
+          "\" holds ", shape.str(), ", but ", values.size(), " numbers were given");
+  Upload& upload = uploads.try_emplace(v, device(), shape.bytes()).first->second;
+  from_caffe_order(shape, values.data(), upload.fill_floats());
 }
-}  // namespace
 
 void Net::set(const std::string& blob, const std::vector<float>& values) {
-  const auto found = std::find_if(inputs().begin(), inputs().end(),
-                                  [&](const Blob& input) { return input.name == blob; });
-  require(found != inputs().end(), "\"", blob, "\" is no top of an Input layer");
+  bool known = false;
   for (size_t v = 0; v < engine_->graph.values.size(); ++v) {
     const Value& value = engine_->graph.values[v];
-    if (value.name == blob && engine_->graph.nodes[value.producer].spec.type == "Input")
-      engine_->staged_inputs[static_cast<int>(v)] = stage(blob, found->shape, values);
+    if (value.name != blob || engine_->graph.nodes[value.producer].spec.type != "Input") continue;
+    engine_->stage(engine_->staged_inputs, static_cast<int>(v), values);
+    known = true;
   }
+  require(known, "\"", blob, "\" is no top of an Input layer");
 }
 
 void Net::seed_gradient(const std::string& blob, const std::vector<float>& values) {
-  const int v = engine_->find(blob);
-  engine_->staged_gradients[v] = stage(blob, engine_->shapes[v], values);
+  engine_->stage(engine_->staged_gradients, engine_->find(blob), values);
 }
 
 std::vector<float> Net::read(const std::string& blob) const {

@@ -84,7 +84,7 @@ void Net::Engine::run(const Step& step, const Update* update) {
       if (given == staged_gradients.end())
         device().zero(buffer(step.out), program.buffers[step.out].bytes);
       else
-        upload(buffer(step.out), given->second);
+        given->second.send(buffer(step.out));
       break;
     }
     case Step::Kind::kAccumulate:
@@ -143,7 +143,7 @@ void Net::Engine::require_held(const std::string& what) const {
 
 std::string Net::find_non_finite() {
   engine_->hold(Engine::Held::kNothing);
-  engine_->upload_inputs();
+  engine_->send_inputs();
   for (int s = engine_->program.forward; s < engine_->program.backward; ++s) {
     engine_->run(s, s + 1);
     const int n = engine_->program.steps[s].node;

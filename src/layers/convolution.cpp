@@ -71,6 +71,9 @@ std::vector<Shape> Convolution::setup(Setup& setup) {
     backward_workspace_ = setup.scratch(
         Stage::kBackward,
         std::max(plan_->backward_data_workspace(), plan_->backward_kernel_workspace()));
+    const int64_t channels = geometry_.kernel[0], rows = geometry_.output().count() / channels;
+    if (bias_ >= 0)
+      bias_scratch_ = setup.scratch(Stage::kBackward, reduce_columns_scratch(rows, channels));
     setup.backward_reads_input(0);
   }
   return {geometry_.output()};
@@ -113,7 +116,7 @@ void Convolution::backward(Pass& pass) {
     if (const Tensor dbias = pass.gradient(bias_)) {
       const int64_t channels = dbias.count();
       reduce_columns(pass.device(), dy.count() / channels, channels, Element{dy.data, channels},
-                     dbias.data, pass.accumulates(bias_));
+                     dbias.data, pass.accumulates(bias_), pass.floats(bias_scratch_));
     }
   if (const Tensor dx = pass.input_gradient(0))
     plan_->backward_data(dy.data, packed(pass, ConvolutionPlan::kBackwardData), dx.data, workspace);

@@ -29,7 +29,7 @@ class Convolution : public Layer {
   ConvolutionGeometry geometry_;
   std::unique_ptr<ConvolutionPlan> plan_;
   bool keep_packed_ = false;
-  Handle bias_ = -1;
+  Handle bias_ = -1, bias_scratch_ = -1;
   Handle packed_[2] = {-1, -1};
   Handle forward_workspace_ = -1, backward_workspace_ = -1;
 };

@@ -1,3 +1,4 @@
+#include "core/upload.h"
 #include "data/batch_loader.h"
 #include "orepa/layer.h"
 
@@ -31,19 +32,16 @@ class Data : public Layer {
     setup.forward_only();
     std::vector<Shape> shapes{loader_->batch_shape()};
     if (tops == 2) shapes.push_back({batch_size});
-    labelled_ = tops == 2;
+    tops_ = tops;
     return shapes;
   }
 
   void forward(Pass& pass) override {
-    const Tensor images = pass.output(0);
-    const Tensor labels = labelled_ ? pass.output(1) : Tensor{};
-    images_.resize(static_cast<size_t>(images.count()));
-    if (labelled_) labels_.resize(static_cast<size_t>(labels.count()));
-    pass.device().synchronize();  // the last batch may still be on its way
-    loader_->fill(pass.index(), images_.data(), labelled_ ? labels_.data() : nullptr);
-    pass.device().copy_to_device(images.data, images_.data(), images.bytes());
-    if (labelled_) pass.device().copy_to_device(labels.data, labels_.data(), labels.bytes());
+    if (uploads_.empty())
+      for (int o = 0; o < tops_; ++o) uploads_.emplace_back(pass.device(), pass.output(o).bytes());
+    loader_->fill(pass.index(), uploads_[0].fill_floats(),
+                  tops_ == 2 ? uploads_[1].fill_floats() : nullptr);
+    for (int o = 0; o < tops_; ++o) uploads_[o].send(pass.output(o).data);
   }
 
   std::optional<int64_t> sample(int64_t index, int64_t row) const override {
@@ -52,8 +50,8 @@ class Data : public Layer {
 
  private:
   std::unique_ptr<BatchLoader> loader_;
-  bool labelled_ = false;
-  std::vector<float> images_, labels_;  // the batch on the host
+  int tops_ = 0;
+  std::vector<Upload> uploads_;  // by top
 };
 
 OREPA_LAYER(Data, "images and labels from files, batch after batch, over and over");

@@ -31,6 +31,8 @@ class InnerProduct : public Layer {
     if (options.flag("bias_term"))
       bias_ =
           setup.parameter("bias", {n_}, Filler::from(options, "bias_filler", Filler::constant(0)));
+    if (bias_ >= 0 && setup.backward())
+      bias_scratch_ = setup.scratch(Stage::kBackward, reduce_columns_scratch(m_, n_));
     // Weights count inputs in Caffe's order; a bottom stored in another one is copied first.
     row_major_ = LogicalOrder(x).is_row_major();
     if (!row_major_) {
@@ -70,7 +72,8 @@ class InnerProduct : public Layer {
     }
     if (bias_ >= 0)
       if (const Tensor dbias = pass.gradient(bias_))
-        reduce_columns(device, m_, n_, Element{dy, n_}, dbias.data, pass.accumulates(bias_));
+        reduce_columns(device, m_, n_, Element{dy, n_}, dbias.data, pass.accumulates(bias_),
+                       pass.floats(bias_scratch_));
     if (const Tensor dx = pass.input_gradient(0)) {
       Gemm gemm{false, transposed_, m_, k_, n_};
       gemm.a = dy, gemm.lda = n_;
@@ -89,7 +92,7 @@ class InnerProduct : public Layer {
   }
   int64_t m_ = 0, n_ = 0, k_ = 0;
   bool transposed_ = false, row_major_ = true;
-  Handle weight_ = -1, bias_ = -1, ordered_ = -1, ordered_gradient_ = -1;
+  Handle weight_ = -1, bias_ = -1, bias_scratch_ = -1, ordered_ = -1, ordered_gradient_ = -1;
 };
 
 std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input, const Shape&) {

@@ -1,17 +1,14 @@
 #include "orepa/solver.h"
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 #include <optional>
 
-#include "orepa/update_rule.h"
-#include "solvers/gradient_sums.h"
 #include "solvers/learning_rate.h"
 #include "solvers/momentum.h"
 #include "solvers/settings.h"
 #include "solvers/snapshots.h"
-#include "solvers/statistics_copy.h"
+#include "solvers/training_step.h"
 
 namespace orepa {
 namespace {
@@ -47,11 +44,10 @@ struct Solver::State {
         evaluators.push_back(std::make_unique<Evaluator>(test_net, parameters, arena, net_options));
     learning_rate = std::make_unique<LearningRate>(spec.options(), schedule.iterations_per_epoch,
                                                    schedule.last_iteration);
-    rule = make_update_rule(
-        settings.type, spec.options().where(spec.options().has("type") ? "type" : "solver_type"));
     history = std::make_unique<Momentum>(parameters);
-    sums = std::make_unique<GradientSums>(parameters);
-    if (settings.iter_size > 1) statistics = std::make_unique<StatisticsCopy>(parameters);
+    step = std::make_unique<TrainingStep>(
+        settings, spec.options().where(spec.options().has("type") ? "type" : "solver_type"), *net,
+        parameters, *history, options.feed);
     if (!resumed.empty()) restore();
   }
 
@@ -80,111 +76,59 @@ struct Solver::State {
                                   : "; the last snapshot, " + snapshots.last + ", is untouched";
   }
 
-  // The passes of an iteration; nothing where they were abandoned because of `stop`, which is asked
-  // between them: then everything is as before.
-  std::optional<double> forward_backward(const std::function<bool()>& stop) {
-    double total = 0;
-    if (statistics) statistics->save();
-    for (int64_t k = 0; k < settings.iter_size; ++k) {
-      if (k > 0 && stop()) {
-        statistics->restore();
-        return std::nullopt;
-      }
-      const int64_t pass = iteration * settings.iter_size + k;
-      if (options.feed) options.feed(*net, pass);
-      net->forward(pass);
-      const double loss = net->loss();
-      if (!std::isfinite(loss)) {
-        const std::string where = net->find_non_finite();
-        fail("iteration ", iteration, ": the loss is ", loss,
-             where.empty() ? "" : "; the first number that is not finite: " + where,
-             "; lower base_lr, or look at the data", untouched());
-      }
-      total += loss;
-      net->backward();
-    }
-    return total / static_cast<double>(settings.iter_size);
-  }
-
-  // The sum of its squares. Throws Error where they are not finite.
-  double squares_of_gradient(const Parameter& parameter) {
-    const double squares = sums->squares(parameter.gradient);
-    if (!std::isfinite(squares))
-      fail("iteration ", iteration, ": the gradient of ", parameter.path(),
-           " is not finite; lower base_lr or set clip_gradients", untouched());
-    return squares;
-  }
-
-  // Of everything that backward passes write: dW of derived weights, not yet their factors'.
-  void check_gradients() {
-    for (const auto& parameter : parameters.all())
-      if (parameter->gradient && parameter->gradient_written) squares_of_gradient(*parameter);
-  }
-
-  // What all gradients are multiplied by before decay: clipping by their global norm, and the mean
-  // over passes.
-  float gradient_scale() {
-    double scale = 1;
-    if (settings.clip > 0) {
-      double squares = 0;
-      net->finish([&](const std::vector<Parameter*>& learned) {
-        for (const Parameter* parameter : learned)
-          if (parameter->gradient) squares += squares_of_gradient(*parameter);
-      });
-      const double norm = std::sqrt(squares);
-      if (norm > settings.clip) scale = settings.clip / norm;
-    }
-    return static_cast<float>(scale / static_cast<double>(settings.iter_size));
-  }
-
-  void update() {
-    const double rate = learning_rate->at(iteration);
-    const float scale = gradient_scale();
-    half_updated = true;
-    net->finish([&](const std::vector<Parameter*>& learned) {
-      // The gradient of a factor exists only now. Its layer and those behind it are not updated
-      // where it is not finite, and what this leaves is not a state to go on from.
-      for (const Parameter* parameter : learned)
-        if (parameter->factor && parameter->gradient) squares_of_gradient(*parameter);
-      for (Parameter* parameter : learned) {
-        if (!parameter->gradient) continue;
-        Update update;
-        update.weight = parameter->value.data;
-        update.gradient = parameter->gradient.data;
-        update.history = history->of(*parameter);
-        update.count = parameter->value.count();
-        update.gradient_scale = scale;
-        update.rate = static_cast<float>(rate * parameter->lr_mult);
-        update.momentum = settings.momentum;
-        update.rate_in_momentum = settings.rate_in_momentum;
-        (settings.l1 ? update.l1 : update.l2) = settings.weight_decay * parameter->decay_mult;
-        rule->apply(device, update);
-      }
-    });
-    half_updated = false;
-  }
-
   void require_whole() const {
-    require(!half_updated, "iteration ", iteration, " failed in the middle of its update: some ",
-            "layers are a step ahead of others, which is no state to save or to go on from",
-            untouched());
+    require(failure.empty(), failure, untouched());
   }
 
-  // One iteration, unless it is abandoned.
-  std::optional<double> iterate(const std::function<bool()>& stop) {
+  // Issues one iteration, unless it is abandoned.
+  bool launch(const std::function<bool()>& stop) {
     require_whole();
-    parameters.begin_step();
-    net->prepare();
-    const std::optional<double> loss = forward_backward(stop);
-    if (!loss) return loss;
-    check_gradients();
-    update();
+    if (!step->run(iteration, learning_rate->at(iteration), stop)) return false;
     ++iteration;
-    return loss;
+    return true;
   }
 
-  Snapshot take_snapshot() const {
+  // What became of the oldest iteration that nobody asked about yet; nothing where the device has
+  // not told yet, unless `wait`. Throws Error where a number of it is not finite.
+  std::optional<TrainingStep::Result> result(bool wait) {
+    const std::optional<TrainingStep::Result> result = step->result(wait);
+    if (!result || result->failure.empty()) return result;
+    iteration = result->iteration;
+    failure = result->updated_partly
+                  ? text("iteration ", iteration, " failed in the middle of its update: some layers ",
+                         "are a step ahead of others, which is no state to save or to go on from")
+                  : text("iteration ", iteration, " failed, so that there is nothing to go on from");
+    fail("iteration ", iteration, ": ", result->failure, untouched());
+  }
+
+  // Tells the observer of an iteration.
+  void report(const TrainingStep::Result& result) {
+    recent_losses.push_back(result.loss);
+    if (static_cast<int64_t>(recent_losses.size()) > settings.average_loss)
+      recent_losses.pop_front();
+    Observer::Progress progress;
+    progress.iteration = result.iteration + 1;
+    progress.last_iteration = schedule.last_iteration;
+    if (schedule.iterations_per_epoch > 0)
+      progress.epoch = static_cast<double>(progress.iteration) /
+                       static_cast<double>(schedule.iterations_per_epoch);
+    for (const double loss : recent_losses)
+      progress.loss += loss / static_cast<double>(recent_losses.size());
+    progress.rate = learning_rate->at(result.iteration);
+    progress.images =
+        (progress.iteration - first_iteration) * settings.iter_size * net->batch_size();
+    observer.progress(progress);
+  }
+
+  // Reports what the device has told. One iteration may stay open, so that the device has work
+  // while the host reads; none where somebody wants to know what they all came to.
+  void report(bool all) {
+    while (const auto result = this->result(all || step->pending() > 1)) report(*result);
+  }
+
+  Snapshot take_snapshot() {
     require_whole();
+    report(true);
     SnapshotState taken;
     taken.iteration = iteration;
     taken.seed = parameters.seed();
@@ -211,12 +155,10 @@ struct Solver::State {
   std::unique_ptr<Net> net;
   std::vector<std::unique_ptr<Evaluator>> evaluators;  // by test net
   std::unique_ptr<LearningRate> learning_rate;
-  std::unique_ptr<UpdateRule> rule;
   std::unique_ptr<Momentum> history;
-  std::unique_ptr<GradientSums> sums;
-  std::unique_ptr<StatisticsCopy> statistics;  // where an iteration has several passes
-  int64_t iteration = 0, first_iteration = 0;
-  bool half_updated = false;  // an update failed, or is being made
+  std::unique_ptr<TrainingStep> step;
+  int64_t iteration = 0, first_iteration = 0;  // issued so far, and before this run
+  std::string failure;                         // why it can't go on; empty where it can
   Request pending = Request::kNone;
   std::deque<double> recent_losses;
 };
@@ -227,7 +169,9 @@ Solver::Solver(const SolverSpec& spec, Device& device, SolverOptions options, Ob
 Solver::~Solver() = default;
 
 double Solver::step() {
-  return *state_->iterate([] { return false; });
+  State& s = *state_;
+  s.launch([] { return false; });
+  return s.result(true)->loss;
 }
 
 bool Solver::solve() {
@@ -260,33 +204,18 @@ bool Solver::solve() {
     if (request == Request::kSnapshot || s.snapshots.retry(s.iteration))
       s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
 
-    const std::optional<double> loss = s.iterate(stop);
-    if (!loss) continue;  // to be asked again
-    s.recent_losses.push_back(*loss);
-    if (static_cast<int64_t>(s.recent_losses.size()) > s.settings.average_loss)
-      s.recent_losses.pop_front();
-    Observer::Progress progress;
-    progress.iteration = s.iteration;
-    progress.last_iteration = s.schedule.last_iteration;
-    if (s.schedule.iterations_per_epoch > 0)
-      progress.epoch =
-          static_cast<double>(s.iteration) / static_cast<double>(s.schedule.iterations_per_epoch);
-    for (const double loss : s.recent_losses)
-      progress.loss += loss / static_cast<double>(s.recent_losses.size());
-    progress.rate = s.learning_rate->at(s.iteration - 1);
-    progress.images =
-        (s.iteration - s.first_iteration) * s.settings.iter_size * s.net->batch_size();
-    s.observer.progress(progress);
-
+    if (!s.launch(stop)) continue;  // to be asked again
     const bool last = s.iteration == s.schedule.last_iteration;
-    const bool due =
+    const bool snapshot_due =
         s.schedule.snapshot_interval > 0 && s.iteration % s.schedule.snapshot_interval == 0;
-    if (last && (due || s.settings.snapshot_after_train))
+    const bool test_due =
+        s.schedule.test_interval > 0 && s.iteration % s.schedule.test_interval == 0;
+    s.report(last || snapshot_due || test_due);
+    if (last && (snapshot_due || s.settings.snapshot_after_train))
       snapshot();
-    else if (due)
+    else if (snapshot_due)
       s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
-    if (last || (s.schedule.test_interval > 0 && s.iteration % s.schedule.test_interval == 0))
-      test_now();
+    if (last || test_due) test_now();
   }
   return true;
 }
@@ -295,6 +224,7 @@ Evaluation Solver::test(int net) {
   State& s = *state_;
   require(net >= 0 && net < test_nets(), s.spec.name(), ": there is no test net ", net,
           s.schedule.test_interval == 0 ? "; set test_interval" : "");
+  s.report(true);
   const std::vector<int64_t>& batches = s.settings.test_batches;
   return s.evaluators[net]->run(
       batches.empty() ? 0 : batches[net], [&] { return s.poll() == Request::kStop; },
@@ -315,10 +245,9 @@ Net& Solver::net() { return *state_->net; }
 Parameters& Solver::parameters() { return state_->parameters; }
 int64_t Solver::planned_bytes() const {
   const State& s = *state_;
-  const int64_t statistics = s.statistics ? s.statistics->bytes() : 0;
   int64_t test = 0;
   for (const auto& evaluator : s.evaluators) test += evaluator->persistent_bytes();
-  return s.parameters.bytes() + s.history->bytes() + statistics + s.net->persistent_bytes() + test +
+  return s.parameters.bytes() + s.history->bytes() + s.step->bytes() + s.net->persistent_bytes() + test +
          s.arena.bytes();
 }
 int Solver::test_nets() const { return static_cast<int>(state_->evaluators.size()); }

@@ -56,9 +56,14 @@ class KernelDevice : public Device {
   void release(void*) noexcept override {}
   void zero(void*, int64_t) override {}
   void copy(void*, const void*, int64_t) override {}
-  void copy_to_device(void*, const void*, int64_t) override {}
+  void copy_to_device(void*, const void*, int64_t, Queue) override {}
   void copy_to_host(void*, const void*, int64_t) override {}
+  void send_to_host(void*, const void*, int64_t) override {}
   void synchronize() override {}
+  std::unique_ptr<Event> event() override { return {}; }
+  void wait(Queue, const Event&) override {}
+  void* allocate_host(int64_t) override { return nullptr; }
+  void release_host(void*) noexcept override {}
   void gemm(const Gemm&) override {}
   std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry&) override { return {}; }
   std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry&) override { return {}; }
@@ -80,7 +85,7 @@ TEST(ParallelOnTheHost, RefusesADeviceThatWantsKernels) {
       [&] { parallel_for(device, 1, Nothing{}); },
       [&] { parallel_rows(device, 1, 1, Nothing{}); },
       [&] { reduce_rows(device, 1, 1, Nothing{}, out); },
-      [&] { reduce_columns(device, 1, 1, Nothing{}, out); },
+      [&] { reduce_columns(device, 1, 1, Nothing{}, out, false, out); },
       [&] { contract_rows(device, 1, 1, Nothing{}); },
   };
   for (const auto& loop : loops)
@@ -97,9 +102,11 @@ class Parallel : public testing::TestWithParam<Extent> {
 
 TEST_P(Parallel, ReducesRowsAndColumns) {
   std::vector<float> by_row(static_cast<size_t>(rows_), 3),
-      by_column(static_cast<size_t>(columns_));
+      by_column(static_cast<size_t>(columns_)),
+      scratch(static_cast<size_t>(reduce_columns_scratch(rows_, columns_)) / sizeof(float));
   reduce_rows(*device_, rows_, columns_, Product{a_.data(), columns_}, by_row.data(), true);
-  reduce_columns(*device_, rows_, columns_, Product{a_.data(), columns_}, by_column.data());
+  reduce_columns(*device_, rows_, columns_, Product{a_.data(), columns_}, by_column.data(),
+                 false, scratch.data());
   std::vector<double> rows(static_cast<size_t>(rows_), 3), columns(static_cast<size_t>(columns_));
   for (int64_t r = 0; r < rows_; ++r)
     for (int64_t j = 0; j < columns_; ++j) {

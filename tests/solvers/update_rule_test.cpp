@@ -26,8 +26,10 @@ void expect_steps(const std::string& type, bool rate_in_momentum, Formula formul
     update.gradient = gradient.data();
     update.history = history.data();
     update.count = 3;
-    update.gradient_scale = kScale;
-    update.rate = kRate;
+    const StepScale scale{kScale, 1};
+    const float rate = kRate;
+    update.step = &scale;
+    update.rate = &rate;
     update.momentum = kMomentum;
     update.l2 = kL2;
     update.l1 = kL1;

@@ -66,7 +66,7 @@ class BatchNorm : public BatchNormPlan {
     arguments[DNNL_ARG_SCRATCHPAD] = view(onednn_, forward_pd_.scratchpad_desc(), workspace);
     if (saved_bytes_ > 0)
       arguments[DNNL_ARG_WORKSPACE] = view(onednn_, forward_pd_.workspace_desc(), saved);
-    forward_.execute(onednn_.stream, arguments);
+    onednn_.run(forward_, arguments);
   }
 
   void normalize(const float* x, const float* scale, const float* shift, const float* mean,
@@ -75,7 +75,7 @@ class BatchNorm : public BatchNormPlan {
     arguments[DNNL_ARG_SHIFT] = view(onednn_, channels_, shift);
     arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
     arguments[DNNL_ARG_SCRATCHPAD] = view(onednn_, inference_pd_.scratchpad_desc(), workspace);
-    inference_.execute(onednn_.stream, arguments);
+    onednn_.run(inference_, arguments);
   }
 
   void backward(const float* x, const float* dy, const float* scale, const float* mean,
@@ -94,7 +94,7 @@ class BatchNorm : public BatchNormPlan {
     arguments[DNNL_ARG_SCRATCHPAD] = view(onednn_, backward_pd_.scratchpad_desc(), scratchpad);
     if (saved_bytes_ > 0)
       arguments[DNNL_ARG_WORKSPACE] = view(onednn_, forward_pd_.workspace_desc(), saved);
-    backward_.execute(onednn_.stream, arguments);
+    onednn_.run(backward_, arguments);
   }
 
  private:

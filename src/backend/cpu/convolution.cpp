@@ -40,7 +40,7 @@ class Conversion {
   int64_t target_bytes() const { return needed_ ? bytes(to_) : 0; }
   int64_t scratchpad_bytes() const { return needed_ ? bytes(scratchpad_) : 0; }
   void run(OneDnn& onednn, const void* from, void* to, void* scratchpad) {
-    reorder_.execute(onednn.stream, {{DNNL_ARG_FROM, view(onednn, from_, from)},
+    onednn.run(reorder_, {{DNNL_ARG_FROM, view(onednn, from_, from)},
                                      {DNNL_ARG_TO, view(onednn, to_, to)},
                                      {DNNL_ARG_SCRATCHPAD, view(onednn, scratchpad_, scratchpad)}});
   }
@@ -103,7 +103,7 @@ class Convolution : public ConvolutionPlan {
         {DNNL_ARG_DST, view(onednn_, forward_pd_.dst_desc(), target)},
         {DNNL_ARG_SCRATCHPAD, view(onednn_, forward_pd_.scratchpad_desc(), scratchpad)}};
     if (bias != nullptr) arguments[DNNL_ARG_BIAS] = view(onednn_, forward_pd_.bias_desc(), bias);
-    forward_.execute(onednn_.stream, arguments);
+    onednn_.run(forward_, arguments);
     if (forward_y_.needed()) forward_y_.run(onednn_, target, y, scratchpad);
   }
 
@@ -112,8 +112,7 @@ class Convolution : public ConvolutionPlan {
     const void* source = converted(data_dy_, dy, pieces);
     void* target = data_dx_.needed() ? pieces.take(data_dx_.source_bytes()) : dx;
     void* scratchpad = pieces.take(data_scratchpad_);
-    data_.execute(onednn_.stream,
-                  {{DNNL_ARG_DIFF_DST, view(onednn_, data_pd_.diff_dst_desc(), source)},
+    onednn_.run(data_, {{DNNL_ARG_DIFF_DST, view(onednn_, data_pd_.diff_dst_desc(), source)},
                    {DNNL_ARG_WEIGHTS, view(onednn_, data_pd_.weights_desc(), packed)},
                    {DNNL_ARG_DIFF_SRC, view(onednn_, data_pd_.diff_src_desc(), target)},
                    {DNNL_ARG_SCRATCHPAD, view(onednn_, data_pd_.scratchpad_desc(), scratchpad)}});
@@ -127,9 +126,7 @@ class Convolution : public ConvolutionPlan {
     const void* gradient = converted(kernel_dy_, dy, pieces);
     void* target = pieces.take(unpack_.source_bytes());
     void* scratchpad = pieces.take(kernel_scratchpad_);
-    backward_kernel_.execute(
-        onednn_.stream,
-        {{DNNL_ARG_SRC, view(onednn_, kernel_pd_.src_desc(), source)},
+    onednn_.run(backward_kernel_, {{DNNL_ARG_SRC, view(onednn_, kernel_pd_.src_desc(), source)},
          {DNNL_ARG_DIFF_DST, view(onednn_, kernel_pd_.diff_dst_desc(), gradient)},
          {DNNL_ARG_DIFF_WEIGHTS, view(onednn_, kernel_pd_.diff_weights_desc(), target)},
          {DNNL_ARG_SCRATCHPAD, view(onednn_, kernel_pd_.scratchpad_desc(), scratchpad)}});

@@ -40,9 +40,16 @@ const char* isa_name() {
   }
 }
 
+// Everything has finished when its call returns.
+class CpuEvent : public Event {
+  void record(Queue) override {}
+  bool done() const override { return true; }
+  void wait() override {}
+};
+
 class CpuDevice : public Device {
  public:
-  explicit CpuDevice(const DeviceOptions& options) { onednn_.options = options; }
+  explicit CpuDevice(const DeviceOptions& options) : onednn_(*this, options) {}
   bool is_cuda() const override { return false; }
   std::string description() const override {
     const int threads = omp_get_max_threads();
@@ -75,22 +82,35 @@ class CpuDevice : public Device {
       std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin, size);
     });
   }
-  void copy_to_device(void* device, const void* host, int64_t bytes) override {
+  void copy_to_device(void* device, const void* host, int64_t bytes, Queue) override {
     copy(device, host, bytes);
   }
   void copy_to_host(void* host, const void* device, int64_t bytes) override {
+    count_wait();
     copy(host, device, bytes);
   }
-  void synchronize() override {}
+  void send_to_host(void* host, const void* device, int64_t bytes) override {
+    copy(host, device, bytes);
+  }
+  void synchronize() override { count_wait(); }
+
+  std::unique_ptr<Event> event() override { return std::make_unique<CpuEvent>(); }
+  void wait(Queue, const Event&) override {}
+  void* allocate_host(int64_t bytes) override { return allocate(bytes); }
+  void release_host(void* memory) noexcept override { release(memory); }
 
   void gemm(const Gemm& g) override {
+    count_launch();
     for (const int64_t extent : {g.m, g.n, g.k})
       require_countable("a matrix with an extent", extent);
-    const dnnl_status_t status =
-        dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k, g.alpha,
-                   g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
-    require(status == dnnl_success, "gemm of ", g.m, " x ", g.n, " x ", g.k,
-            " was refused by oneDNN, status ", static_cast<int>(status));
+    for (int64_t i = 0; i < g.batch; ++i) {
+      const dnnl_status_t status =
+          dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k, g.alpha,
+                     g.a + i * g.stride_a, g.lda, g.b + i * g.stride_b, g.ldb, g.beta,
+                     g.c + i * g.stride_c, g.ldc);
+      require(status == dnnl_success, "gemm of ", g.m, " x ", g.n, " x ", g.k,
+              " was refused by oneDNN, status ", static_cast<int>(status));
+    }
   }
 
   std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {

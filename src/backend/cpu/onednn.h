@@ -11,10 +11,21 @@
 namespace orepa::cpu {
 
 // One engine and one in-order stream; every call has finished when it returns.
-struct OneDnn {
-  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  dnnl::stream stream{engine};
-  DeviceOptions options;
+class OneDnn {
+ public:
+  OneDnn(const Device& device, const DeviceOptions& options) : options(options), device_(device) {}
+  void run(const dnnl::primitive& primitive,
+           const std::unordered_map<int, dnnl::memory>& arguments) {
+    device_.count_launch();
+    primitive.execute(stream_, arguments);
+  }
+
+  const DeviceOptions options;
+  const dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+
+ private:
+  const Device& device_;
+  dnnl::stream stream_{engine};
 };
 
 std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,

@@ -56,7 +56,7 @@ class Pooling : public PoolingPlan {
                                                  {y_name, view(onednn_, y_, y)}};
     if (saved_bytes_ > 0)
       arguments[DNNL_ARG_WORKSPACE] = view(onednn_, forward_pd_.workspace_desc(), saved);
-    primitive.execute(onednn_.stream, arguments);
+    onednn_.run(primitive, arguments);
   }
 
   // oneDNN divides by the whole window; Caffe by the part of it that does not hang over the

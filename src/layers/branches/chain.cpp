@@ -63,13 +63,14 @@ class Chain : public WeightBranch {
       if (n == 0) continue;
       float* to = pass.floats(composed_[n]);
       pass.device().zero(to, composed_bytes(n));
-      for_each_tap(n, [&](int64_t g, int64_t tap, int64_t inner, int64_t outer) {
+      for_each_tap(n, [&](int64_t tap, int64_t inner, int64_t outer) {
         Gemm gemm{false, false, group(), run(n), group()};
-        gemm.a = kernel_at(pass.floats(kernels_[n]), g, tap), gemm.lda = 9 * group();
-        gemm.b = pass.floats(composed_[n - 1]) + g * group() * row(n - 1) + inner;
-        gemm.ldb = row(n - 1);
-        gemm.c = to + g * group() * row(n) + outer, gemm.ldc = row(n);
+        gemm.a = pass.floats(kernels_[n]) + tap, gemm.lda = 9 * group();
+        gemm.b = pass.floats(composed_[n - 1]) + inner, gemm.ldb = row(n - 1);
+        gemm.c = to + outer, gemm.ldc = row(n);
         gemm.beta = 1;
+        gemm.batch = geometry_.groups;
+        gemm.stride_a = kernel_stride(), gemm.stride_b = stride(n - 1), gemm.stride_c = stride(n);
         pass.device().gemm(gemm);
       });
     }
@@ -86,20 +87,25 @@ class Chain : public WeightBranch {
       float *dkernel = pass.floats(dkernel_), *dprevious = pass.floats(dcomposed_[n % 2]);
       pass.device().zero(dkernel, links_[n].shape().bytes());
       pass.device().zero(dprevious, composed_bytes(n - 1));
-      for_each_tap(n, [&](int64_t g, int64_t tap, int64_t inner, int64_t outer) {
-        const float* dw = dcomposed + g * group() * row(n) + outer;
+      for_each_tap(n, [&](int64_t tap, int64_t inner, int64_t outer) {
+        const float* dw = dcomposed + outer;
         Gemm to_kernel{false, true, group(), group(), run(n)};
         to_kernel.a = dw, to_kernel.lda = row(n);
-        to_kernel.b = pass.floats(composed_[n - 1]) + g * group() * row(n - 1) + inner;
-        to_kernel.ldb = row(n - 1);
-        to_kernel.c = dkernel + kernel_offset(g, tap), to_kernel.ldc = 9 * group();
+        to_kernel.b = pass.floats(composed_[n - 1]) + inner, to_kernel.ldb = row(n - 1);
+        to_kernel.c = dkernel + tap, to_kernel.ldc = 9 * group();
         to_kernel.beta = 1;
+        to_kernel.batch = geometry_.groups;
+        to_kernel.stride_a = stride(n), to_kernel.stride_b = stride(n - 1);
+        to_kernel.stride_c = kernel_stride();
         pass.device().gemm(to_kernel);
         Gemm to_previous{true, false, group(), run(n), group()};
-        to_previous.a = kernel_at(pass.floats(kernels_[n]), g, tap), to_previous.lda = 9 * group();
+        to_previous.a = pass.floats(kernels_[n]) + tap, to_previous.lda = 9 * group();
         to_previous.b = dw, to_previous.ldb = row(n);
-        to_previous.c = dprevious + g * group() * row(n - 1) + inner, to_previous.ldc = row(n - 1);
+        to_previous.c = dprevious + inner, to_previous.ldc = row(n - 1);
         to_previous.beta = 1;
+        to_previous.batch = geometry_.groups;
+        to_previous.stride_a = kernel_stride(), to_previous.stride_b = stride(n);
+        to_previous.stride_c = stride(n - 1);
         pass.device().gemm(to_previous);
       });
       links_[n].finish(pass, dkernel);
@@ -117,24 +123,19 @@ class Chain : public WeightBranch {
   int64_t composed_bytes(size_t n) const {
     return geometry_.outputs * row(n) * int64_t{sizeof(float)};
   }
-  // V is stored o, (p, q), m.
-  int64_t kernel_offset(int64_t g, int64_t tap) const {
-    return g * group() * 9 * group() + tap * group();
-  }
-  const float* kernel_at(const float* kernel, int64_t g, int64_t tap) const {
-    return kernel + kernel_offset(g, tap);
-  }
+  // From one group to the next: in W_n, and in V, which is stored o, (p, q), m.
+  int64_t stride(size_t n) const { return group() * row(n); }
+  int64_t kernel_stride() const { return group() * 9 * group(); }
 
-  // visit(group, tap of V, offset of row y' in W_{n-1}[m], offset of its place in W_n[o])
+  // visit(offset of the tap in V[o], of row y' in W_{n-1}[m], of its place in W_n[o])
   template <class Visit>
   void for_each_tap(size_t n, Visit visit) const {
     const int64_t inner_size = size(n - 1), outer_size = size(n);
-    for (int64_t g = 0; g < geometry_.groups; ++g)
-      for (int64_t p = 0; p < 3; ++p)
-        for (int64_t q = 0; q < 3; ++q)
-          for (int64_t y = 0; y < inner_size; ++y)
-            visit(g, p * 3 + q, y * inner_size * channels(),
-                  ((y + 2 - p) * outer_size + 2 - q) * channels());
+    for (int64_t p = 0; p < 3; ++p)
+      for (int64_t q = 0; q < 3; ++q)
+        for (int64_t y = 0; y < inner_size; ++y)
+          visit((p * 3 + q) * group(), y * inner_size * channels(),
+                ((y + 2 - p) * outer_size + 2 - q) * channels());
   }
 
   KernelGeometry geometry_;

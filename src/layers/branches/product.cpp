@@ -67,14 +67,13 @@ void ProductBranch::prepare(Pass& pass, float* weight, bool accumulate) {
                 ScaleSecond{scale_.values(pass), pass.parameter(second_).data, each(), n});
   const int64_t rows = geometry_.outputs_per_group() * geometry_.taps();
   const int64_t columns = geometry_.inputs_per_group();
-  for (int64_t g = 0; g < geometry_.groups; ++g) {
-    Gemm gemm{false, false, rows, columns, middle_};
-    gemm.a = n + g * rows * middle_, gemm.lda = middle_;
-    gemm.b = m + g * middle_ * columns, gemm.ldb = columns;
-    gemm.c = weight + g * rows * columns, gemm.ldc = columns;
-    gemm.beta = accumulate ? 1.0f : 0.0f;
-    pass.device().gemm(gemm);
-  }
+  Gemm gemm{false, false, rows, columns, middle_};
+  gemm.a = n, gemm.lda = middle_, gemm.stride_a = rows * middle_;
+  gemm.b = m, gemm.ldb = columns, gemm.stride_b = middle_ * columns;
+  gemm.c = weight, gemm.ldc = columns, gemm.stride_c = rows * columns;
+  gemm.batch = geometry_.groups;
+  gemm.beta = accumulate ? 1.0f : 0.0f;
+  pass.device().gemm(gemm);
 }
 
 // dN unscaled = dW (M + I)^T, ds = <dN unscaled, N>, dN = s dN unscaled, dM = (s N)^T dW
@@ -86,26 +85,24 @@ void ProductBranch::finish(Pass& pass, const float* dweight) {
   const float* m = first(pass, finish_first_);
   float* n = pass.floats(finish_second_);
   float* unscaled = dsecond ? dsecond.data : n;
-  for (int64_t g = 0; g < geometry_.groups; ++g) {
-    Gemm gemm{false, true, rows, middle_, columns};
-    gemm.a = dweight + g * rows * columns, gemm.lda = columns;
-    gemm.b = m + g * middle_ * columns, gemm.ldb = columns;
-    gemm.c = unscaled + g * rows * middle_, gemm.ldc = middle_;
-    device.gemm(gemm);
-  }
+  Gemm to_second{false, true, rows, middle_, columns};
+  to_second.a = dweight, to_second.lda = columns, to_second.stride_a = rows * columns;
+  to_second.b = m, to_second.ldb = columns, to_second.stride_b = middle_ * columns;
+  to_second.c = unscaled, to_second.ldc = middle_, to_second.stride_c = rows * middle_;
+  to_second.batch = geometry_.groups;
+  device.gemm(to_second);
   reduce_rows(
       device, geometry_.outputs, each(),
       SecondGradient{
           {scale_.values(pass), unscaled, pass.parameter(second_).data, each(), dsecond.data}, n},
       scale_.gradient(pass));
   if (!dfirst) return;
-  for (int64_t g = 0; g < geometry_.groups; ++g) {
-    Gemm gemm{true, false, middle_, columns, rows};
-    gemm.a = n + g * rows * middle_, gemm.lda = middle_;
-    gemm.b = dweight + g * rows * columns, gemm.ldb = columns;
-    gemm.c = dfirst.data + g * middle_ * columns, gemm.ldc = columns;
-    device.gemm(gemm);
-  }
+  Gemm to_first{true, false, middle_, columns, rows};
+  to_first.a = n, to_first.lda = middle_, to_first.stride_a = rows * middle_;
+  to_first.b = dweight, to_first.ldb = columns, to_first.stride_b = rows * columns;
+  to_first.c = dfirst.data, to_first.ldc = columns, to_first.stride_c = middle_ * columns;
+  to_first.batch = geometry_.groups;
+  device.gemm(to_first);
 }
 
 }  // namespace orepa

@@ -7,17 +7,17 @@ namespace {
 struct NesterovMomentum {
   Update u;
   OREPA_HD void operator()(int64_t i) const {
-    const float g = u.regularized(i), before = u.history[i];
-    const float v = u.momentum * before + (u.rate_in_momentum ? u.rate * g : g);
+    const float g = u.regularized(i), before = u.history[i], rate = *u.rate;
+    const float v = u.momentum * before + (u.rate_in_momentum ? rate * g : g);
     u.history[i] = v;
     u.weight[i] -= u.rate_in_momentum ? (1 + u.momentum) * v - u.momentum * before
-                                      : u.rate * (g + u.momentum * v);
+                                      : rate * (g + u.momentum * v);
   }
 };
 
 class Nesterov : public UpdateRule {
   void apply(const Device& device, const Update& update) override {
-    parallel_for(device, update.count, NesterovMomentum{update});
+    update_each(device, update, NesterovMomentum{update});
   }
 };
 

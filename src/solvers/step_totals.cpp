@@ -1,0 +1,173 @@
+#include "solvers/step_totals.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "orepa/parallel.h"
+
+namespace orepa {
+
+// The head of the memory; behind it, one sum of squares a parameter.
+struct StepTotals::Totals {
+  double loss, all, learned;  // `all`, `learned`: sums of the squares
+  StepScale scale;
+};
+
+namespace {
+
+// A long vector is summed in rows, so that many threads share it.
+constexpr int64_t kRow = 4096;
+
+int64_t rows_of(int64_t count) { return (count + kRow - 1) / kRow; }
+
+OREPA_HD bool is_finite(double value) { return value - value == 0; }
+
+struct Square {
+  const float* x;
+  int64_t count;
+  OREPA_HD double operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * kRow + j;
+    const double value = i < count ? x[i] : 0.0f;
+    return value * value;
+  }
+};
+
+struct Itself {
+  const double* x;
+  OREPA_HD double operator()(int64_t, int64_t j) const { return x[j]; }
+};
+
+struct Start {
+  double* loss;
+  StepScale* scale;
+  bool first;
+  OREPA_HD void operator()(int64_t) const {
+    *loss = 0;
+    if (first) scale->proceed = 1;
+  }
+};
+
+struct Decide {
+  const double *loss, *all, *learned;
+  double clip, passes;
+  StepScale* scale;
+  OREPA_HD void operator()(int64_t) const {
+    if (!is_finite(*loss) || !is_finite(*all)) scale->proceed = 0;
+    const double norm = clip > 0 ? sqrt(*learned) : 0;
+    scale->gradient = static_cast<float>((norm > clip && clip > 0 ? clip / norm : 1) / passes);
+  }
+};
+
+struct Check {
+  const double* squares;
+  int64_t count;
+  StepScale* scale;
+  OREPA_HD void operator()(int64_t) const {
+    for (int64_t i = 0; i < count; ++i)
+      if (!is_finite(squares[i])) scale->proceed = 0;
+  }
+};
+
+}  // namespace
+
+StepTotals::StepTotals(const Parameters& parameters, int64_t passes, double clip)
+    : device_(parameters.device()),
+      passes_(passes),
+      clip_(clip),
+      rates_upload_(device_, static_cast<int64_t>(parameters.all().size() * sizeof(float))) {
+  int64_t longest = 0;
+  const auto add = [&](const Parameter& parameter) {
+    places_[&parameter] = static_cast<int64_t>(parameters_.size());
+    parameters_.push_back(&parameter);
+    longest = std::max(longest, parameter.value.count());
+  };
+  for (const auto& parameter : parameters.all())
+    if (parameter->learns()) add(*parameter);
+  learned_ = static_cast<int64_t>(parameters_.size());
+  for (const auto& parameter : parameters.all())
+    if (parameter->kind == Parameter::Kind::kDerived && parameter->gradient) add(*parameter);
+  memory_ = DeviceMemory(device_, message_bytes());
+  rates_ = DeviceMemory(device_, static_cast<int64_t>(parameters.all().size() * sizeof(float)));
+  partial_ = DeviceMemory(device_, rows_of(longest) * int64_t{sizeof(double)});
+}
+
+StepTotals::Totals* StepTotals::totals() const { return static_cast<Totals*>(memory_.data()); }
+double* StepTotals::squares() const { return reinterpret_cast<double*>(totals() + 1); }
+int64_t StepTotals::message_bytes() const {
+  return static_cast<int64_t>(sizeof(Totals) + parameters_.size() * sizeof(double));
+}
+
+void StepTotals::begin(double rate) {
+  float* rates = rates_upload_.fill_floats();
+  for (size_t place = 0; place < parameters_.size(); ++place)
+    rates[place] = static_cast<float>(rate * parameters_[place]->lr_mult);
+  rates_upload_.send(rates_.data());
+  parallel_for(device_, 1, Start{loss(), &totals()->scale, !started_});
+  started_ = true;
+  device_.zero(squares(), static_cast<int64_t>(parameters_.size() * sizeof(double)));
+}
+
+double* StepTotals::loss() { return &totals()->loss; }
+
+void StepTotals::add(const Parameter& parameter) {
+  const Tensor& gradient = parameter.gradient;
+  const int64_t rows = rows_of(gradient.count());
+  double* sum = squares() + places_.at(&parameter);
+  double* partial = rows == 1 ? sum : static_cast<double*>(partial_.data());
+  reduce_rows(device_, rows, rows == 1 ? gradient.count() : kRow,
+              Square{gradient.data, gradient.count()}, partial);
+  if (rows > 1) reduce_rows(device_, 1, rows, Itself{partial}, sum);
+}
+
+void StepTotals::decide() {
+  const auto count = static_cast<int64_t>(parameters_.size());
+  reduce_rows(device_, 1, count, Itself{squares()}, &totals()->all);
+  if (clip_ > 0) reduce_rows(device_, 1, learned_, Itself{squares()}, &totals()->learned);
+  parallel_for(device_, 1,
+               Decide{loss(), &totals()->all, &totals()->learned, clip_,
+                      static_cast<double>(passes_), &totals()->scale});
+}
+
+void StepTotals::check(const std::vector<Parameter*>& parameters) {
+  int64_t first = learned_, last = -1;
+  for (const Parameter* parameter : parameters) {
+    first = std::min(first, places_.at(parameter));
+    last = std::max(last, places_.at(parameter));
+  }
+  parallel_for(device_, 1, Check{squares() + first, last - first + 1, &totals()->scale});
+}
+
+void StepTotals::send(int64_t iteration) {
+  if (free_.empty()) free_.push_back({0, HostMemory(device_, message_bytes()), device_.event()});
+  Message message = std::move(free_.back());
+  free_.pop_back();
+  message.iteration = iteration;
+  device_.send_to_host(message.memory.data(), memory_.data(), message_bytes());
+  message.arrived->record();
+  sent_.push_back(std::move(message));
+}
+
+const StepScale* StepTotals::scale() const { return &totals()->scale; }
+const float* StepTotals::rate(const Parameter& parameter) const {
+  return static_cast<const float*>(rates_.data()) + places_.at(&parameter);
+}
+
+std::optional<StepTotals::Step> StepTotals::read(bool wait) {
+  if (sent_.empty() || (!wait && !sent_.front().arrived->done())) return std::nullopt;
+  Message message = std::move(sent_.front());
+  sent_.pop_front();
+  if (!message.arrived->done()) message.arrived->wait();
+  const auto* totals = static_cast<const Totals*>(message.memory.data());
+  const auto* squares = reinterpret_cast<const double*>(totals + 1);
+  Step step;
+  step.iteration = message.iteration;
+  step.loss = totals->loss / static_cast<double>(passes_);
+  for (const bool factors : {false, true})
+    for (size_t place = 0; place < parameters_.size() && !step.not_finite; ++place)
+      if (parameters_[place]->factor == factors && !std::isfinite(squares[place]))
+        step.not_finite = parameters_[place];
+  free_.push_back(std::move(message));
+  return step;
+}
+
+}  // namespace orepa

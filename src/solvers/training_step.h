@@ -1,0 +1,62 @@
+// TrainingStep: the passes and the update of one iteration, issued to the device, and what became
+// of those before.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "orepa/net.h"
+#include "orepa/update_rule.h"
+#include "solvers/momentum.h"
+#include "solvers/settings.h"
+#include "solvers/statistics_copy.h"
+#include "solvers/step_totals.h"
+
+namespace orepa {
+
+class TrainingStep {
+ public:
+  using Feed = std::function<void(Net&, int64_t pass)>;
+
+  // All of these must outlive it; `parameters` must have their memory. `rule_where` starts the
+  // error of a rule that there is not.
+  TrainingStep(const SolverSettings& settings, const std::string& rule_where, Net& net,
+               Parameters& parameters, const Momentum& momentum, Feed feed);
+
+  // Issues an iteration. Returns false where `stop`, which is asked between its passes, wants it
+  // abandoned: then everything is as before.
+  bool run(int64_t iteration, double rate, const std::function<bool()>& stop);
+
+  struct Result {
+    int64_t iteration = 0;
+    double loss = 0;
+    // What is not finite, where something is; then neither this step nor those after it updated
+    // anything...
+    std::string failure;
+    bool updated_partly = false;  // ...but the layers behind whose factors it is
+  };
+  int64_t pending() const { return totals_.pending(); }  // iterations whose result is to come
+  // Of the oldest of them; nothing where it is not there yet, unless `wait`.
+  std::optional<Result> result(bool wait);
+
+  int64_t bytes() const { return statistics_ ? statistics_->bytes() : 0; }
+
+ private:
+  void pass(int64_t index);
+  void update();
+  std::string find_non_finite(int64_t iteration);
+
+  const SolverSettings& settings_;
+  Net& net_;
+  Parameters& parameters_;
+  const Momentum& momentum_;
+  const Feed feed_;
+  std::unique_ptr<UpdateRule> rule_;
+  StepTotals totals_;
+  std::unique_ptr<StatisticsCopy> statistics_;  // where an iteration has several passes
+};
+
+}  // namespace orepa
