@@ -10,12 +10,11 @@
 
 namespace orepa {
 
-// Keeps what it is told, and asks for what `asks` says once that many iterations are done.
+// Keeps what it is told, and asks for what `asks` says once `solver` has issued so many iterations.
 class Listener : public Observer {
  public:
   void progress(const Progress& progress) override {
     reports.push_back(progress);
-    done = progress.iteration;
   }
   void tested(int64_t iteration, int net, const Evaluation& evaluation) override {
     tests.emplace_back(iteration, evaluation);
@@ -24,7 +23,7 @@ class Listener : public Observer {
   void snapshotted(const std::string& path) override { snapshots.push_back(path); }
   void note(const std::string& message) override { notes += message + "\n"; }
   Request request() override {
-    const auto asked = asks.find(done);
+    const auto asked = asks.find(solver == nullptr ? 0 : solver->iteration());
     if (asked == asks.end()) return Request::kNone;
     const Request request = asked->second;
     asks.erase(asked);
@@ -32,7 +31,7 @@ class Listener : public Observer {
   }
 
   std::map<int64_t, Request> asks;
-  int64_t done = 0;
+  const Solver* solver = nullptr;  // null while it is made
   std::vector<Progress> reports;
   std::vector<std::pair<int64_t, Evaluation>> tests;
   std::vector<int> tested_nets;  // by test
@@ -53,6 +52,7 @@ struct Training {
         device(test_device({Algorithm::kDirect})),
         listener(std::move(told)) {
     solver = std::make_unique<Solver>(spec, *device, std::move(options), listener);
+    listener.solver = solver.get();
   }
   explicit Training(const std::string& text, SolverOptions options = {}, Listener told = {})
       : Training(SolverSpec::parse(text, "solver.prototxt"), std::move(options), std::move(told)) {}

@@ -164,6 +164,7 @@ Values step(Device& device, const NetSpec& spec, const NetOptions& options) {
   // No buffer may count on what was there before.
   const std::vector<char> nothing(static_cast<size_t>(arena.bytes()), '\xff');
   device.copy_to_device(arena.data(), nothing.data(), arena.bytes());
+  device.synchronize();
 
   Values values;
   for (const Net::Blob& blob : net.inputs())

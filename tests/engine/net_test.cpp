@@ -207,6 +207,7 @@ TEST_F(NetTest, ThePlannedPeakIsTheMeasuredOne) {
     arena.reserve(planned + spare);
     const std::vector<char> untouched(static_cast<size_t>(planned + spare), '\x5a');
     device_->copy_to_device(arena.data(), untouched.data(), planned + spare);
+    device_->synchronize();
     net.set("x", normal(77, "small x"));
     net.set("t", {0, 1, 2, 3, 4, 5, 6});
     net.prepare();

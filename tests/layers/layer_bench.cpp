@@ -27,7 +27,7 @@ class LayerBench::Guarded {
   Guarded(Device& device, int64_t bytes)
       : device_(device), bytes_(bytes), memory_(device, bytes + 2 * kGuard) {
     const std::vector<unsigned char> all(static_cast<size_t>(bytes + 2 * kGuard), kSentinel);
-    device.copy_to_device(memory_.data(), all.data(), bytes + 2 * kGuard);
+    send(memory_.data(), all.data(), bytes + 2 * kGuard);
     poison();
   }
 
@@ -36,11 +36,11 @@ class LayerBench::Guarded {
 
   void poison() const {
     const std::vector<unsigned char> nan(static_cast<size_t>(bytes_), kNan);
-    device_.copy_to_device(data(), nan.data(), bytes_);
+    send(data(), nan.data(), bytes_);
   }
   void write(const Values& values) const {
     ASSERT_EQ(static_cast<int64_t>(values.size() * sizeof(float)), bytes_);
-    device_.copy_to_device(data(), values.data(), bytes_);
+    send(data(), values.data(), bytes_);
   }
   Values read() const {
     Values values(static_cast<size_t>(bytes_) / sizeof(float));
@@ -60,6 +60,10 @@ class LayerBench::Guarded {
   }
 
  private:
+  void send(void* to, const void* host, int64_t bytes) const {
+    device_.copy_to_device(to, host, bytes);
+    device_.synchronize();
+  }
   Device& device_;
   int64_t bytes_;
   DeviceMemory memory_;
