@@ -44,9 +44,9 @@ test-checkpoints: build
 	@sh .ci/install.sh python3-torch
 	@TOOL=$(BUILD)/orepa_tool /usr/bin/python3 tests/referees/test_checkpoints.py
 
-# The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer.
+# The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, on the device that answers late (tests/late_device.h).
 sanitize:
-	@$(MAKE) --no-print-directory test BUILD=build-sanitize CMAKE_OPTIONS=-DOREPA_SANITIZE=ON
+	@OREPA_TEST_DEVICE=late $(MAKE) --no-print-directory test BUILD=build-sanitize CMAKE_OPTIONS=-DOREPA_SANITIZE=ON
 
 # Fuzzers of everything that reads a file, FUZZ_SECONDS each; needs clang. What they have found stays in build-fuzz/corpus.
 FUZZ_SECONDS ?= 1200

@@ -45,7 +45,8 @@ def main():
             planned = [result["planned_bytes"] for result in rounds[-1]]
             print(f"{name:24} step {seconds[0]:.3f} -> {seconds[1]:.3f} s, {statistics.median(ratios):.3f} "
                   f"[{ratios[0]:.3f}, {ratios[-1]:.3f}]   planned {planned[0] / 2**20:.1f} -> {planned[1] / 2**20:.1f} MiB, "
-                  f"{planned[1] / planned[0]:.4f}", flush=True)
+                  f"{planned[1] / planned[0]:.4f}   waits {rounds[-1][1]['waits']:.0f}, launches {rounds[-1][1]['launches']:.0f} a step",
+                  flush=True)
 
 
 if __name__ == "__main__":

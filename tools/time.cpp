@@ -25,6 +25,9 @@ struct Timing {
   std::string model, phase, device;
   int64_t iterations = 0, batch_size = 0, images = 0;  // images of one iteration
   double median = 0, fastest = 0;                      // seconds of one whole iteration
+  // Means over whole iterations: how often the host waits for the device, and loops, gemms and
+  // passes of vendors.
+  double waits = 0, launches = 0;
   // Of the iterations in which every layer was timed: seconds are means over them.
   double profiled = 0;
   std::vector<LayerReport> layers;
@@ -55,10 +58,17 @@ double seconds(const std::function<void()>& work) {
 }
 
 // Whole iterations first, undisturbed; then as many with a clock around every call of a layer.
-void measure(Net& net, const std::function<void()>& iteration, Timing& timing) {
+void measure(const Device& device, Net& net, const std::function<void()>& iteration,
+             Timing& timing) {
   for (int i = 0; i < kWarmUpIterations; ++i) iteration();
   std::vector<double> whole;
+  const Device::Counts before = device.counts();
   for (int64_t i = 0; i < timing.iterations; ++i) whole.push_back(seconds(iteration));
+  const auto mean = [&](int64_t Device::Counts::*count) {
+    return static_cast<double>(device.counts().*count - before.*count) / timing.iterations;
+  };
+  timing.waits = mean(&Device::Counts::waits);
+  timing.launches = mean(&Device::Counts::launches);
   std::sort(whole.begin(), whole.end());
   timing.median = whole[whole.size() / 2];
   timing.fastest = whole[0];
@@ -101,7 +111,7 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
   Solver solver(spec, device, options, silent);
   timing.planned_bytes = solver.planned_bytes();
   measure(
-      solver.net(), [&] { solver.step(); }, timing);
+      device, solver.net(), [&] { solver.step(); }, timing);
   timing.images = timing.batch_size * FLAGS_iter_size;
 }
 
@@ -116,7 +126,7 @@ void time_inference(Device& device, NetOptions options, Timing& timing) {
     net.forward(pass++);
     device.synchronize();
   };
-  measure(net, iteration, timing);
+  measure(device, net, iteration, timing);
   timing.images = timing.batch_size;
 }
 
@@ -180,6 +190,8 @@ void print_json(const Timing& timing) {
       .add("median_seconds", timing.median)
       .add("fastest_seconds", timing.fastest)
       .add("images_per_second", timing.images / timing.median)
+      .add("waits", timing.waits)
+      .add("launches", timing.launches)
       .add("planned_bytes", timing.planned_bytes)
       .add("peak_bytes", timing.peak_bytes)
       .add("profiled_seconds", timing.profiled)

@@ -8,24 +8,13 @@
 #include "orepa/weights.h"
 #include "tests/files.h"
 #include "tests/test_device.h"
-#include "tools/zoo/models.h"
+#include "tests/tools/zoo/narrow.h"
 
 namespace orepa::zoo {
 
 void PrintTo(const Model& model, std::ostream* out) { *out << model.name; }
 
 namespace {
-
-const std::vector<Model> kNarrow = {
-    {"basic", "", ResNet{{2, 1, 1, 1}, false, 0.125}, {"plain", "dbb", "orepa"}},
-    {"bottleneck", "", ResNet{{2, 1, 1, 1}, true, 0.125}, {"plain", "dbb", "orepa"}},
-    {"grouped", "", ResNet{{1, 1, 1, 1}, true, 0.25, 4, 16}, {"plain", "orepa"}},
-    {"repvgg",
-     "",
-     RepVgg{{1, 1, 2, 1}, {0.125, 0.125, 0.125, 0.125}},
-     {"plain", "repvgg", "orepa_vgg"}},
-    {"vgg16", "", Vgg16{0.125}, {"plain"}},
-    {"mobilenet", "", MobileNet{0.125}, {"plain"}}};
 
 class Deploy : public testing::TestWithParam<Model> {};
 
@@ -56,7 +45,7 @@ TEST_P(Deploy, IsWhatConvertWrites) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Zoo, Deploy, testing::ValuesIn(kNarrow),
+INSTANTIATE_TEST_SUITE_P(Zoo, Deploy, testing::ValuesIn(narrow_models()),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace
