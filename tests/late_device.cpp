@@ -21,13 +21,13 @@ class LateDevice : public Device {
   void zero(void* memory, int64_t bytes) override { inner_->zero(memory, bytes); }
   void copy(void* to, const void* from, int64_t bytes) override { inner_->copy(to, from, bytes); }
   void gemm(const Gemm& gemm) override { inner_->gemm(gemm); }
-  std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
+  std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
     return inner_->convolution(geometry);
   }
-  std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
+  std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
     return inner_->batch_norm(geometry);
   }
-  std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
+  std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
     return inner_->pooling(geometry);
   }
   void* allocate_host(int64_t bytes) override { return inner_->allocate_host(bytes); }

@@ -6,13 +6,14 @@
 // copy_to_host() has returned, synchronize() was called, or an Event recorded behind it is done.
 // One thread at a time may use a Device and what was made by it.
 //
-// Plans are made once, when a net is built, and owned by the layer: they choose the algorithm as a
-// function of shape and instruction set alone (never of a timing, so the same machine gives the
-// same bits) and tell the workspace they need, which the memory plan provides at every call. All
-// tensors are float32, in the layout of tensor.h. A plan throws Error where the hardware lacks the
+// Plans choose the algorithm as a function of shape and instruction set alone (never of a timing, so
+// the same machine gives the same bits) and tell the workspace they need, which the memory plan
+// provides at every call. They keep nothing from call to call, so layers and nets share them: a
+// device makes one of each geometry, and keeps the last thousand or so. All tensors are float32, in the layout of tensor.h. A plan throws Error where the hardware lacks the
 // operation; nothing falls back to another device.
 #pragma once
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,6 +46,7 @@ struct ConvolutionGeometry {
   bool data_gradient = true;  // whether backward_data is wanted
 
   Shape output() const;  // extent = floor((in + 2 pad - dilation (k - 1) - 1) / stride) + 1
+  auto operator<=>(const ConvolutionGeometry&) const = default;
 };
 
 class ConvolutionPlan {
@@ -55,6 +57,8 @@ class ConvolutionPlan {
   // Bytes of the kernel as this direction reads it; pack() fills them from a kernel (O, C/G, kh,
   // kw).
   virtual int64_t packed_bytes(Direction direction) const = 0;
+  // What pack() makes of one kernel is the same for all plans of a device with this number.
+  virtual int packed_layout(Direction direction) const = 0;
   virtual void pack(Direction direction, const float* kernel, void* packed) = 0;
 
   virtual int64_t forward_workspace() const = 0;  // bytes
@@ -78,6 +82,7 @@ struct BatchNormGeometry {
   float eps = 1e-5f;
   bool relu = false;
   bool training = true;  // false: only normalize() is called
+  auto operator<=>(const BatchNormGeometry&) const = default;
 };
 
 class BatchNormPlan {
@@ -106,6 +111,7 @@ struct PoolingGeometry {
   Method method = Method::kMax;
   Pair kernel{1, 1}, stride{1, 1}, pad{0, 0};
   bool training = true;
+  auto operator<=>(const PoolingGeometry&) const = default;
 };
 
 // MAX ignores padding and the first of equal values wins (row-major order). AVE divides by the
@@ -185,9 +191,9 @@ class Device {
   virtual void release_host(void* memory) noexcept = 0;
 
   virtual void gemm(const Gemm& gemm) = 0;
-  virtual std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) = 0;
-  virtual std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) = 0;
-  virtual std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
+  virtual std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) = 0;
+  virtual std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) = 0;
+  virtual std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
 
   // Since the device was made: how often the host waited for it, and how many loops, gemms and
   // passes of vendors it was given.

@@ -91,6 +91,10 @@ class Setup {
   // finish().
   virtual Handle derived(const std::string& name, const Shape& shape) = 0;
 
+  // A parameter or derived value as a plan reads it: prepare() packs it where it is not current.
+  // All nets over the same Parameters share the copy of one layout.
+  virtual Handle packed(Handle parameter, int layout, int64_t bytes) = 0;
+
   virtual Handle saved(int64_t bytes) = 0;                 // from forward() to its backward()
   virtual Handle scratch(Stage stage, int64_t bytes) = 0;  // within one call of that stage
   virtual Handle persistent(int64_t bytes) = 0;            // as long as the net; starts as zero
@@ -146,7 +150,10 @@ class Pass {
   // Whether gradient(handle) holds earlier passes' sum and must be added to; else it is
   // overwritten.
   virtual bool accumulates(Handle handle) const = 0;
-  virtual void* memory(Handle handle) const = 0;  // saved, scratch of this stage, persistent
+  // Whether a packed copy was made of the parameters as they are.
+  virtual bool is_current(Handle handle) const = 0;
+  // Saved, scratch of this stage, persistent, packed.
+  virtual void* memory(Handle handle) const = 0;
   float* floats(Handle handle) const { return static_cast<float*>(memory(handle)); }
 };
 

@@ -118,7 +118,7 @@ class Net {
   int64_t batch_size() const;  // the first extent that a source or an Input layer gives
 
   int64_t arena_bytes() const;       // planned peak of activations, gradients and scratch
-  int64_t persistent_bytes() const;  // packed weights and the like, outside the arena
+  int64_t persistent_bytes() const;  // constants and what layers keep, outside the arena
   void profile(bool on);             // synchronises around every call and sums LayerReport::seconds
   std::vector<LayerReport> report() const;
 

@@ -5,9 +5,11 @@
 // Parameter pointers, which stay valid as long as the Parameters lives. Not thread-safe.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "orepa/device.h"
@@ -61,6 +63,14 @@ struct Parameter {
   std::string path() const { return layer + "/" + name; }
 };
 
+// A parameter's values as plans of one layout read them (ConvolutionPlan::packed_layout), shared by
+// the nets of a run.
+struct PackedCopy {
+  int64_t bytes = 0;
+  DeviceMemory memory;
+  int64_t version = -1;  // of the Parameters that it was made from; -1 before the first
+};
+
 // lr_mult and decay_mult for all parameters whose LAYER/NAME matches the regular expression fully
 // (RE2's); the last matching rule that sets a multiplier wins, and any rule wins over `param
 // {}` in the layer.
@@ -82,6 +92,9 @@ class Parameters {
   // before rules). Throws Error where it is there with another shape or role. Memory comes with
   // allocate().
   Parameter& declare(Parameter wanted, const Shape& shape);
+
+  // Finds the copy of that layout or adds it. It stays where it is; memory comes with allocate().
+  PackedCopy& packed(const Parameter& parameter, int layout, int64_t bytes);
 
   // Gives memory to everything declared since the last call: one block for values, one for
   // gradients; values are drawn by their fillers, gradients are zero.
@@ -106,7 +119,7 @@ class Parameters {
   Device& device() const { return device_; }
   uint64_t seed() const { return seed_; }
   bool training() const { return training_; }
-  int64_t bytes() const;  // of values and gradients
+  int64_t bytes() const;  // of values, gradients and packed copies
 
  private:
   Device& device_;
@@ -117,6 +130,7 @@ class Parameters {
   std::vector<std::shared_ptr<const Pattern>> patterns_;  // of the rules
   std::vector<std::unique_ptr<Parameter>> parameters_;
   std::unordered_map<std::string, Parameter*> by_path_;
+  std::map<std::pair<const Parameter*, int>, PackedCopy> packed_;  // by parameter and layout
   size_t allocated_ = 0;
   std::vector<DeviceMemory> blocks_;
 };

@@ -4,6 +4,7 @@
 // rank 4 is stored with axis 1 innermost (NHWC, OHWI); a tensor of any other rank is row-major.
 // Only file input and output converts to and from Caffe's order, in which every rank is row-major.
 #pragma once
+#include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -33,7 +34,7 @@ class Shape {
   // Without its axes of length 1: files and nets may differ in those.
   Shape squeezed() const;
 
-  friend bool operator==(const Shape&, const Shape&) = default;
+  friend auto operator<=>(const Shape&, const Shape&) = default;
 
  private:
   std::vector<int64_t> extents_;

@@ -46,7 +46,15 @@ Parameter& Parameters::declare(Parameter wanted, const Shape& shape) {
   return added;
 }
 
+PackedCopy& Parameters::packed(const Parameter& parameter, int layout, int64_t bytes) {
+  PackedCopy& copy = packed_[{&parameter, layout}];
+  copy.bytes = bytes;
+  return copy;
+}
+
 void Parameters::allocate() {
+  for (auto& [place, copy] : packed_)
+    if (copy.memory.bytes() < copy.bytes) copy.memory = DeviceMemory(device_, copy.bytes);
   const auto has_gradient = [&](const Parameter& parameter) {
     return training_ && !parameter.factor && parameter.kind != Parameter::Kind::kBuffer &&
            parameter.lr_mult != 0;
@@ -73,6 +81,7 @@ void Parameters::allocate() {
       parameter.gradient = {reinterpret_cast<float*>(gradient), shape};
       gradient += aligned(shape.bytes());
     }
+    if (parameter.kind == Parameter::Kind::kDerived) continue;
     host.resize(static_cast<size_t>(shape.count()));
     parameter.filler.fill(shape, seed_, parameter.path(), host.data());
     write(parameter, host);
@@ -103,6 +112,7 @@ void Parameters::write(Parameter& parameter, const std::vector<float>& values) {
 int64_t Parameters::bytes() const {
   int64_t total = 0;
   for (const DeviceMemory& block : blocks_) total += block.bytes();
+  for (const auto& [place, copy] : packed_) total += copy.memory.bytes();
   return total;
 }
 

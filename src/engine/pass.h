@@ -34,8 +34,12 @@ class NodePass : public Pass {
   bool accumulates(Handle handle) const override {
     return slot(handle).parameter->gradient_written;
   }
+  bool is_current(Handle handle) const override {
+    return slot(handle).copy->version == engine_.parameters.version();
+  }
   void* memory(Handle handle) const override {
     const Slot& slot = this->slot(handle);
+    if (slot.kind == Slot::Kind::kPacked) return slot.copy->memory.data();
     if (slot.kind == Slot::Kind::kPersistent)
       return static_cast<char*>(engine_.persistent.data()) +
              engine_.nodes[node_].persistent_offsets[slot.index];

@@ -62,6 +62,8 @@ void Net::Engine::run(const Step& step, const Update* update) {
     case Step::Kind::kPrepare: {
       NodePass pass(*this, step.node);
       timed(step.node, Stage::kPrepare, [&] { nodes[step.node].layer->prepare(pass); });
+      for (const Slot& slot : nodes[step.node].declaration.slots)
+        if (slot.copy != nullptr) slot.copy->version = parameters.version();
       break;
     }
     case Step::Kind::kForward: {

@@ -12,12 +12,13 @@ namespace orepa {
 
 // A piece of memory that a layer's Handle names.
 struct Slot {
-  enum class Kind { kParameter, kArena, kPersistent };
+  enum class Kind { kParameter, kArena, kPersistent, kPacked };
   Kind kind = Kind::kParameter;
   Parameter* parameter = nullptr;  // of kParameter
   // In NodeTraits::memory: of kArena, and of a factor's gradient, which is -1 where there is none.
   // In Declaration::persistent: of kPersistent.
   int index = -1;
+  PackedCopy* copy = nullptr;  // of kPacked
 };
 
 struct Declaration {
@@ -73,6 +74,7 @@ class NodeSetup : public Setup {
   Handle buffer(const std::string& name, const Shape& shape, const Filler& filler) override;
   Handle factor(const std::string& name, const Shape& shape, const Filler& filler) override;
   Handle derived(const std::string& name, const Shape& shape) override;
+  Handle packed(Handle parameter, int layout, int64_t bytes) override;
   Handle saved(int64_t bytes) override;
   Handle scratch(Stage stage, int64_t bytes) override;
   Handle persistent(int64_t bytes) override;

@@ -41,7 +41,7 @@ class BatchNorm : public Layer {
   AxisView view_;
   float fraction_ = 0;
   bool given_ = false, relu_ = false;
-  std::unique_ptr<BatchNormPlan> plan_;
+  std::shared_ptr<BatchNormPlan> plan_;
   Handle batch_mean_ = -1, batch_variance_ = -1, saved_ = -1;
   Handle forward_workspace_ = -1, backward_workspace_ = -1;
   Handle ones_ = -1, zeros_ = -1;

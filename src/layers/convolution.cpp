@@ -62,7 +62,9 @@ std::vector<Shape> Convolution::setup(Setup& setup) {
   keep_packed_ = !setup.weights_change_every_pass();
   const auto place = [&](ConvolutionPlan::Direction direction, Stage stage) {
     const int64_t bytes = plan_->packed_bytes(direction);
-    packed_[direction] = keep_packed_ ? setup.persistent(bytes) : setup.scratch(stage, bytes);
+    packed_[direction] = keep_packed_
+                             ? setup.packed(kernel_, plan_->packed_layout(direction), bytes)
+                             : setup.scratch(stage, bytes);
   };
   place(ConvolutionPlan::kForward, Stage::kForward);
   forward_workspace_ = setup.scratch(Stage::kForward, plan_->forward_workspace());
@@ -90,7 +92,7 @@ Handle Convolution::declare_kernel(Setup& setup, const ConvolutionGeometry& geom
 void Convolution::prepare(Pass& pass) {
   if (!keep_packed_) return;
   for (const auto direction : {ConvolutionPlan::kForward, ConvolutionPlan::kBackwardData})
-    if (packed_[direction] >= 0)
+    if (packed_[direction] >= 0 && !pass.is_current(packed_[direction]))
       plan_->pack(direction, pass.parameter(kernel_).data, pass.memory(packed_[direction]));
 }
 

@@ -27,7 +27,7 @@ class Convolution : public Layer {
   const void* packed(Pass& pass, ConvolutionPlan::Direction direction);
 
   ConvolutionGeometry geometry_;
-  std::unique_ptr<ConvolutionPlan> plan_;
+  std::shared_ptr<ConvolutionPlan> plan_;
   bool keep_packed_ = false;
   Handle bias_ = -1, bias_scratch_ = -1;
   Handle packed_[2] = {-1, -1};

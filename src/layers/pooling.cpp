@@ -82,7 +82,7 @@ class Pooling : public Layer {
     g.output = Shape(std::move(extents));
   }
 
-  std::unique_ptr<PoolingPlan> plan_;
+  std::shared_ptr<PoolingPlan> plan_;
   Handle saved_ = -1, workspace_ = -1;
 };
 

@@ -65,9 +65,9 @@ class KernelDevice : public Device {
   void* allocate_host(int64_t) override { return nullptr; }
   void release_host(void*) noexcept override {}
   void gemm(const Gemm&) override {}
-  std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry&) override { return {}; }
-  std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry&) override { return {}; }
-  std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry&) override { return {}; }
+  std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry&) override { return {}; }
+  std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry&) override { return {}; }
+  std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry&) override { return {}; }
 };
 
 struct Nothing {

@@ -97,6 +97,7 @@ class LayerBench::BenchPass : public Pass {
   Tensor parameter(Handle handle) const override { return slot(handle).parameter->value; }
   Tensor gradient(Handle handle) const override { return slot(handle).parameter->gradient; }
   bool accumulates(Handle) const override { return accumulates_; }
+  bool is_current(Handle) const override { return false; }
   void* memory(Handle handle) const override { return bench_.memory_.at(handle)->data(); }
 
  private:
@@ -149,6 +150,7 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
     int64_t bytes = 0;
     if (slot.kind == Slot::Kind::kArena) bytes = traits().memory[slot.index].bytes;
     if (slot.kind == Slot::Kind::kPersistent) bytes = declaration_.persistent[slot.index];
+    if (slot.kind == Slot::Kind::kPacked) bytes = slot.copy->bytes;
     memory_.push_back(std::make_unique<Guarded>(device, bytes));
     if (slot.kind == Slot::Kind::kPersistent) {
       device.zero(memory_.back()->data(), bytes);

@@ -53,7 +53,7 @@ class Subject {
  private:
   static float* data(const DeviceMemory& memory) { return static_cast<float*>(memory.data()); }
 
-  std::unique_ptr<ConvolutionPlan> plan_;
+  std::shared_ptr<ConvolutionPlan> plan_;
   DeviceMemory x_, y_, kernel_, forward_, backward_, workspace_;
 };
 

@@ -37,6 +37,7 @@ class Conversion {
   }
   bool needed() const { return needed_; }
   int64_t source_bytes() const { return needed_ ? bytes(from_) : 0; }
+  const memory::desc& target() const { return to_; }
   int64_t target_bytes() const { return needed_ ? bytes(to_) : 0; }
   int64_t scratchpad_bytes() const { return needed_ ? bytes(scratchpad_) : 0; }
   void run(OneDnn& onednn, const void* from, void* to, void* scratchpad) {
@@ -83,6 +84,9 @@ class Convolution : public ConvolutionPlan {
 
   int64_t packed_bytes(Direction direction) const override {
     return pack_[direction].target_bytes();
+  }
+  int packed_layout(Direction direction) const override {
+    return onednn_.layout(pack_[direction].target());
   }
   void pack(Direction direction, const float* kernel, void* packed) override {
     pack_[direction].run(onednn_, kernel, packed, nullptr);

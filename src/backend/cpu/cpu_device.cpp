@@ -9,6 +9,7 @@
 
 #include "backend/cpu/available_memory.h"
 #include "backend/cpu/onednn.h"
+#include "backend/plan_cache.h"
 
 namespace orepa::cpu {
 namespace {
@@ -113,14 +114,14 @@ class CpuDevice : public Device {
     }
   }
 
-  std::unique_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
-    return make_convolution(onednn_, geometry);
+  std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
+    return convolutions_.of(geometry, [&] { return make_convolution(onednn_, geometry); });
   }
-  std::unique_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
-    return make_batch_norm(onednn_, geometry);
+  std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
+    return batch_norms_.of(geometry, [&] { return make_batch_norm(onednn_, geometry); });
   }
-  std::unique_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
-    return make_pooling(onednn_, geometry);
+  std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
+    return poolings_.of(geometry, [&] { return make_pooling(onednn_, geometry); });
   }
 
  private:
@@ -134,6 +135,9 @@ class CpuDevice : public Device {
   }
 
   OneDnn onednn_;
+  PlanCache<ConvolutionGeometry, ConvolutionPlan> convolutions_;
+  PlanCache<BatchNormGeometry, BatchNormPlan> batch_norms_;
+  PlanCache<PoolingGeometry, PoolingPlan> poolings_;
 };
 
 }  // namespace

@@ -1,9 +1,11 @@
 // What the CPU's plans share around oneDNN. Only src/backend/cpu includes this.
 #pragma once
+#include <algorithm>
 #include <dnnl.hpp>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "orepa/device.h"
 #include "orepa/error.h"
@@ -20,12 +22,20 @@ class OneDnn {
     primitive.execute(stream_, arguments);
   }
 
+  // One number for equal descriptions.
+  int layout(const dnnl::memory::desc& desc) {
+    const auto known = std::find(layouts_.begin(), layouts_.end(), desc) - layouts_.begin();
+    if (known == static_cast<int64_t>(layouts_.size())) layouts_.push_back(desc);
+    return static_cast<int>(known);
+  }
+
   const DeviceOptions options;
   const dnnl::engine engine{dnnl::engine::kind::cpu, 0};
 
  private:
   const Device& device_;
   dnnl::stream stream_{engine};
+  std::vector<dnnl::memory::desc> layouts_;  // of packed kernels
 };
 
 std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,

@@ -85,7 +85,7 @@ struct Convolver {
   Numbers bias = random_numbers(g.kernel[0], "bias");
   Numbers dy = random_numbers(g.output().count(), "dy");
   std::unique_ptr<Device> device;
-  std::unique_ptr<ConvolutionPlan> plan;
+  std::shared_ptr<ConvolutionPlan> plan;
 };
 
 std::vector<double> wanted_output(const Convolver& convolver) {
