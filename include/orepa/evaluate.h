@@ -2,11 +2,10 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "orepa/net.h"
+#include "orepa/net_cache.h"
 
 namespace orepa {
 
@@ -22,7 +21,7 @@ struct Evaluation {
 };
 
 // Owns the nets of a phase TEST: one of the batch size given in the prototxt, and one for the rest
-// of the set, over the same Parameters and Arena.
+// of the set.
 class Evaluator {
  public:
   // `options.phase` is set to TEST.
@@ -34,14 +33,15 @@ class Evaluator {
   // the layer that it comes from and, for a label that is no class, the sample.
   Evaluation run(int64_t batches = 0, const std::function<bool()>& stop = {},
                  const std::function<void(Net&, int64_t)>& feed = {});
-  Net& net() { return *whole_; }
-  int64_t persistent_bytes() const;  // of both nets, outside the arena
+  Net& net() { return nets_.first(); }
+  int64_t persistent_bytes() const { return nets_.persistent_bytes(); }  // outside the arena
 
  private:
   void add(Net& net, int64_t weight, Evaluation& evaluation) const;
 
   std::string name_;  // of the net, in messages
-  std::unique_ptr<Net> whole_, rest_;
+  NetCache nets_;
+  NetSizes rest_;  // its batch size is 0 where there is no rest
 };
 
 }  // namespace orepa

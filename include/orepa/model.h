@@ -4,12 +4,13 @@
 //   Model model(NetSpec::read("deploy.prototxt"), *device);
 //   load_weights({"deploy.caffemodel"}, model.parameters, true);
 //   const Blobs outputs = model.run({{"data", pixels}});
+//   const Blobs of_another_size = model.run({{"data", more}}, {{"data", {1, 3, 320, 256}}});
 #pragma once
 #include <map>
 #include <string>
 #include <vector>
 
-#include "orepa/net.h"
+#include "orepa/net_cache.h"
 
 namespace orepa {
 
@@ -25,16 +26,18 @@ struct Model {
   // ask for phase TRAIN or for gradients of inputs. Throws Error as Net does.
   Model(const NetSpec& spec, Device& device, const NetOptions& options = inference_options());
 
-  // One forward pass; a net with a source of data takes its next batch. Throws Error unless
-  // `inputs` are those of net.inputs(), each with as many numbers as its shape has.
-  Blobs run(const Blobs& inputs);
+  // One forward pass; a net with a source of data takes its next batch. `shapes` are of inputs that
+  // differ from the prototxt's. Throws Error unless `inputs` are those of net.inputs(), each with
+  // as many numbers as its shape has.
+  Blobs run(const Blobs& inputs, const std::map<std::string, Shape>& shapes = {});
 
   Parameters parameters;
   Arena arena;
-  Net net;
+  NetCache nets;
+  Net& net;  // of the shapes that the prototxt or the options say
 
  private:
-  int64_t passes_ = 0, prepared_ = -1;  // the parameters' version that the net was prepared for
+  int64_t passes_ = 0;
 };
 
 }  // namespace orepa

@@ -73,7 +73,7 @@ class Net {
   Net(const Net&) = delete;
   Net& operator=(const Net&) = delete;
 
-  // Once after every change of parameters, before the first pass.
+  // Before the first pass and after every change of parameters; does nothing where there was none.
   void prepare();
   // `index` is the number of this pass in the run: the position in the data and the key of random
   // numbers. Throws Error where parameters were changed after the last prepare().

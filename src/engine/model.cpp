@@ -15,9 +15,11 @@ NetOptions inference_options() {
 Model::Model(const NetSpec& spec, Device& device, const NetOptions& options)
     : parameters(device, 0, options.phase == Phase::kTrain || options.input_gradients),
       arena(device),
-      net(spec, parameters, arena, options) {}
+      nets(spec, parameters, arena, options),
+      net(nets.first()) {}
 
-Blobs Model::run(const Blobs& inputs) {
+Blobs Model::run(const Blobs& inputs, const std::map<std::string, Shape>& shapes) {
+  Net& net = nets.of({0, 0, shapes});
   std::vector<std::string> names;
   for (const Net::Blob& input : net.inputs()) {
     names.push_back(input.name);
@@ -29,8 +31,7 @@ Blobs Model::run(const Blobs& inputs) {
             name, "\"", did_you_mean(name, names));
     net.set(name, values);
   }
-  if (prepared_ != parameters.version()) net.prepare();
-  prepared_ = parameters.version();
+  net.prepare();
   net.forward(passes_++);
   Blobs outputs;
   for (const Net::Blob& output : net.outputs()) outputs[output.name] = net.read(output.name);

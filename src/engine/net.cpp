@@ -30,6 +30,7 @@ Net::~Net() = default;
 
 void Net::prepare() {
   require(engine_->options.allocate, "prepare() was called on a net built without memory");
+  if (engine_->prepared_version == engine_->parameters.version()) return;
   engine_->prepared_version = engine_->parameters.version();
   engine_->hold(Engine::Held::kNothing);
   engine_->run(0, engine_->program.forward);

@@ -5,43 +5,48 @@
 
 namespace orepa {
 
-Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
-    : name_(spec.name()) {
+namespace {
+
+NetOptions for_testing(NetOptions options) {
   options.phase = Phase::kTest;
   options.weights_change_every_pass = false;
-  whole_ = std::make_unique<Net>(spec, parameters, arena, options);
-  const int64_t samples = whole_->samples(), batch = whole_->batch_size();
+  return options;
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
+    : name_(spec.name()), nets_(spec, parameters, arena, for_testing(std::move(options))) {
+  const int64_t samples = net().samples(), batch = net().batch_size();
   if (samples == 0 || samples % batch == 0) return;
-  options.batch_size = samples % batch;
-  options.first_sample = samples - options.batch_size;
-  rest_ = std::make_unique<Net>(spec, parameters, arena, options);
+  rest_.batch_size = samples % batch;
+  rest_.first_sample = samples - rest_.batch_size;
+  nets_.of(rest_);  // now, so that it is known whether it fits
 }
 
 Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
                           const std::function<void(Net&, int64_t)>& feed) {
   Evaluation evaluation;
-  const bool whole_set = batches == 0 && whole_->samples() > 0;
-  if (whole_set) batches = whole_->samples() / whole_->batch_size();
+  Net& whole = net();
+  const bool whole_set = batches == 0 && whole.samples() > 0;
+  if (whole_set) batches = whole.samples() / whole.batch_size();
   batches = std::max<int64_t>(batches, whole_set ? 0 : 1);
-  whole_->prepare();
+  whole.prepare();
   for (int64_t b = 0; b < batches && evaluation.complete; ++b) {
-    if (feed) feed(*whole_, b);
-    whole_->forward(b);
-    add(*whole_, std::max<int64_t>(whole_->batch_size(), 1), evaluation);
+    if (feed) feed(whole, b);
+    whole.forward(b);
+    add(whole, std::max<int64_t>(whole.batch_size(), 1), evaluation);
     evaluation.complete = !stop || !stop();
   }
-  if (whole_set && rest_ && evaluation.complete) {
-    rest_->prepare();
-    rest_->forward(0);
-    add(*rest_, rest_->batch_size(), evaluation);
+  if (whole_set && rest_.batch_size > 0 && evaluation.complete) {
+    Net& rest = nets_.of(rest_);
+    rest.prepare();
+    rest.forward(0);
+    add(rest, rest.batch_size(), evaluation);
   }
   for (Evaluation::Output& output : evaluation.outputs)
     for (double& value : output.values) value /= static_cast<double>(evaluation.samples);
   return evaluation;
-}
-
-int64_t Evaluator::persistent_bytes() const {
-  return whole_->persistent_bytes() + (rest_ ? rest_->persistent_bytes() : 0);
 }
 
 void Evaluator::add(Net& net, int64_t weight, Evaluation& evaluation) const {

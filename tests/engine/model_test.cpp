@@ -49,6 +49,8 @@ TEST(Model, TakesInputsOfOtherSizes) {
   options.inputs = {{"a", {2, 2, 1, 1}}, {"b", {2, 2, 1, 1}}};
   Model model(NetSpec::parse(kNet, "net"), *device, options);
   EXPECT_EQ(model.run({{"a", {1, 2, 3, 4}}, {"b", {0, 1, 2, 3}}}), (Blobs{{"sum", {3, 4, 9, 10}}}));
+  EXPECT_EQ(model.run({{"a", {1, 2}}, {"b", {0, 1}}}, {{"a", {1, 2, 1, 1}}, {"b", {1, 2, 1, 1}}}),
+            (Blobs{{"sum", {3, 4}}}));
   options.inputs = {{"conv", {2, 2, 1, 1}}};
   EXPECT_EQ(
       error_of([&] { Model(NetSpec::parse(kNet, "net"), *device, options); }),

@@ -328,6 +328,7 @@ TEST_F(Reading, EndsWhereTheMemoryIsUsedForSomethingElse) {
   pass(*other);
   expect_refusal();
   pass(*net);
+  parameters_.touch();
   net->prepare();
   expect_refusal();
   pass(*net);
