@@ -1,5 +1,5 @@
-// The device that tests run on: what OREPA_TEST_DEVICE names, the CPU where it is not set; "late" is
-// late_device.h's on the CPU.
+// The device that tests run on: what OREPA_TEST_DEVICE names, the CPU where it is not set; "late"
+// is late_device.h's on the CPU.
 #pragma once
 #include <memory>
 

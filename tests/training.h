@@ -13,9 +13,7 @@ namespace orepa {
 // Keeps what it is told, and asks for what `asks` says once `solver` has issued so many iterations.
 class Listener : public Observer {
  public:
-  void progress(const Progress& progress) override {
-    reports.push_back(progress);
-  }
+  void progress(const Progress& progress) override { reports.push_back(progress); }
   void tested(int64_t iteration, int net, const Evaluation& evaluation) override {
     tests.emplace_back(iteration, evaluation);
     tested_nets.push_back(net);

@@ -6,11 +6,12 @@
 // copy_to_host() has returned, synchronize() was called, or an Event recorded behind it is done.
 // One thread at a time may use a Device and what was made by it.
 //
-// Plans choose the algorithm as a function of shape and instruction set alone (never of a timing, so
-// the same machine gives the same bits) and tell the workspace they need, which the memory plan
+// Plans choose the algorithm as a function of shape and instruction set alone (never of a timing,
+// so the same machine gives the same bits) and tell the workspace they need, which the memory plan
 // provides at every call. They keep nothing from call to call, so layers and nets share them: a
-// device makes one of each geometry, and keeps the last thousand or so. All tensors are float32, in the layout of tensor.h. A plan throws Error where the hardware lacks the
-// operation; nothing falls back to another device.
+// device makes one of each geometry, and keeps the last thousand or so. All tensors are float32, in
+// the layout of tensor.h. A plan throws Error where the hardware lacks the operation; nothing falls
+// back to another device.
 #pragma once
 #include <array>
 #include <compare>
@@ -46,6 +47,7 @@ struct ConvolutionGeometry {
   bool data_gradient = true;  // whether backward_data is wanted
 
   Shape output() const;  // extent = floor((in + 2 pad - dilation (k - 1) - 1) / stride) + 1
+  bool operator==(const ConvolutionGeometry&) const = default;
   auto operator<=>(const ConvolutionGeometry&) const = default;
 };
 
@@ -82,6 +84,7 @@ struct BatchNormGeometry {
   float eps = 1e-5f;
   bool relu = false;
   bool training = true;  // false: only normalize() is called
+  bool operator==(const BatchNormGeometry&) const = default;
   auto operator<=>(const BatchNormGeometry&) const = default;
 };
 
@@ -111,6 +114,7 @@ struct PoolingGeometry {
   Method method = Method::kMax;
   Pair kernel{1, 1}, stride{1, 1}, pad{0, 0};
   bool training = true;
+  bool operator==(const PoolingGeometry&) const = default;
   auto operator<=>(const PoolingGeometry&) const = default;
 };
 

@@ -16,6 +16,7 @@ namespace orepa {
 struct NetSizes {
   int64_t batch_size = 0, first_sample = 0;  // of a source of samples
   std::map<std::string, Shape> inputs;       // of Input layers' blobs
+  bool operator==(const NetSizes&) const = default;
   auto operator<=>(const NetSizes&) const = default;
 };
 

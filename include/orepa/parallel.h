@@ -3,8 +3,9 @@
 // an OpenMP loop and, compiled by nvcc, as a CUDA kernel. Functors, not lambdas: nvcc wraps a
 // host-device lambda in an indirect call (measured on the host: 1.69 against 0.054 ns an element).
 //
-// The only file that knows about __CUDACC__. Sums are taken over pieces of fixed size in a fixed
-// order, so results do not depend on the number of threads. Calls of one loop may run in any order.
+// The only file that knows whether it is compiled as CUDA. Sums are taken over pieces of fixed size
+// in a fixed order, so results do not depend on the number of threads. Calls of one loop may run in
+// any order.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -13,8 +14,11 @@
 #include "orepa/device.h"
 #include "orepa/error.h"
 
-#ifdef __CUDACC__
+#if defined(__CUDACC__) || defined(CUDAEMU)
+#define OREPA_CUDA
 #include <cuda_runtime.h>
+
+#include "orepa/parallel_kernels.h"
 #define OREPA_HD __host__ __device__
 #else
 #define OREPA_HD
@@ -23,14 +27,15 @@
 namespace orepa {
 namespace parallel {
 
-constexpr int64_t kGrain = 16384;  // calls below which a second thread does not pay
-constexpr int64_t kPiece = 256;    // rows summed in float before pieces are summed in double
-constexpr int64_t kLanes = 64;     // columns that contract_rows() takes through all terms at once
+constexpr int64_t kGrain = 16384;     // calls below which a second thread does not pay
+constexpr int64_t kPiece = 256;       // rows summed in float before pieces are summed in double
+constexpr int64_t kLongPiece = 4096;  // columns of a row that reduce_long_rows() sums at once
+constexpr int64_t kLanes = 64;  // columns that contract_rows() takes through all terms at once
 
 // Whether a loop is a kernel launch. Throws Error where the device wants one that this file,
 // compiled without CUDA, does not have: a loop on the host would read the device's addresses.
 inline bool launches(const Device& device) {
-#ifdef __CUDACC__
+#ifdef OREPA_CUDA
   return device.is_cuda();
 #else
   require(!device.is_cuda(), "a loop that was compiled without CUDA was handed ",
@@ -38,47 +43,6 @@ inline bool launches(const Device& device) {
   return false;
 #endif
 }
-
-#ifdef __CUDACC__
-// The only kernel launch. Errors of the launch itself are told here, those of the kernel later, by
-// whoever waits.
-template <class... Parameters, class... Arguments>
-void launch(const Device& device, dim3 blocks, dim3 threads, void (*kernel)(Parameters...),
-            const Arguments&... arguments) {
-  device.count_launch();
-  kernel<<<blocks, threads, 0, static_cast<cudaStream_t>(device.stream())>>>(arguments...);
-  const cudaError_t error = cudaPeekAtLastError();
-  require(error == cudaSuccess, "a kernel cannot be launched: ", cudaGetErrorString(error));
-}
-inline dim3 blocks(int64_t n) {
-  return dim3(static_cast<unsigned>(n < 65536 * 256 ? (n + 255) / 256 : 65536));
-}
-template <class F>
-__global__ void for_kernel(int64_t n, F f) {
-  const int64_t step = int64_t{gridDim.x} * blockDim.x;
-  for (int64_t i = blockIdx.x * int64_t{blockDim.x} + threadIdx.x; i < n; i += step) f(i);
-}
-template <class F>
-__global__ void rows_kernel(int64_t rows, int64_t columns, F f) {
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x)
-    for (int64_t j = threadIdx.x; j < columns; j += blockDim.x) f(r, j);
-}
-// One block a row: each thread sums its share, then a tree in shared memory.
-template <class F, class Out>
-__global__ void reduce_rows_kernel(int64_t columns, F f, bool accumulate, Out* out) {
-  __shared__ double partial[256];
-  double sum = 0;
-  for (int64_t j = threadIdx.x; j < columns; j += blockDim.x) sum += f(int64_t{blockIdx.x}, j);
-  partial[threadIdx.x] = sum;
-  __syncthreads();
-  for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-    if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
-    __syncthreads();
-  }
-  if (threadIdx.x == 0)
-    out[blockIdx.x] = (accumulate ? out[blockIdx.x] : Out{0}) + static_cast<Out>(partial[0]);
-}
-#endif
 
 // The first stage of reduce_columns(): every column of a piece of the rows.
 template <class F>
@@ -105,6 +69,33 @@ struct PieceOfColumn {
   OREPA_HD double operator()(int64_t j, int64_t piece) const {
     return partial[piece * columns + j];
   }
+};
+
+// A piece of a row of reduce_long_rows().
+template <class F>
+struct PieceOfRow {
+  F f;
+  int64_t columns, pieces;
+  OREPA_HD auto operator()(int64_t r, int64_t j) const {
+    const int64_t row = r / pieces, i = (r - row * pieces) * kLongPiece + j;
+    return i < columns ? f(row, i) : decltype(f(row, i)){0};
+  }
+};
+
+struct SumOfPieces {
+  const double* partial;
+  int64_t pieces;
+  OREPA_HD double operator()(int64_t r, int64_t piece) const { return partial[r * pieces + piece]; }
+};
+
+inline int64_t long_pieces(int64_t columns) { return (columns + kLongPiece - 1) / kLongPiece; }
+
+// The host's team of parallel_teams(): one lane, which does everything.
+struct OneLane {
+  OREPA_HD int64_t first() const { return 0; }
+  OREPA_HD int64_t step() const { return 1; }
+  OREPA_HD float sum(float value) const { return value; }
+  OREPA_HD float max(float value) const { return value; }
 };
 
 // One column of contract_rows().
@@ -147,8 +138,9 @@ template <class F>
 void parallel_for(const Device& device, int64_t n, F f) {
   if (n <= 0) return;
   if (parallel::launches(device)) {
-#ifdef __CUDACC__
-    parallel::launch(device, parallel::blocks(n), 256, parallel::for_kernel<F>, n, f);
+#ifdef OREPA_CUDA
+    using namespace parallel;
+    launch(device, blocks_of(n, kThreads), dim3(kThreads), for_kernel<F>, n, f);
 #endif
     return;
   }
@@ -162,9 +154,10 @@ template <class F>
 void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
   if (rows <= 0 || columns <= 0) return;
   if (parallel::launches(device)) {
-#ifdef __CUDACC__
-    const unsigned grid = static_cast<unsigned>(std::min<int64_t>(rows, 65536));
-    parallel::launch(device, grid, 256, parallel::rows_kernel<F>, rows, columns, f);
+#ifdef OREPA_CUDA
+    using namespace parallel;
+    const dim3 threads = threads_of_rows(columns);
+    launch(device, blocks_of(rows, threads.y), threads, rows_kernel<F>, rows, columns, f);
 #endif
     return;
   }
@@ -183,9 +176,8 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* 
                  bool accumulate = false) {
   if (rows <= 0) return;
   if (parallel::launches(device)) {
-#ifdef __CUDACC__
-    parallel::launch(device, static_cast<unsigned>(rows), 256, parallel::reduce_rows_kernel<F, Out>,
-                     columns, f, accumulate, out);
+#ifdef OREPA_CUDA
+    parallel::launch_reduce_rows(device, rows, columns, f, accumulate, out);
 #endif
     return;
   }
@@ -202,6 +194,43 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* 
     }
     out[r] = (accumulate ? out[r] : Out{0}) + static_cast<Out>(sum);
   }
+}
+
+// Bytes that reduce_long_rows() needs.
+inline int64_t reduce_long_rows_scratch(int64_t rows, int64_t columns) {
+  const int64_t pieces = parallel::long_pieces(columns);
+  return pieces > 1 ? rows * pieces * int64_t{sizeof(double)} : 0;
+}
+
+// out[r] = sum over j of f(r, j) where rows may be few and long: in two stages, so that a device
+// has enough to do.
+template <class F, class Out>
+void reduce_long_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* out,
+                      double* scratch) {
+  const int64_t pieces = parallel::long_pieces(columns);
+  if (pieces == 1) return reduce_rows(device, rows, columns, f, out);
+  reduce_rows(device, rows * pieces, std::min(columns, parallel::kLongPiece),
+              parallel::PieceOfRow<F>{f, columns, pieces}, scratch);
+  reduce_rows(device, rows, pieces, parallel::SumOfPieces{scratch, pieces}, out);
+}
+
+// f(r, team) for every r in [0, rows), by a team of lanes: each lane calls it and takes columns
+// team.first(), team.first() + team.step(), ...; team.sum() and team.max() of a value of each lane
+// are those of all of them. All lanes of a team call the same ones.
+template <class F>
+void parallel_teams(const Device& device, int64_t rows, F f) {
+  if (rows <= 0) return;
+  if (parallel::launches(device)) {
+#ifdef OREPA_CUDA
+    using namespace parallel;
+    launch(device, blocks_of(rows, kThreads / kWarp), dim3(kWarp, kThreads / kWarp),
+           teams_kernel<F>, rows, f);
+#endif
+    return;
+  }
+  device.count_launch();
+#pragma omp parallel for schedule(static) firstprivate(f) if (rows > 1)
+  for (int64_t r = 0; r < rows; ++r) f(r, parallel::OneLane());
 }
 
 // f.result(r, j, sum over n < f.terms(r) of f.term(r, n, j)) for every r in [0, rows) and j in

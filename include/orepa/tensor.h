@@ -34,7 +34,8 @@ class Shape {
   // Without its axes of length 1: files and nets may differ in those.
   Shape squeezed() const;
 
-  friend auto operator<=>(const Shape&, const Shape&) = default;
+  bool operator==(const Shape&) const = default;
+  auto operator<=>(const Shape&) const = default;
 
  private:
   std::vector<int64_t> extents_;

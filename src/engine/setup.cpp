@@ -170,8 +170,8 @@ Handle NodeSetup::declare(const LayerSpec& owner, const std::string& name, const
 Handle NodeSetup::packed(Handle parameter, int layout, int64_t bytes) {
   require_possible(bytes);
   const Parameter& packed = *declaration_.slots.at(parameter).parameter;
-  return add({Slot::Kind::kPacked, nullptr, -1,
-              &context_.parameters.packed(packed, layout, bytes)});
+  return add(
+      {Slot::Kind::kPacked, nullptr, -1, &context_.parameters.packed(packed, layout, bytes)});
 }
 
 Handle NodeSetup::saved(int64_t bytes) {

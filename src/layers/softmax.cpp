@@ -11,13 +11,15 @@ struct Backward {
   AxisView view;
   const float *y, *dy;
   float* dx;
-  OREPA_HD void operator()(int64_t i) const {
+  template <class Team>
+  OREPA_HD void operator()(int64_t i, Team team) const {
     float dot = 0;
-    for (int64_t k = 0; k < view.extent; ++k) {
+    for (int64_t k = team.first(); k < view.extent; k += team.step()) {
       const int64_t at = view.position(i, k);
       dot += dy[at] * y[at];
     }
-    for (int64_t k = 0; k < view.extent; ++k) {
+    dot = team.sum(dot);
+    for (int64_t k = team.first(); k < view.extent; k += team.step()) {
       const int64_t at = view.position(i, k);
       dx[at] = y[at] * (dy[at] - dot);
     }
@@ -36,13 +38,13 @@ class Softmax : public Layer {
     return {x};
   }
   void forward(Pass& pass) override {
-    parallel_for(pass.device(), view_.positions(),
-                 SoftmaxAlongAxis{view_, pass.input(0).data, pass.output(0).data});
+    parallel_teams(pass.device(), view_.positions(),
+                   SoftmaxAlongAxis{view_, pass.input(0).data, pass.output(0).data});
   }
   void backward(Pass& pass) override {
-    parallel_for(pass.device(), view_.positions(),
-                 Backward{view_, pass.output(0).data, pass.output_gradient(0).data,
-                          pass.input_gradient(0).data});
+    parallel_teams(pass.device(), view_.positions(),
+                   Backward{view_, pass.output(0).data, pass.output_gradient(0).data,
+                            pass.input_gradient(0).data});
   }
 
  private:

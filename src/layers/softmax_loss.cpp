@@ -92,6 +92,7 @@ class SoftmaxWithLoss : public Layer {
     probability_ = setup.saved(x.bytes());
     normalizer_ = setup.saved(sizeof(float));
     total_ = setup.scratch(Stage::kForward, sizeof(float));
+    partial_ = setup.scratch(Stage::kForward, reduce_long_rows_scratch(1, view_.positions()));
     setup.backward_reads_input(1);
     setup.no_input_gradient(1);
     setup.loss(0);
@@ -105,10 +106,13 @@ class SoftmaxWithLoss : public Layer {
     float *p = pass.floats(probability_), *normalizer = pass.floats(normalizer_);
     float* total = pass.floats(total_);
     const Labels labels = bound(pass);
-    parallel_for(pass.device(), view_.positions(), SoftmaxAlongAxis{view_, pass.input(0).data, p});
-    reduce_rows(pass.device(), 1, view_.positions(), PositionLoss{view_, labels, p, smoothing_},
-                total);
-    if (fixed_ < 0) reduce_rows(pass.device(), 1, view_.positions(), Counted{labels}, normalizer);
+    auto* partial = static_cast<double*>(pass.memory(partial_));
+    const int64_t positions = view_.positions();
+    parallel_teams(pass.device(), positions, SoftmaxAlongAxis{view_, pass.input(0).data, p});
+    reduce_long_rows(pass.device(), 1, positions, PositionLoss{view_, labels, p, smoothing_}, total,
+                     partial);
+    if (fixed_ < 0)
+      reduce_long_rows(pass.device(), 1, positions, Counted{labels}, normalizer, partial);
     parallel_for(pass.device(), 1, Normalize{total, fixed_, normalizer, pass.output(0).data});
     if (has_probability_top_) pass.device().copy(pass.output(1).data, p, pass.output(1).bytes());
   }
@@ -134,7 +138,7 @@ class SoftmaxWithLoss : public Layer {
   float smoothing_ = 0;
   float fixed_ = -1;  // the normalizer; negative: the number of labels that count
   bool has_probability_top_ = false;
-  Handle probability_ = -1, normalizer_ = -1, total_ = -1;
+  Handle probability_ = -1, normalizer_ = -1, total_ = -1, partial_ = -1;
 };
 
 OREPA_LAYER(SoftmaxWithLoss, "cross entropy of softmax(scores) and labels");

@@ -76,9 +76,7 @@ struct Solver::State {
                                   : "; the last snapshot, " + snapshots.last + ", is untouched";
   }
 
-  void require_whole() const {
-    require(failure.empty(), failure, untouched());
-  }
+  void require_whole() const { require(failure.empty(), failure, untouched()); }
 
   // Issues one iteration, unless it is abandoned.
   bool launch(const std::function<bool()>& stop) {
@@ -94,10 +92,11 @@ struct Solver::State {
     const std::optional<TrainingStep::Result> result = step->result(wait);
     if (!result || result->failure.empty()) return result;
     iteration = result->iteration;
-    failure = result->updated_partly
-                  ? text("iteration ", iteration, " failed in the middle of its update: some layers ",
-                         "are a step ahead of others, which is no state to save or to go on from")
-                  : text("iteration ", iteration, " failed, so that there is nothing to go on from");
+    failure =
+        result->updated_partly
+            ? text("iteration ", iteration, " failed in the middle of its update: some layers ",
+                   "are a step ahead of others, which is no state to save or to go on from")
+            : text("iteration ", iteration, " failed, so that there is nothing to go on from");
     fail("iteration ", iteration, ": ", result->failure, untouched());
   }
 
@@ -247,8 +246,8 @@ int64_t Solver::planned_bytes() const {
   const State& s = *state_;
   int64_t test = 0;
   for (const auto& evaluator : s.evaluators) test += evaluator->persistent_bytes();
-  return s.parameters.bytes() + s.history->bytes() + s.step->bytes() + s.net->persistent_bytes() + test +
-         s.arena.bytes();
+  return s.parameters.bytes() + s.history->bytes() + s.step->bytes() + s.net->persistent_bytes() +
+         test + s.arena.bytes();
 }
 int Solver::test_nets() const { return static_cast<int>(state_->evaluators.size()); }
 int64_t Solver::iteration() const { return state_->iteration; }

@@ -15,21 +15,11 @@ struct StepTotals::Totals {
 
 namespace {
 
-// A long vector is summed in rows, so that many threads share it.
-constexpr int64_t kRow = 4096;
-
-int64_t rows_of(int64_t count) { return (count + kRow - 1) / kRow; }
-
 OREPA_HD bool is_finite(double value) { return value - value == 0; }
 
 struct Square {
   const float* x;
-  int64_t count;
-  OREPA_HD double operator()(int64_t r, int64_t j) const {
-    const int64_t i = r * kRow + j;
-    const double value = i < count ? x[i] : 0.0f;
-    return value * value;
-  }
+  OREPA_HD double operator()(int64_t, int64_t i) const { return double{x[i]} * x[i]; }
 };
 
 struct Itself {
@@ -88,7 +78,7 @@ StepTotals::StepTotals(const Parameters& parameters, int64_t passes, double clip
     if (parameter->kind == Parameter::Kind::kDerived && parameter->gradient) add(*parameter);
   memory_ = DeviceMemory(device_, message_bytes());
   rates_ = DeviceMemory(device_, static_cast<int64_t>(parameters.all().size() * sizeof(float)));
-  partial_ = DeviceMemory(device_, rows_of(longest) * int64_t{sizeof(double)});
+  partial_ = DeviceMemory(device_, reduce_long_rows_scratch(1, longest));
 }
 
 StepTotals::Totals* StepTotals::totals() const { return static_cast<Totals*>(memory_.data()); }
@@ -111,12 +101,8 @@ double* StepTotals::loss() { return &totals()->loss; }
 
 void StepTotals::add(const Parameter& parameter) {
   const Tensor& gradient = parameter.gradient;
-  const int64_t rows = rows_of(gradient.count());
-  double* sum = squares() + places_.at(&parameter);
-  double* partial = rows == 1 ? sum : static_cast<double*>(partial_.data());
-  reduce_rows(device_, rows, rows == 1 ? gradient.count() : kRow,
-              Square{gradient.data, gradient.count()}, partial);
-  if (rows > 1) reduce_rows(device_, 1, rows, Itself{partial}, sum);
+  reduce_long_rows(device_, 1, gradient.count(), Square{gradient.data},
+                   squares() + places_.at(&parameter), static_cast<double*>(partial_.data()));
 }
 
 void StepTotals::decide() {

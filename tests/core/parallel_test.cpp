@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <numeric>
 
 #include "tests/error_of.h"
 #include "tests/test_device.h"
@@ -78,6 +80,11 @@ struct Nothing {
   OREPA_HD void result(int64_t, int64_t, float) const {}
 };
 
+struct NoTeam {
+  template <class Team>
+  OREPA_HD void operator()(int64_t, Team) const {}
+};
+
 TEST(ParallelOnTheHost, RefusesADeviceThatWantsKernels) {
   const KernelDevice device;
   float out[1] = {};
@@ -87,11 +94,30 @@ TEST(ParallelOnTheHost, RefusesADeviceThatWantsKernels) {
       [&] { reduce_rows(device, 1, 1, Nothing{}, out); },
       [&] { reduce_columns(device, 1, 1, Nothing{}, out, false, out); },
       [&] { contract_rows(device, 1, 1, Nothing{}); },
+      [&] { reduce_long_rows(device, 1, 1, Nothing{}, out, nullptr); },
+      [&] { parallel_teams(device, 1, NoTeam{}); },
   };
   for (const auto& loop : loops)
     EXPECT_EQ(error_of(loop),
               "a loop that was compiled without CUDA was handed a device with kernels");
 }
+
+// What a lane of one team is told by it: the largest and the sum of its columns.
+struct TeamRow {
+  const float* a;
+  int64_t columns;
+  float *largest, *total;
+  template <class Team>
+  void operator()(int64_t r, Team team) const {
+    float most = a[r * columns], sum = 0;
+    for (int64_t j = team.first(); j < columns; j += team.step()) {
+      most = std::max(most, a[r * columns + j]);
+      sum += a[r * columns + j];
+    }
+    largest[r] = team.max(most);
+    total[r] = team.sum(sum);
+  }
+};
 
 class Parallel : public testing::TestWithParam<Extent> {
  protected:
@@ -105,8 +131,8 @@ TEST_P(Parallel, ReducesRowsAndColumns) {
       by_column(static_cast<size_t>(columns_)),
       scratch(static_cast<size_t>(reduce_columns_scratch(rows_, columns_)) / sizeof(float));
   reduce_rows(*device_, rows_, columns_, Product{a_.data(), columns_}, by_row.data(), true);
-  reduce_columns(*device_, rows_, columns_, Product{a_.data(), columns_}, by_column.data(),
-                 false, scratch.data());
+  reduce_columns(*device_, rows_, columns_, Product{a_.data(), columns_}, by_column.data(), false,
+                 scratch.data());
   std::vector<double> rows(static_cast<size_t>(rows_), 3), columns(static_cast<size_t>(columns_));
   for (int64_t r = 0; r < rows_; ++r)
     for (int64_t j = 0; j < columns_; ++j) {
@@ -115,6 +141,28 @@ TEST_P(Parallel, ReducesRowsAndColumns) {
     }
   for (int64_t r = 0; r < rows_; ++r) EXPECT_EQ(by_row[r], rows[r]) << r;
   for (int64_t j = 0; j < columns_; ++j) EXPECT_EQ(by_column[j], columns[j]) << j;
+}
+
+TEST_P(Parallel, ReducesLongRows) {
+  std::vector<double> scratch(static_cast<size_t>(reduce_long_rows_scratch(rows_, columns_) / 8));
+  std::vector<float> by_row(static_cast<size_t>(rows_));
+  reduce_long_rows(*device_, rows_, columns_, Product{a_.data(), columns_}, by_row.data(),
+                   scratch.data());
+  for (int64_t r = 0; r < rows_; ++r) {
+    double sum = 0;
+    for (int64_t j = 0; j < columns_; ++j) sum += 2 * a_[r * columns_ + j];
+    EXPECT_EQ(by_row[r], sum) << r;
+  }
+}
+
+TEST_P(Parallel, TeamsTakeARowEach) {
+  std::vector<float> largest(static_cast<size_t>(rows_)), total(largest);
+  parallel_teams(*device_, rows_, TeamRow{a_.data(), columns_, largest.data(), total.data()});
+  for (int64_t r = 0; r < rows_; ++r) {
+    const auto begin = a_.begin() + r * columns_, end = begin + columns_;
+    EXPECT_EQ(largest[r], *std::max_element(begin, end)) << r;
+    EXPECT_EQ(total[r], std::accumulate(begin, end, 0.0f)) << r;
+  }
 }
 
 TEST_P(Parallel, ContractsRows) {
@@ -139,7 +187,7 @@ TEST_P(Parallel, ContractsRows) {
 
 INSTANTIATE_TEST_SUITE_P(Extents, Parallel,
                          testing::Values(Extent{1, 1}, Extent{3, 7}, Extent{5, 64}, Extent{4, 131},
-                                         Extent{130, 140}));
+                                         Extent{130, 140}, Extent{3, 9000}));
 
 }  // namespace
 }  // namespace orepa

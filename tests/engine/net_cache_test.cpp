@@ -75,8 +75,9 @@ TEST_F(Nets, AreKeptAndForgotten) {
 
 TEST_F(Nets, ThatCannotBeAreNotKept) {
   for (int i = 0; i < 2; ++i)
-    EXPECT_NE(error_of([&] { nets_.of(sized({1, 16, 2, 2})); })
-                  .find("is larger than the padded bottom"),
+    EXPECT_NE(error_of([&] {
+                nets_.of(sized({1, 16, 2, 2}));
+              }).find("is larger than the padded bottom"),
               std::string::npos);
   EXPECT_EQ(run(nets_.first()).size(), 32u);
 }

@@ -42,8 +42,8 @@ class Conversion {
   int64_t scratchpad_bytes() const { return needed_ ? bytes(scratchpad_) : 0; }
   void run(OneDnn& onednn, const void* from, void* to, void* scratchpad) {
     onednn.run(reorder_, {{DNNL_ARG_FROM, view(onednn, from_, from)},
-                                     {DNNL_ARG_TO, view(onednn, to_, to)},
-                                     {DNNL_ARG_SCRATCHPAD, view(onednn, scratchpad_, scratchpad)}});
+                          {DNNL_ARG_TO, view(onednn, to_, to)},
+                          {DNNL_ARG_SCRATCHPAD, view(onednn, scratchpad_, scratchpad)}});
   }
 
  private:
@@ -116,10 +116,11 @@ class Convolution : public ConvolutionPlan {
     const void* source = converted(data_dy_, dy, pieces);
     void* target = data_dx_.needed() ? pieces.take(data_dx_.source_bytes()) : dx;
     void* scratchpad = pieces.take(data_scratchpad_);
-    onednn_.run(data_, {{DNNL_ARG_DIFF_DST, view(onednn_, data_pd_.diff_dst_desc(), source)},
-                   {DNNL_ARG_WEIGHTS, view(onednn_, data_pd_.weights_desc(), packed)},
-                   {DNNL_ARG_DIFF_SRC, view(onednn_, data_pd_.diff_src_desc(), target)},
-                   {DNNL_ARG_SCRATCHPAD, view(onednn_, data_pd_.scratchpad_desc(), scratchpad)}});
+    onednn_.run(data_,
+                {{DNNL_ARG_DIFF_DST, view(onednn_, data_pd_.diff_dst_desc(), source)},
+                 {DNNL_ARG_WEIGHTS, view(onednn_, data_pd_.weights_desc(), packed)},
+                 {DNNL_ARG_DIFF_SRC, view(onednn_, data_pd_.diff_src_desc(), target)},
+                 {DNNL_ARG_SCRATCHPAD, view(onednn_, data_pd_.scratchpad_desc(), scratchpad)}});
     if (data_dx_.needed()) data_dx_.run(onednn_, target, dx, scratchpad);
   }
 
@@ -130,10 +131,11 @@ class Convolution : public ConvolutionPlan {
     const void* gradient = converted(kernel_dy_, dy, pieces);
     void* target = pieces.take(unpack_.source_bytes());
     void* scratchpad = pieces.take(kernel_scratchpad_);
-    onednn_.run(backward_kernel_, {{DNNL_ARG_SRC, view(onednn_, kernel_pd_.src_desc(), source)},
-         {DNNL_ARG_DIFF_DST, view(onednn_, kernel_pd_.diff_dst_desc(), gradient)},
-         {DNNL_ARG_DIFF_WEIGHTS, view(onednn_, kernel_pd_.diff_weights_desc(), target)},
-         {DNNL_ARG_SCRATCHPAD, view(onednn_, kernel_pd_.scratchpad_desc(), scratchpad)}});
+    onednn_.run(backward_kernel_,
+                {{DNNL_ARG_SRC, view(onednn_, kernel_pd_.src_desc(), source)},
+                 {DNNL_ARG_DIFF_DST, view(onednn_, kernel_pd_.diff_dst_desc(), gradient)},
+                 {DNNL_ARG_DIFF_WEIGHTS, view(onednn_, kernel_pd_.diff_weights_desc(), target)},
+                 {DNNL_ARG_SCRATCHPAD, view(onednn_, kernel_pd_.scratchpad_desc(), scratchpad)}});
     // oneDNN overwrites its gradient; the reorder into our layout adds.
     (accumulate ? unpack_add_ : unpack_).run(onednn_, target, dkernel, scratchpad);
   }

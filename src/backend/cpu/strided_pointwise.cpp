@@ -22,9 +22,7 @@ class StridedPointwise : public ConvolutionPlan {
   int64_t packed_bytes(Direction direction) const override {
     return plan_->packed_bytes(direction);
   }
-  int packed_layout(Direction direction) const override {
-    return plan_->packed_layout(direction);
-  }
+  int packed_layout(Direction direction) const override { return plan_->packed_layout(direction); }
   void pack(Direction direction, const float* kernel, void* packed) override {
     plan_->pack(direction, kernel, packed);
   }
