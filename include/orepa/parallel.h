@@ -29,7 +29,7 @@ namespace parallel {
 
 constexpr int64_t kGrain = 16384;     // calls below which a second thread does not pay
 constexpr int64_t kPiece = 256;       // rows summed in float before pieces are summed in double
-constexpr int64_t kLongPiece = 4096;  // columns of a row that reduce_long_rows() sums at once
+constexpr int64_t kLongPiece = 4096;  // numbers that reduce_all() sums at once
 constexpr int64_t kLanes = 64;  // columns that contract_rows() takes through all terms at once
 
 // Whether a loop is a kernel launch. Throws Error where the device wants one that this file,
@@ -71,24 +71,31 @@ struct PieceOfColumn {
   }
 };
 
-// A piece of a row of reduce_long_rows().
-template <class F>
-struct PieceOfRow {
+// A functor and what it is told in each call.
+template <class F, class Values>
+struct With {
   F f;
-  int64_t columns, pieces;
-  OREPA_HD auto operator()(int64_t r, int64_t j) const {
-    const int64_t row = r / pieces, i = (r - row * pieces) * kLongPiece + j;
-    return i < columns ? f(row, i) : decltype(f(row, i)){0};
+  Values values;
+  OREPA_HD void operator()(int64_t i) const { f(i, values); }
+};
+
+// A piece of reduce_all().
+template <class F>
+struct PieceOfAll {
+  F f;
+  int64_t count;
+  OREPA_HD auto operator()(int64_t piece, int64_t j) const {
+    const int64_t i = piece * kLongPiece + j;
+    return i < count ? f(i) : decltype(f(i)){0};
   }
 };
 
-struct SumOfPieces {
-  const double* partial;
-  int64_t pieces;
-  OREPA_HD double operator()(int64_t r, int64_t piece) const { return partial[r * pieces + piece]; }
+struct Partial {
+  const double* sum;
+  OREPA_HD double operator()(int64_t, int64_t piece) const { return sum[piece]; }
 };
 
-inline int64_t long_pieces(int64_t columns) { return (columns + kLongPiece - 1) / kLongPiece; }
+inline int64_t long_pieces(int64_t count) { return (count + kLongPiece - 1) / kLongPiece; }
 
 // The host's team of parallel_teams(): one lane, which does everything.
 struct OneLane {
@@ -149,6 +156,21 @@ void parallel_for(const Device& device, int64_t n, F f) {
   for (int64_t i = 0; i < n; ++i) f(i);
 }
 
+// f(i, *values) for every i in [0, n): `values` is in device memory and does not change meanwhile.
+template <class Values, class F>
+void parallel_for(const Device& device, int64_t n, F f, const Values* values) {
+  if (n <= 0) return;
+  if (parallel::launches(device)) {
+#ifdef OREPA_CUDA
+    using namespace parallel;
+    launch(device, blocks_of(n, kThreads), dim3(kThreads), for_with_kernel<F, Values>, n, f,
+           values);
+#endif
+    return;
+  }
+  parallel_for(device, n, parallel::With<F, Values>{f, *values});
+}
+
 // f(r, j) for every r in [0, rows) and j in [0, columns); consecutive j run side by side.
 template <class F>
 void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
@@ -196,22 +218,18 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* 
   }
 }
 
-// Bytes that reduce_long_rows() needs.
-inline int64_t reduce_long_rows_scratch(int64_t rows, int64_t columns) {
-  const int64_t pieces = parallel::long_pieces(columns);
-  return pieces > 1 ? rows * pieces * int64_t{sizeof(double)} : 0;
+// Bytes that reduce_all() needs.
+inline int64_t reduce_all_scratch(int64_t count) {
+  return parallel::long_pieces(count) * int64_t{sizeof(double)};
 }
 
-// out[r] = sum over j of f(r, j) where rows may be few and long: in two stages, so that a device
-// has enough to do.
+// *out = sum over i in [0, count) of f(i), in two stages, so that a device has enough to do.
 template <class F, class Out>
-void reduce_long_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* out,
-                      double* scratch) {
-  const int64_t pieces = parallel::long_pieces(columns);
-  if (pieces == 1) return reduce_rows(device, rows, columns, f, out);
-  reduce_rows(device, rows * pieces, std::min(columns, parallel::kLongPiece),
-              parallel::PieceOfRow<F>{f, columns, pieces}, scratch);
-  reduce_rows(device, rows, pieces, parallel::SumOfPieces{scratch, pieces}, out);
+void reduce_all(const Device& device, int64_t count, F f, Out* out, double* scratch) {
+  const int64_t pieces = parallel::long_pieces(count);
+  reduce_rows(device, pieces, std::min(count, parallel::kLongPiece),
+              parallel::PieceOfAll<F>{f, count}, scratch);
+  reduce_rows(device, 1, pieces, parallel::Partial{scratch}, out);
 }
 
 // f(r, team) for every r in [0, rows), by a team of lanes: each lane calls it and takes columns

@@ -55,6 +55,13 @@ __global__ void for_kernel(int64_t n, F f) {
   for (int64_t i = blockIdx.x * int64_t{blockDim.x} + threadIdx.x; i < n; i += step) f(i);
 }
 
+template <class F, class Values>
+__global__ void for_with_kernel(int64_t n, F f, const Values* from) {
+  const Values values = *from;
+  const int64_t step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = blockIdx.x * int64_t{blockDim.x} + threadIdx.x; i < n; i += step) f(i, values);
+}
+
 template <class F>
 __global__ void rows_kernel(int64_t rows, int64_t columns, F f) {
   const int64_t step = int64_t{gridDim.x} * blockDim.y;

@@ -10,11 +10,11 @@
 
 namespace orepa {
 
-// What one step multiplies every gradient by, and whether it updates anything: a number of it that
-// is not finite stops it. Computed on the device, so that nobody waits for it.
+// What all parameters share in one step. Computed on the device, so that nobody waits for it.
 struct StepScale {
-  float gradient = 1;  // clipping and 1 / iter_size
-  int32_t proceed = 1;
+  double rate = 0;      // base_lr by its policy
+  float gradient = 1;   // what gradients are multiplied by: clipping and 1 / iter_size
+  int32_t proceed = 1;  // 0: a number was not finite, and nothing is updated
 };
 
 // One parameter in one step. Pointers are to device memory.
@@ -24,16 +24,18 @@ struct Update {
   float* history = nullptr;  // what the rule remembers; as many numbers
   int64_t count = 0;
   const StepScale* step = nullptr;
-  const float* rate = nullptr;  // base_lr by its policy, times lr_mult
-  float momentum = 0;
+  float lr_mult = 1, momentum = 0;
   float l2 = 0, l1 = 0;          // decay: g += l2 w + l1 sign(w)
   bool rate_in_momentum = true;  // Caffe's convention, see momentum_convention in proto/orepa.proto
 
+  OREPA_HD float rate(const StepScale& step) const {
+    return static_cast<float>(step.rate * lr_mult);
+  }
   // The gradient that the rule follows.
-  OREPA_HD float regularized(int64_t i) const {
+  OREPA_HD float regularized(int64_t i, const StepScale& step) const {
     const float w = weight[i];
     const float sign = static_cast<float>((w > 0) - (w < 0));
-    return step->gradient * gradient[i] + l2 * w + l1 * sign;
+    return step.gradient * gradient[i] + l2 * w + l1 * sign;
   }
 };
 
@@ -43,18 +45,17 @@ class UpdateRule {
   virtual void apply(const Device& device, const Update& update) = 0;
 };
 
-// rule(i) for every number of the parameter, where the step proceeds.
+// rule(i, step) for every number of the parameter, where the step proceeds.
 template <class Rule>
 struct WhereItProceeds {
-  const StepScale* step;
   Rule rule;
-  OREPA_HD void operator()(int64_t i) const {
-    if (step->proceed) rule(i);
+  OREPA_HD void operator()(int64_t i, const StepScale& step) const {
+    if (step.proceed) rule(i, step);
   }
 };
 template <class Rule>
 void update_each(const Device& device, const Update& update, const Rule& rule) {
-  parallel_for(device, update.count, WhereItProceeds<Rule>{update.step, rule});
+  parallel_for(device, update.count, WhereItProceeds<Rule>{rule}, update.step);
 }
 
 struct SolverType {

@@ -60,9 +60,6 @@ class Accuracy : public Layer {
     setup.require(setup.outputs() == 1 || setup.outputs() == 2,
                   "makes the accuracy and, as a second top, that of every class");
     by_class_ = setup.outputs() == 2;
-    partial_ = setup.scratch(
-        Stage::kForward,
-        reduce_long_rows_scratch(by_class_ ? scores_.view.extent : 1, scores_.view.positions()));
     if (by_class_) return {Shape{}, Shape{scores_.view.extent}};
     return {Shape{}};
   }
@@ -83,18 +80,13 @@ class Accuracy : public Layer {
     scores.labels.label = pass.input(1).data;
     const int64_t rows = out.count(), positions = scores.view.positions();
     float* counted = pass.floats(counted_);
-    auto* partial = static_cast<double*>(pass.memory(partial_));
-    const auto count = [&](bool right, float* into) {
-      reduce_long_rows(pass.device(), rows, positions, Count{scores, right, by_class}, into,
-                       partial);
-    };
-    count(false, counted);
-    count(true, out.data);
+    reduce_rows(pass.device(), rows, positions, Count{scores, false, by_class}, counted);
+    reduce_rows(pass.device(), rows, positions, Count{scores, true, by_class}, out.data);
     parallel_for(pass.device(), rows, Ratio{counted, out.data});
   }
   Scores scores_{};
   bool by_class_ = false;
-  Handle counted_ = -1, partial_ = -1;
+  Handle counted_ = -1;
 };
 
 OREPA_LAYER(Accuracy, "share of predictions whose true class is among the top_k");

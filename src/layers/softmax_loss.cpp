@@ -25,7 +25,7 @@ struct PositionLoss {
     const float value = p[view.position(i, k)];
     return logf(value < FLT_MIN ? FLT_MIN : value);
   }
-  OREPA_HD float operator()(int64_t, int64_t i) const {
+  OREPA_HD float operator()(int64_t i) const {
     if (!labels.counts(i)) return 0;
     if (!labels.is_class(i)) return NAN;
     if (smoothing == 0) return -log_of(i, labels.truth(i));
@@ -38,7 +38,7 @@ struct PositionLoss {
 
 struct Counted {
   Labels labels;
-  OREPA_HD float operator()(int64_t, int64_t i) const { return labels.counts(i) ? 1.0f : 0.0f; }
+  OREPA_HD float operator()(int64_t i) const { return labels.counts(i) ? 1.0f : 0.0f; }
 };
 
 // normalizer[0] becomes max(1, fixed) or, where fixed < 0, max(1, what was counted there).
@@ -92,7 +92,7 @@ class SoftmaxWithLoss : public Layer {
     probability_ = setup.saved(x.bytes());
     normalizer_ = setup.saved(sizeof(float));
     total_ = setup.scratch(Stage::kForward, sizeof(float));
-    partial_ = setup.scratch(Stage::kForward, reduce_long_rows_scratch(1, view_.positions()));
+    partial_ = setup.scratch(Stage::kForward, reduce_all_scratch(view_.positions()));
     setup.backward_reads_input(1);
     setup.no_input_gradient(1);
     setup.loss(0);
@@ -109,10 +109,9 @@ class SoftmaxWithLoss : public Layer {
     auto* partial = static_cast<double*>(pass.memory(partial_));
     const int64_t positions = view_.positions();
     parallel_teams(pass.device(), positions, SoftmaxAlongAxis{view_, pass.input(0).data, p});
-    reduce_long_rows(pass.device(), 1, positions, PositionLoss{view_, labels, p, smoothing_}, total,
-                     partial);
-    if (fixed_ < 0)
-      reduce_long_rows(pass.device(), 1, positions, Counted{labels}, normalizer, partial);
+    reduce_all(pass.device(), positions, PositionLoss{view_, labels, p, smoothing_}, total,
+               partial);
+    if (fixed_ < 0) reduce_all(pass.device(), positions, Counted{labels}, normalizer, partial);
     parallel_for(pass.device(), 1, Normalize{total, fixed_, normalizer, pass.output(0).data});
     if (has_probability_top_) pass.device().copy(pass.output(1).data, p, pass.output(1).bytes());
   }

@@ -101,7 +101,7 @@ struct Solver::State {
   }
 
   // Tells the observer of an iteration.
-  void report(const TrainingStep::Result& result) {
+  void tell(const TrainingStep::Result& result) {
     recent_losses.push_back(result.loss);
     if (static_cast<int64_t>(recent_losses.size()) > settings.average_loss)
       recent_losses.pop_front();
@@ -122,7 +122,7 @@ struct Solver::State {
   // Reports what the device has told. One iteration may stay open, so that the device has work
   // while the host reads; none where somebody wants to know what they all came to.
   void report(bool all) {
-    while (const auto result = this->result(all || step->pending() > 1)) report(*result);
+    while (const auto result = this->result(all || step->pending() > 1)) tell(*result);
   }
 
   Snapshot take_snapshot() {

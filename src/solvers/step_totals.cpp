@@ -19,7 +19,7 @@ OREPA_HD bool is_finite(double value) { return value - value == 0; }
 
 struct Square {
   const float* x;
-  OREPA_HD double operator()(int64_t, int64_t i) const { return double{x[i]} * x[i]; }
+  OREPA_HD double operator()(int64_t i) const { return double{x[i]} * x[i]; }
 };
 
 struct Itself {
@@ -61,10 +61,7 @@ struct Check {
 }  // namespace
 
 StepTotals::StepTotals(const Parameters& parameters, int64_t passes, double clip)
-    : device_(parameters.device()),
-      passes_(passes),
-      clip_(clip),
-      rates_upload_(device_, static_cast<int64_t>(parameters.all().size() * sizeof(float))) {
+    : device_(parameters.device()), passes_(passes), clip_(clip), rate_(device_, sizeof(double)) {
   int64_t longest = 0;
   const auto add = [&](const Parameter& parameter) {
     places_[&parameter] = static_cast<int64_t>(parameters_.size());
@@ -77,8 +74,7 @@ StepTotals::StepTotals(const Parameters& parameters, int64_t passes, double clip
   for (const auto& parameter : parameters.all())
     if (parameter->kind == Parameter::Kind::kDerived && parameter->gradient) add(*parameter);
   memory_ = DeviceMemory(device_, message_bytes());
-  rates_ = DeviceMemory(device_, static_cast<int64_t>(parameters.all().size() * sizeof(float)));
-  partial_ = DeviceMemory(device_, reduce_long_rows_scratch(1, longest));
+  partial_ = DeviceMemory(device_, reduce_all_scratch(longest));
 }
 
 StepTotals::Totals* StepTotals::totals() const { return static_cast<Totals*>(memory_.data()); }
@@ -88,10 +84,8 @@ int64_t StepTotals::message_bytes() const {
 }
 
 void StepTotals::begin(double rate) {
-  float* rates = rates_upload_.fill_floats();
-  for (size_t place = 0; place < parameters_.size(); ++place)
-    rates[place] = static_cast<float>(rate * parameters_[place]->lr_mult);
-  rates_upload_.send(rates_.data());
+  *static_cast<double*>(rate_.fill()) = rate;
+  rate_.send(&totals()->scale.rate);
   parallel_for(device_, 1, Start{loss(), &totals()->scale, !started_});
   started_ = true;
   device_.zero(squares(), static_cast<int64_t>(parameters_.size() * sizeof(double)));
@@ -101,8 +95,8 @@ double* StepTotals::loss() { return &totals()->loss; }
 
 void StepTotals::add(const Parameter& parameter) {
   const Tensor& gradient = parameter.gradient;
-  reduce_long_rows(device_, 1, gradient.count(), Square{gradient.data},
-                   squares() + places_.at(&parameter), static_cast<double*>(partial_.data()));
+  reduce_all(device_, gradient.count(), Square{gradient.data}, squares() + places_.at(&parameter),
+             static_cast<double*>(partial_.data()));
 }
 
 void StepTotals::decide() {
@@ -134,9 +128,6 @@ void StepTotals::send(int64_t iteration) {
 }
 
 const StepScale* StepTotals::scale() const { return &totals()->scale; }
-const float* StepTotals::rate(const Parameter& parameter) const {
-  return static_cast<const float*>(rates_.data()) + places_.at(&parameter);
-}
 
 std::optional<StepTotals::Step> StepTotals::read(bool wait) {
   if (sent_.empty() || (!wait && !sent_.front().arrived->done())) return std::nullopt;

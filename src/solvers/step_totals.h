@@ -20,7 +20,7 @@ class StepTotals {
   // positive. `parameters` must have their memory, and outlive this.
   StepTotals(const Parameters& parameters, int64_t passes, double clip);
 
-  // One step, in this order; none of these waits. `rate` is that of a parameter whose lr_mult is 1.
+  // One step, in this order; none of these waits.
   void begin(double rate);
   double* loss();  // where each pass adds its own
   // The sum of the squares of a gradient that exists now, in double, which squares of floats do not
@@ -33,9 +33,7 @@ class StepTotals {
   void check(const std::vector<Parameter*>& parameters);
   void send(int64_t iteration);  // the whole to the host
 
-  // For the update rule: in device memory.
-  const StepScale* scale() const;
-  const float* rate(const Parameter& parameter) const;
+  const StepScale* scale() const;  // for the update rule: in device memory
 
   struct Step {
     int64_t iteration = 0;
@@ -67,8 +65,8 @@ class StepTotals {
   std::map<const Parameter*, int64_t> places_;
   int64_t learned_ = 0;
   bool started_ = false;
-  DeviceMemory memory_, rates_, partial_;
-  Upload rates_upload_;
+  DeviceMemory memory_, partial_;
+  Upload rate_;
   std::deque<Message> sent_;
   std::vector<Message> free_;
 };

@@ -66,7 +66,7 @@ void TrainingStep::update() {
       update.history = momentum_.of(*parameter);
       update.count = parameter->value.count();
       update.step = totals_.scale();
-      update.rate = totals_.rate(*parameter);
+      update.lr_mult = parameter->lr_mult;
       update.momentum = settings_.momentum;
       update.rate_in_momentum = settings_.rate_in_momentum;
       (settings_.l1 ? update.l1 : update.l2) = settings_.weight_decay * parameter->decay_mult;

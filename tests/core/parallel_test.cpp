@@ -80,6 +80,15 @@ struct Nothing {
   OREPA_HD void result(int64_t, int64_t, float) const {}
 };
 
+struct Zero {
+  OREPA_HD double operator()(int64_t) const { return 0; }
+};
+
+struct Number {
+  const float* x;
+  OREPA_HD float operator()(int64_t i) const { return x[i]; }
+};
+
 struct NoTeam {
   template <class Team>
   OREPA_HD void operator()(int64_t, Team) const {}
@@ -94,7 +103,7 @@ TEST(ParallelOnTheHost, RefusesADeviceThatWantsKernels) {
       [&] { reduce_rows(device, 1, 1, Nothing{}, out); },
       [&] { reduce_columns(device, 1, 1, Nothing{}, out, false, out); },
       [&] { contract_rows(device, 1, 1, Nothing{}); },
-      [&] { reduce_long_rows(device, 1, 1, Nothing{}, out, nullptr); },
+      [&] { reduce_all(device, 1, Zero{}, out, nullptr); },
       [&] { parallel_teams(device, 1, NoTeam{}); },
   };
   for (const auto& loop : loops)
@@ -143,16 +152,42 @@ TEST_P(Parallel, ReducesRowsAndColumns) {
   for (int64_t j = 0; j < columns_; ++j) EXPECT_EQ(by_column[j], columns[j]) << j;
 }
 
-TEST_P(Parallel, ReducesLongRows) {
-  std::vector<double> scratch(static_cast<size_t>(reduce_long_rows_scratch(rows_, columns_) / 8));
-  std::vector<float> by_row(static_cast<size_t>(rows_));
-  reduce_long_rows(*device_, rows_, columns_, Product{a_.data(), columns_}, by_row.data(),
-                   scratch.data());
-  for (int64_t r = 0; r < rows_; ++r) {
-    double sum = 0;
-    for (int64_t j = 0; j < columns_; ++j) sum += 2 * a_[r * columns_ + j];
-    EXPECT_EQ(by_row[r], sum) << r;
-  }
+TEST(ParallelOnTheHost, CountsItsLaunches) {
+  const auto device = make_device("cpu");
+  float out[1] = {};
+  double scratch[1];
+  const int64_t before = device->counts().launches;
+  parallel_for(*device, 1, Zero{});
+  parallel_rows(*device, 1, 1, Nothing{});
+  contract_rows(*device, 1, 1, Nothing{});
+  parallel_teams(*device, 1, NoTeam{});
+  EXPECT_EQ(device->counts().launches, before + 4);
+  reduce_all(*device, 1, Zero{}, out, scratch);  // of two stages
+  EXPECT_EQ(device->counts().launches, before + 6);
+  EXPECT_EQ(device->counts().waits, 0);
+  device->synchronize();
+  EXPECT_EQ(device->counts().waits, 1);
+}
+
+struct Sum {
+  float* total;
+  OREPA_HD void operator()(int64_t i, const float& value) const { total[i] += value; }
+};
+
+TEST(ParallelOnTheHost, ReadsValuesOfTheDevice) {
+  const auto device = test_device();
+  float totals[] = {1, 2}, value = 3;
+  parallel_for(*device, 2, Sum{totals}, &value);
+  EXPECT_EQ(totals[0], 4);
+  EXPECT_EQ(totals[1], 5);
+}
+
+TEST_P(Parallel, ReducesAll) {
+  const int64_t count = rows_ * columns_;
+  std::vector<double> scratch(static_cast<size_t>(reduce_all_scratch(count) / 8));
+  float sum = 0;
+  reduce_all(*device_, count, Number{a_.data()}, &sum, scratch.data());
+  EXPECT_EQ(sum, std::accumulate(a_.begin(), a_.end(), 0.0));
 }
 
 TEST_P(Parallel, TeamsTakeARowEach) {

@@ -26,10 +26,8 @@ void expect_steps(const std::string& type, bool rate_in_momentum, Formula formul
     update.gradient = gradient.data();
     update.history = history.data();
     update.count = 3;
-    const StepScale scale{kScale, 1};
-    const float rate = kRate;
+    const StepScale scale{kRate, kScale, 1};
     update.step = &scale;
-    update.rate = &rate;
     update.momentum = kMomentum;
     update.l2 = kL2;
     update.l1 = kL1;
@@ -65,6 +63,24 @@ TEST(UpdateRule, NesterovFollowsBothConventions) {
     v = kMomentum * v + g;
     w -= kRate * (g + kMomentum * v);
   });
+}
+
+TEST(UpdateRule, ChangesNothingWhereTheStepDoesNotProceed) {
+  const std::unique_ptr<Device> device = test_device();
+  const float gradient[] = {1, 2};
+  for (const SolverType& type : solver_types()) {
+    float weight[] = {3, 4}, history[] = {5, 6};
+    const StepScale scale{kRate, kScale, 0};
+    Update update;
+    update.weight = weight;
+    update.gradient = gradient;
+    update.history = history;
+    update.count = 2;
+    update.step = &scale;
+    type.make()->apply(*device, update);
+    EXPECT_EQ(weight[0] + weight[1], 7) << type.name;
+    EXPECT_EQ(history[0] + history[1], 11) << type.name;
+  }
 }
 
 TEST(UpdateRule, UnknownTypesNameTheNearest) {

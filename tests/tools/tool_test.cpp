@@ -526,6 +526,8 @@ TEST_F(ToolTest, TimesCountOneFinishAStep) {
   EXPECT_SAYS("\"forward_calls\": 3");
   EXPECT_SAYS("\"prepare_calls\": 1");
   EXPECT_SAYS("\"finish_calls\": 1");
+  EXPECT_SAYS("\"waits\": 0");
+  EXPECT_FALSE(output_.find("\"launches\": 0") != std::string::npos) << output_;
 }
 
 // Signals come at any moment, in the middle of a gemm too (see make_device()): with

@@ -6,8 +6,8 @@ namespace {
 // Caffe: V' = mu V + lr g, W -= (1 + mu) V' - mu V. PyTorch: v' = mu v + g, W -= lr (g + mu v').
 struct NesterovMomentum {
   Update u;
-  OREPA_HD void operator()(int64_t i) const {
-    const float g = u.regularized(i), before = u.history[i], rate = *u.rate;
+  OREPA_HD void operator()(int64_t i, const StepScale& step) const {
+    const float g = u.regularized(i, step), before = u.history[i], rate = u.rate(step);
     const float v = u.momentum * before + (u.rate_in_momentum ? rate * g : g);
     u.history[i] = v;
     u.weight[i] -= u.rate_in_momentum ? (1 + u.momentum) * v - u.momentum * before
