@@ -41,6 +41,8 @@ class StepTotals {
     // The first whose gradient is not finite, those of factors last; null where all are.
     const Parameter* not_finite = nullptr;
   };
+  int64_t bytes() const { return memory_.bytes() + partial_.bytes(); }  // of device memory
+
   // How many steps were sent and not read.
   int64_t pending() const { return static_cast<int64_t>(sent_.size()); }
   // The oldest of them. Nothing where it has not arrived yet, unless `wait`; nothing where there is

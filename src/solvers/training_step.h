@@ -42,7 +42,9 @@ class TrainingStep {
   // Of the oldest of them; nothing where it is not there yet, unless `wait`.
   std::optional<Result> result(bool wait);
 
-  int64_t bytes() const { return statistics_ ? statistics_->bytes() : 0; }
+  int64_t bytes() const {  // of device memory
+    return totals_.bytes() + (statistics_ ? statistics_->bytes() : 0);
+  }
 
  private:
   void pass(int64_t index);
