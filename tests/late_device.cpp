@@ -88,6 +88,7 @@ class LateDevice : public Device {
     for (; finished_ < number; ++finished_) {
       const Copy copy = std::move(open_.front());
       open_.pop_front();
+      if (copy.values.empty()) continue;
       if (copy.direction == Direction::kToHost)
         std::memcpy(copy.host, copy.values.data(), copy.values.size());
       else
