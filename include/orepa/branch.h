@@ -8,7 +8,8 @@
 // docs/orepa.md.
 //
 // To add one: write src/layers/branches/NAME.cpp with OREPA_BRANCH(Class, "name", "one line of
-// help").
+// help"). Which of the fields of a BranchParameter it has stands in read_branch() (presets.cpp);
+// its name belongs to the comment of BranchParameter.type and to the table of docs/orepa.md.
 #pragma once
 #include <functional>
 #include <memory>

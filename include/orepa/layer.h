@@ -10,7 +10,8 @@
 // business.
 //
 // To add a layer: write src/layers/NAME.cpp with a class and OREPA_LAYER(Type, "one line of help"),
-// and a row in tests/layers/. Nothing else is touched.
+// and a row in tests/layers/; one that maps every number by itself needs little more than its
+// formula (src/layers/elementwise.h). What its message says stands in docs/prototxt.md.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -104,7 +105,8 @@ class Setup {
 
   virtual void backward_reads_input(int i) = 0;
   virtual void backward_reads_output(int i) = 0;
-  virtual void output_may_overwrite_input(int output, int input) = 0;  // same count
+  // Of the same count; the engine sees to it that nobody reads the input afterwards.
+  virtual void output_may_overwrite_input(int output, int input) = 0;
   // The gradient of input i may be written over that of output 0 (same count).
   virtual void input_gradient_may_overwrite(int input) = 0;
   // backward() writes input_gradient(0) alone, and it is the gradient of every input.

@@ -23,7 +23,7 @@ class Parameters;
 struct LinearRole {
   enum class Kind {
     kKernel,         // has a kernel of its own, into which others are merged
-    kNormalisation,  // no layer that one would write a convolution for
+    kNormalisation,  // scales and shifts channels: BatchNorm, Scale
     kOther
   };
   Kind kind;

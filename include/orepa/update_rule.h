@@ -1,5 +1,6 @@
 // UpdateRule: how a gradient changes a parameter; one file a rule, src/solvers/rules/NAME.cpp with
-// a functor for update_each() and OREPA_SOLVER(Type, "one line of help").
+// a functor for update_each() and OREPA_SOLVER(Type, "one line of help"). A rule has one number of
+// history a weight, and no options but those of Update.
 #pragma once
 #include <functional>
 #include <memory>
@@ -24,7 +25,8 @@ struct Update {
   float* history = nullptr;  // what the rule remembers; as many numbers
   int64_t count = 0;
   const StepScale* step = nullptr;
-  float lr_mult = 1, momentum = 0;
+  float lr_mult = 1;
+  float momentum = 0;  // 0 where the solver's file has none
   float l2 = 0, l1 = 0;          // decay: g += l2 w + l1 sign(w)
   bool rate_in_momentum = true;  // Caffe's convention, see momentum_convention in proto/orepa.proto
 

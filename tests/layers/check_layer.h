@@ -39,7 +39,8 @@ struct LayerCase {
   // How many tops have a gradient; the rest (the probabilities of a loss) is only looked at. -1:
   // all.
   int differentiable_tops = -1;
-  // False where backward() is no derivative by definition: then another test has to pin it down.
+  // False where backward() is no derivative by definition, or zero everywhere: then another test has
+  // to pin it down.
   bool derivative = true;
 };
 
