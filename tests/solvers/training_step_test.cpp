@@ -8,6 +8,7 @@
 
 #include "orepa/random.h"
 #include "tests/error_of.h"
+#include "tests/files.h"
 #include "tests/late_device.h"
 #include "tests/tools/zoo/narrow.h"
 #include "tests/training.h"
@@ -15,7 +16,7 @@
 namespace orepa {
 namespace {
 
-const std::string kNet = R"(net_param {
+const char* const kNet = R"(net_param {
     layer { name: "in" type: "Input" top: "x" top: "label"
             input_param { shape { dim: 4 dim: 3 dim: 6 dim: 6 } shape { dim: 4 } } }
     layer { name: "conv" type: "ORepaConv" bottom: "x" top: "conv"
@@ -27,6 +28,11 @@ const std::string kNet = R"(net_param {
             inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
     layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" } }
   base_lr: 0.05 momentum: 0.9 max_iter: 6 snapshot_after_train: false )";
+
+// Every test has a lock of its own.
+std::string solver(const std::string& more = "") {
+  return text(kNet, "snapshot_prefix: '", test_folder(), "run' ", more);
+}
 
 // A function of the pass; that of pass `broken` makes the loss no number.
 SolverOptions fed(int64_t broken = -1) {
@@ -79,9 +85,9 @@ std::vector<float> learned(Solver& solver) {
 
 TEST(TrainingStep, IsReadWhileTheNextOneRuns) {
   for (const char* more : {"", "clip_gradients: 0.1 ", "iter_size: 3 "}) {
-    Training direct(kNet + more, fed());
+    Training direct(solver(more), fed());
     EXPECT_TRUE(direct->solve());
-    LateRun late(kNet + more);
+    LateRun late(solver(more));
     const int64_t before = late.device->counts().waits;
     EXPECT_TRUE(late.solver->solve());
     const int64_t waits = late.device->counts().waits - before;
@@ -97,8 +103,8 @@ TEST(TrainingStep, IsReadWhileTheNextOneRuns) {
 }
 
 TEST(TrainingStep, ThatIsNotFiniteStopsThoseIssuedBehindIt) {
-  Training sound(kNet, fed());
-  LateRun late(kNet, fed(3));
+  Training sound(solver(), fed());
+  LateRun late(solver(), fed(3));
   const std::string message = error_of([&] { late.solver->solve(); });
   EXPECT_NE(message.find("iteration 3: the loss is "), std::string::npos) << message;
   EXPECT_NE(message.find("output \"x\""), std::string::npos) << message;
