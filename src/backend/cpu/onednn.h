@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "orepa/device.h"
@@ -22,10 +23,13 @@ class OneDnn {
     primitive.execute(stream_, arguments);
   }
 
-  // One number for equal descriptions.
-  int layout(const dnnl::memory::desc& desc) {
-    const auto known = std::find(layouts_.begin(), layouts_.end(), desc) - layouts_.begin();
-    if (known == static_cast<int64_t>(layouts_.size())) layouts_.push_back(desc);
+  void count_launch() const { device_.count_launch(); }
+
+  // One number for each kind of packing and description.
+  int layout(const std::string& kind, const dnnl::memory::desc& desc) {
+    const std::pair layout(kind, desc);
+    const auto known = std::find(layouts_.begin(), layouts_.end(), layout) - layouts_.begin();
+    if (known == static_cast<int64_t>(layouts_.size())) layouts_.push_back(layout);
     return static_cast<int>(known);
   }
 
@@ -35,7 +39,7 @@ class OneDnn {
  private:
   const Device& device_;
   dnnl::stream stream_{engine};
-  std::vector<dnnl::memory::desc> layouts_;  // of packed kernels
+  std::vector<std::pair<std::string, dnnl::memory::desc>> layouts_;  // of packed kernels
 };
 
 std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,
@@ -44,6 +48,9 @@ std::unique_ptr<ConvolutionPlan> make_convolution(OneDnn& onednn,
 bool is_strided_pointwise(const ConvolutionGeometry& geometry);
 std::unique_ptr<ConvolutionPlan> make_strided_pointwise(OneDnn& onednn,
                                                         const ConvolutionGeometry& geometry);
+// Where Winograd's filtering is possible, wanted and faster, see winograd.cpp.
+bool is_winograd(const ConvolutionGeometry& geometry, Algorithm algorithm);
+std::unique_ptr<ConvolutionPlan> make_winograd(OneDnn& onednn, const ConvolutionGeometry& geometry);
 std::unique_ptr<BatchNormPlan> make_batch_norm(OneDnn& onednn, const BatchNormGeometry& geometry);
 std::unique_ptr<PoolingPlan> make_pooling(OneDnn& onednn, const PoolingGeometry& geometry);
 

@@ -1,5 +1,8 @@
 // Every kind of convolution against its definition, summed in double.
-#include <dnnl.hpp>
+#include <omp.h>
+
+#include <cmath>
+#include <limits>
 
 #include "tests/backend/cpu/numbers.h"
 #include "tests/comparison.h"
@@ -97,6 +100,14 @@ std::vector<double> wanted_output(const Convolver& convolver) {
   });
   return y;
 }
+
+// What AUTO chooses where Winograd is worth it: its transforms are as fast as the build's
+// instruction set.
+#if defined(__AVX2__) && defined(__FMA__)
+constexpr const char* kFastest = "winograd";
+#else
+constexpr const char* kFastest = "direct";
+#endif
 
 class Convolutions : public testing::TestWithParam<Case> {};
 
@@ -201,6 +212,13 @@ const Case kCases[] = {
     {"winograd_size", {.input = {4, 32, 14, 14}, .kernel = {32, 32, 3, 3}, .pad = {1, 1}}},
     {"winograd_size_unpadded",
      {.input = {4, 32, 15, 14}, .kernel = {48, 32, 3, 3}, .pad = {0, 1}, .bias = true}},
+    {"winograd_odd_channels",
+     {.input = {4, 35, 14, 13}, .kernel = {50, 35, 3, 3}, .pad = {1, 1}, .bias = true}},
+    {"winograd_of_several_blocks",
+     {.input = {16, 48, 15, 14}, .kernel = {40, 48, 3, 3}, .pad = {1, 1}}},
+    {"winograd_of_1_KiB_rows", {.input = {3, 256, 13, 16}, .kernel = {32, 256, 3, 3}}},
+    {"winograd_padded_by_2", {.input = {6, 33, 9, 9}, .kernel = {32, 33, 3, 3}, .pad = {2, 0}}},
+    {"winograd_of_one_row", {.input = {50, 32, 3, 3}, .kernel = {32, 32, 3, 3}}},
     {"winograd_size_direct",
      {.input = {4, 32, 14, 14}, .kernel = {32, 32, 3, 3}, .pad = {1, 1}},
      {Algorithm::kDirect}},
@@ -209,11 +227,41 @@ const Case kCases[] = {
 INSTANTIATE_TEST_SUITE_P(Cpu, Convolutions, testing::ValuesIn(kCases),
                          [](const auto& info) { return "of_" + std::string(info.param.name); });
 
-TEST(ConvolutionAlgorithm, IsAFunctionOfShapeAndInstructionSet) {
+// With more threads than blocks, with fewer, and where some blocks are left over.
+TEST(WinogradConvolution, HasTheSameBitsForAnyNumberOfThreads) {
+  const ConvolutionGeometry g{
+      .input = {20, 64, 17, 16}, .kernel = {64, 64, 3, 3}, .pad = {1, 1}, .bias = true};
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(1);
+  Convolver one(g);
+  ASSERT_EQ(one.plan->algorithm(), kFastest);
+  const Numbers y = one.forward(), dx = one.backward_data(), dkernel = one.backward_kernel();
+  for (const int threads : {2, 3, 5, 13}) {
+    omp_set_num_threads(threads);
+    Convolver many(g);
+    EXPECT_EQ(many.forward(), y) << threads;
+    EXPECT_EQ(many.backward_data(), dx) << threads;
+    EXPECT_EQ(many.backward_kernel(), dkernel) << threads;
+    omp_set_num_threads(std::max(1, threads - 1));  // fewer than the plan knew of
+    EXPECT_EQ(many.forward(), y) << threads;
+  }
+  omp_set_num_threads(before);
+}
+
+TEST(WinogradConvolution, KeepsWhatIsNoNumber) {
+  ConvolutionGeometry g{.input = {4, 32, 14, 14}, .kernel = {32, 32, 3, 3}, .pad = {1, 1}};
+  g.training = false;
+  g.relu = true;
+  Convolver convolver(g);
+  ASSERT_EQ(convolver.plan->algorithm(), kFastest);
+  convolver.x[0] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(convolver.forward()[0]));
+}
+
+TEST(ConvolutionAlgorithm, IsAFunctionOfShape) {
   const auto device = make_device("cpu");
   ConvolutionGeometry g{.input = {16, 64, 56, 56}, .kernel = {64, 64, 3, 3}, .pad = {1, 1}};
-  const bool avx512 = dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
-  EXPECT_EQ(device->convolution(g)->algorithm(), avx512 ? "winograd" : "direct");
+  EXPECT_EQ(device->convolution(g)->algorithm(), kFastest);
   EXPECT_EQ(make_device("cpu", {Algorithm::kDirect})->convolution(g)->algorithm(), "direct");
   g.stride = {2, 2};
   EXPECT_EQ(device->convolution(g)->algorithm(), "direct");
