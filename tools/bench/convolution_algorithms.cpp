@@ -1,5 +1,5 @@
 // Times AUTO against DIRECT, one pass at a time, for 3 x 3 convolutions of stride 1: the numbers
-// behind the rule in src/backend/cpu/convolution.cpp. One thread, its processor time, the two in
+// behind the rule in src/backend/cpu/winograd.cpp. One thread, its processor time, the two in
 // turns, the fastest of all runs: other work on the machine hardly disturbs.
 #include <omp.h>
 

@@ -286,7 +286,7 @@ bool is_winograd(const ConvolutionGeometry& g, Algorithm algorithm) {
   const Shape y = g.output();
   const int64_t tiles = y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4);
   return algorithm == Algorithm::kAuto && possible && std::min(g.input[1], g.kernel[0]) >= 32 &&
-         tiles >= 48;
+         tiles >= 32;
 }
 
 std::unique_ptr<ConvolutionPlan> make_winograd(OneDnn& onednn,
