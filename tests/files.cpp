@@ -8,14 +8,16 @@ std::string tool_path() { return OREPA_TOOL; }
 
 std::string definition_path() { return OREPA_DEFINITION; }
 
-std::string test_folder() {
+std::string test_path() {
   const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
-  const std::filesystem::path folder =
-      std::filesystem::path(testing::TempDir()) /
-      (std::string("orepa_") + test.test_suite_name() + "_" + test.name());
+  return testing::TempDir() + "orepa_" + test.test_suite_name() + "_" + test.name();
+}
+
+std::string test_folder() {
+  const std::string folder = test_path();
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
-  return folder.string() + "/";
+  return folder + "/";
 }
 
 void write_file(const std::string& path, const std::string& content) {

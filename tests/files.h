@@ -15,6 +15,8 @@ std::string tool_path();
 // The formats of proto/orepa.proto with their comments, as protoc describes them.
 std::string definition_path();
 
+// Where paths of the running test begin, which no other test's do.
+std::string test_path();
 // The folder of the running test, empty at the start; ends in a slash.
 std::string test_folder();
 

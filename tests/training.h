@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "orepa/solver.h"
+#include "tests/files.h"
 #include "tests/test_device.h"
 
 namespace orepa {
@@ -52,8 +53,11 @@ struct Training {
     solver = std::make_unique<Solver>(spec, *device, std::move(options), listener);
     listener.solver = solver.get();
   }
+  // Where the text has no snapshot_prefix, that of another test is not this one's: ctest runs them
+  // side by side.
   explicit Training(const std::string& text, SolverOptions options = {}, Listener told = {})
-      : Training(SolverSpec::parse(text, "solver.prototxt"), std::move(options), std::move(told)) {}
+      : Training(SolverSpec::parse(text, test_path() + "_solver.prototxt"), std::move(options),
+                 std::move(told)) {}
   Training(const Training&) = delete;
   Training& operator=(const Training&) = delete;
   Solver* operator->() const { return solver.get(); }

@@ -629,7 +629,8 @@ TEST(Solver, SaysWhatIsWrongAndWhere) {
            {"base_lr: 1 max_iter: 1 snapshot_prefix: 'a/b' snapshot_fallback: 'c/../a'", ":47",
             "another disk"},
            {"base_lr: 1 max_iter: 1 param_rule { name: '(' }", ":37", "regular expression"}}) {
-    const std::string message = error_of([&] { Training run(net + bad.solver, fed()); });
+    const std::string message = error_of(
+        [&] { Training run(SolverSpec::parse(net + bad.solver, "solver.prototxt"), fed()); });
     const std::string where =
         *bad.where == '\0' ? "" : text("solver.prototxt:", line, bad.where, ":");
     EXPECT_EQ(message.rfind(where, 0), 0u) << bad.solver << "\n" << message;
