@@ -16,6 +16,7 @@ class LateDevice : public Device {
   bool is_cuda() const override { return inner_->is_cuda(); }
   void* stream() const override { return inner_->stream(); }
   std::string description() const override { return inner_->description(); }
+  Support bfloat16() const override { return inner_->bfloat16(); }
   void* allocate(int64_t bytes) override { return inner_->allocate(bytes); }
   void release(void* memory) noexcept override { inner_->release(memory); }
   void zero(void* memory, int64_t bytes) override { inner_->zero(memory, bytes); }

@@ -16,6 +16,8 @@ DEFINE_int32(level, 0, "the NetState's level, for include and exclude rules");
 DEFINE_string(stage, "", "the NetState's stages, with commas between");
 DEFINE_string(algorithm, "AUTO",
               "AUTO, or DIRECT to keep Winograd convolutions out for the smaller rounding error");
+DEFINE_string(precision, "",
+              "FLOAT32, or BF16 to store activations in bfloat16; default: as the net says");
 DEFINE_string(
     input, "",
     "HDF5 file to read: for run with /in/BLOB and, for --backward, /grad/BLOB; for import "
@@ -65,6 +67,10 @@ NetOptions net_options(Phase default_phase) {
   if (!FLAGS_phase.empty())
     options.phase =
         choice("phase", FLAGS_phase, {"TRAIN", "TEST"}) == "TRAIN" ? Phase::kTrain : Phase::kTest;
+  if (!FLAGS_precision.empty())
+    options.precision = choice("precision", FLAGS_precision, {"FLOAT32", "BF16"}) == "BF16"
+                            ? DType::kBFloat16
+                            : DType::kFloat32;
   options.level = FLAGS_level;
   options.stages = split(FLAGS_stage);
   return options;

@@ -16,6 +16,7 @@ DECLARE_string(phase);
 DECLARE_int32(level);
 DECLARE_string(stage);
 DECLARE_string(algorithm);
+DECLARE_string(precision);
 DECLARE_string(input);
 DECLARE_string(output);
 DECLARE_string(output_weights);
@@ -37,7 +38,7 @@ int64_t iterations(int64_t absent);
 // What --algorithm says.
 std::unique_ptr<Device> make_device();
 
-// What --phase (`default_phase` where absent), --level and --stage say.
+// What --phase (`default_phase` where absent), --level, --stage and --precision say.
 NetOptions net_options(Phase default_phase);
 
 }  // namespace orepa::tool

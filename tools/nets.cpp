@@ -40,6 +40,11 @@ std::string unknown_type(const std::string& type, const std::string& fate) {
          (nearest.empty() ? "" : "; was " + nearest + " meant?") + "\n";
 }
 
+void report_precision(const Net& net) {
+  const std::string note = net.precision_note();
+  if (!note.empty()) std::cerr << "orepa_tool: note: " << note << '\n';
+}
+
 std::string first_name(const LayerReport& row) { return row.name.substr(0, row.name.find(" + ")); }
 
 int64_t peak_resident_bytes() {

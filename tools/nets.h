@@ -19,6 +19,9 @@ std::string unknown_fields(const NetSpec& net, const std::string& fate);
 // A line about a type of layers that orepa does not have.
 std::string unknown_type(const std::string& type, const std::string& fate);
 
+// Tells on the standard error stream what there is to say of the net's precision.
+void report_precision(const Net& net);
+
 // The name of the first of the layers that run as one; the row's type names them all.
 std::string first_name(const LayerReport& row);
 

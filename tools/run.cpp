@@ -98,6 +98,7 @@ void run() {
   const std::unique_ptr<Device> device = make_device();
   Model model(spec, *device, options);
   Net& net = model.net;
+  report_precision(net);
   Parameters& parameters = model.parameters;
   load_and_report(split(FLAGS_weights), parameters);
 
@@ -134,7 +135,7 @@ const CommandRegistrar registrar({"run",
                                   "run a net once on tensors of a file, for checking and debugging",
                                   {"model", "input", "output"},
                                   {"weights", "weights_strict", "backward", "blobs", "phase",
-                                   "level", "stage", "algorithm"},
+                                   "level", "stage", "algorithm", "precision"},
                                   run});
 
 }  // namespace

@@ -68,7 +68,7 @@ void summary() {
 const CommandRegistrar registrar({"summary",
                                   "layers with shapes, parameters, operations and memory",
                                   {"model"},
-                                  {"phase", "level", "stage", "algorithm"},
+                                  {"phase", "level", "stage", "algorithm", "precision"},
                                   summary});
 
 }  // namespace

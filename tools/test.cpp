@@ -25,6 +25,7 @@ void test() {
   Parameters parameters(*device, 0, false);
   Arena arena(*device);
   Evaluator evaluator(spec, parameters, arena, options);
+  report_precision(evaluator.net());
   load_and_report(split(FLAGS_weights), parameters, true);
   if (evaluator.net().samples() == 0 && !evaluator.net().inputs().empty())
     fail(spec.name(),
@@ -44,7 +45,8 @@ void test() {
 const CommandRegistrar registrar({"test",
                                   "measure a net on its whole test set",
                                   {"model", "weights"},
-                                  {"weights_strict", "iterations", "level", "stage", "algorithm"},
+                                  {"weights_strict", "iterations", "level", "stage", "algorithm",
+                                   "precision"},
                                   test});
 
 }  // namespace

@@ -102,7 +102,8 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
   if (FLAGS_iter_size < 1) throw UsageError("--iter_size must be positive");
   const SolverSpec spec = SolverSpec::parse(
       text("net: ", escaped(FLAGS_model), " base_lr: 0 lr_policy: \"fixed\" momentum: 0.9 ",
-           "weight_decay: 0.0001 max_iter: 1 iter_size: ", FLAGS_iter_size),
+           "weight_decay: 0.0001 max_iter: 1 iter_size: ", FLAGS_iter_size,
+           FLAGS_precision.empty() ? "" : " precision: " + FLAGS_precision),
       "the solver of orepa_tool time");
   SolverOptions options;
   options.level = net.level;
@@ -110,6 +111,7 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
   Observer silent;
   Solver solver(spec, device, options, silent);
   timing.planned_bytes = solver.planned_bytes();
+  report_precision(solver.net());
   measure(
       device, solver.net(), [&] { solver.step(); }, timing);
   timing.images = timing.batch_size * FLAGS_iter_size;
@@ -120,6 +122,7 @@ void time_inference(Device& device, NetOptions options, Timing& timing) {
   Model model(NetSpec::read(FLAGS_model), device, options);
   Net& net = model.net;
   timing.planned_bytes = model.parameters.bytes() + net.persistent_bytes() + model.arena.bytes();
+  report_precision(net);
   net.prepare();
   int64_t pass = 0;
   const auto iteration = [&] {
@@ -224,7 +227,7 @@ const CommandRegistrar registrar({"time",
                                   "time every layer, and whole steps with the update",
                                   {"model"},
                                   {"iterations", "iter_size", "phase", "level", "stage",
-                                   "algorithm", "json"},
+                                   "algorithm", "precision", "json"},
                                   time});
 
 }  // namespace

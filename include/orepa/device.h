@@ -9,9 +9,10 @@
 // Plans choose the algorithm as a function of shape and instruction set alone (never of a timing,
 // so the same machine gives the same bits) and tell the workspace they need, which the memory plan
 // provides at every call. They keep nothing from call to call, so layers and nets share them: a
-// device makes one of each geometry, and keeps the last thousand or so. All tensors are float32, in
-// the layout of tensor.h. A plan throws Error where the hardware lacks the operation; nothing falls
-// back to another device.
+// device makes one of each geometry, and keeps the last thousand or so. Activations and their
+// gradients (void*) have the type that the geometry says, all else is float32; both lie in the
+// layout of tensor.h. A plan throws Error where the hardware lacks the operation; nothing falls
+// back to another device or type.
 #pragma once
 #include <array>
 #include <compare>
@@ -41,10 +42,11 @@ struct ConvolutionGeometry {
   Shape kernel;  // O, C / groups, kh, kw
   Pair stride{1, 1}, pad{0, 0}, dilation{1, 1};
   int64_t groups = 1;
-  bool bias = false;          // y += bias[o]
-  bool relu = false;          // y = max(0, y), after the bias; only where !training
-  bool training = true;       // whether the backward passes are wanted
-  bool data_gradient = true;  // whether backward_data is wanted
+  bool bias = false;             // y += bias[o]
+  bool relu = false;             // y = max(0, y), after the bias; only where !training
+  bool training = true;          // whether the backward passes are wanted
+  bool data_gradient = true;     // whether backward_data is wanted
+  DType type = DType::kFloat32;  // of x, y and their gradients
 
   Shape output() const;  // extent = floor((in + 2 pad - dilation (k - 1) - 1) / stride) + 1
   bool operator==(const ConvolutionGeometry&) const = default;
@@ -68,11 +70,11 @@ class ConvolutionPlan {
   virtual int64_t backward_kernel_workspace() const = 0;
 
   // bias is null where the geometry has none.
-  virtual void forward(const float* x, const void* packed, const float* bias, float* y,
+  virtual void forward(const void* x, const void* packed, const float* bias, void* y,
                        void* workspace) = 0;
-  virtual void backward_data(const float* dy, const void* packed, float* dx, void* workspace) = 0;
+  virtual void backward_data(const void* dy, const void* packed, void* dx, void* workspace) = 0;
   // dkernel = gradient, or dkernel += gradient where `accumulate`.
-  virtual void backward_kernel(const float* x, const float* dy, float* dkernel, bool accumulate,
+  virtual void backward_kernel(const void* x, const void* dy, float* dkernel, bool accumulate,
                                void* workspace) = 0;
   virtual std::string algorithm() const = 0;  // what was chosen: "winograd", "direct"
 };
@@ -83,7 +85,8 @@ struct BatchNormGeometry {
   Shape shape;
   float eps = 1e-5f;
   bool relu = false;
-  bool training = true;  // false: only normalize() is called
+  bool training = true;          // false: only normalize() is called
+  DType type = DType::kFloat32;  // of x, y and their gradients
   bool operator==(const BatchNormGeometry&) const = default;
   auto operator<=>(const BatchNormGeometry&) const = default;
 };
@@ -96,14 +99,14 @@ class BatchNormPlan {
   virtual int64_t forward_workspace() const = 0;  // of forward(), or of normalize() alone
   virtual int64_t backward_workspace() const = 0;
   // Normalises with the statistics of the batch and writes them: mean and biased variance, C each.
-  virtual void forward(const float* x, const float* scale, const float* shift, float* y,
-                       float* mean, float* variance, void* saved, void* workspace) = 0;
+  virtual void forward(const void* x, const float* scale, const float* shift, void* y, float* mean,
+                       float* variance, void* saved, void* workspace) = 0;
   // Normalises with given statistics.
-  virtual void normalize(const float* x, const float* scale, const float* shift, const float* mean,
-                         const float* variance, float* y, void* workspace) = 0;
+  virtual void normalize(const void* x, const float* scale, const float* shift, const float* mean,
+                         const float* variance, void* y, void* workspace) = 0;
   // dx may be dy. dscale and dshift are overwritten; both or neither may be null.
-  virtual void backward(const float* x, const float* dy, const float* scale, const float* mean,
-                        const float* variance, const void* saved, float* dx, float* dscale,
+  virtual void backward(const void* x, const void* dy, const float* scale, const float* mean,
+                        const float* variance, const void* saved, void* dx, float* dscale,
                         float* dshift, void* workspace) = 0;
 };
 
@@ -114,6 +117,7 @@ struct PoolingGeometry {
   Method method = Method::kMax;
   Pair kernel{1, 1}, stride{1, 1}, pad{0, 0};
   bool training = true;
+  DType type = DType::kFloat32;  // of x, y and their gradients
   bool operator==(const PoolingGeometry&) const = default;
   auto operator<=>(const PoolingGeometry&) const = default;
 };
@@ -126,8 +130,8 @@ class PoolingPlan {
   virtual ~PoolingPlan() = default;
   virtual int64_t saved_bytes() const = 0;  // what forward() leaves for backward()
   virtual int64_t backward_workspace() const = 0;
-  virtual void forward(const float* x, float* y, void* saved) = 0;
-  virtual void backward(const float* dy, const void* saved, float* dx, void* workspace) = 0;
+  virtual void forward(const void* x, void* y, void* saved) = 0;
+  virtual void backward(const void* dy, const void* saved, void* dx, void* workspace) = 0;
 };
 
 // C = alpha op(A) op(B) + beta C, row-major: op(A) is m x k, op(B) is k x n, C is m x n; lda, ldb,
@@ -174,6 +178,10 @@ class Device {
   // What results depend on besides the program: "cpu avx512_core_bf16, 2 threads". Stands in
   // snapshots.
   virtual std::string description() const = 0;
+  // Whether plans take bfloat16: kSlow where the hardware lacks the instructions and a library
+  // makes up for them.
+  enum class Support { kNone, kSlow, kFull };
+  virtual Support bfloat16() const = 0;
 
   // Aligned to kAlignment at least. Throws Error with the bytes asked for where there is no room.
   virtual void* allocate(int64_t bytes) = 0;
@@ -223,10 +231,10 @@ struct DeviceOptions {
 // below. Throws Error where there is no such device.
 std::unique_ptr<Device> make_device(const std::string& name, const DeviceOptions& options = {});
 
-// A tensor's numbers on the host, in Caffe's order (row-major at every rank), and back. Both wait
-// for the device.
+// A tensor's numbers on the host, in Caffe's order (row-major at every rank), and back; of float32
+// or widened to it. Both wait for the device.
 std::vector<float> read_tensor(Device& device, const Tensor& tensor);
-// REQUIRES: `values` holds tensor.count() numbers.
+// REQUIRES: `values` holds tensor.count() numbers, and the tensor is of float32.
 void write_tensor(Device& device, const Tensor& tensor, const std::vector<float>& values);
 
 // Memory of a device with one owner; movable. Grows only by assignment of a new one.

@@ -69,6 +69,10 @@ class Setup {
   // Whether anybody wants the gradient of input i, as far as is known before the passes are
   // planned.
   virtual bool input_gradient(int i) const = 0;
+  // The type of the layer's bottoms, tops and their gradients: bfloat16 where the net has that
+  // precision and the layer asks here, so says that it takes both. Without this call, and in a
+  // layer with a loss_weight, they are float32; the engine casts between layers.
+  virtual DType takes_bfloat16() = 0;
   // Whether backward passes will be run. Independent of phase(): a TEST net may be differentiated.
   virtual bool backward() const = 0;
   // Whether weights change before every forward pass, so that packed ones are not worth keeping.

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,10 +50,11 @@ struct NetOptions {
   bool weights_change_every_pass = true;  // see Setup
   bool allocate = true;  // false: for shapes, counts and the memory plan; no pass can be run
   // For checking and debugging (orepa_tool run --backward):
-  bool input_gradients = false;   // wants the gradient of every float input
-  bool seed_outputs = false;      // gradients of outputs that are no losses are given, not absent
-  std::vector<std::string> keep;  // blobs to keep readable after a pass, besides outputs
-  bool share_memory = true;       // false: every buffer has a place of its own in the arena
+  bool input_gradients = false;    // wants the gradient of every float input
+  bool seed_outputs = false;       // gradients of outputs that are no losses are given, not absent
+  std::vector<std::string> keep;   // blobs to keep readable after a pass, besides outputs
+  bool share_memory = true;        // false: every buffer has a place of its own in the arena
+  std::optional<DType> precision;  // of activations, instead of what the prototxt says
 };
 
 struct LayerReport {
@@ -117,6 +119,10 @@ class Net {
   int64_t samples() const;     // of one walk over the data, as its source says; 0 without a source
   int64_t batch_size() const;  // the first extent that a source or an Input layer gives
 
+  DType precision() const;  // of activations
+  // What the user should know about it: that this device is slow there. Empty where there is
+  // nothing to say.
+  std::string precision_note() const;
   int64_t arena_bytes() const;       // planned peak of activations, gradients and scratch
   int64_t persistent_bytes() const;  // constants and what layers keep, outside the arena
   void profile(bool on);             // synchronises around every call and sums LayerReport::seconds

@@ -105,6 +105,21 @@ struct OneLane {
   OREPA_HD float max(float value) const { return value; }
 };
 
+// f(i) for every i of one thread's share [begin, end). A function of its own: GCC splits a loop by
+// the type of Numbers (numbers.h), and vectorises both, only outside of the parallel region.
+template <class F>
+void run_share(int64_t begin, int64_t end, F f) {
+#pragma omp simd
+  for (int64_t i = begin; i < end; ++i) f(i);
+}
+
+// The same along a row.
+template <class F>
+void run_row(int64_t r, int64_t columns, F f) {
+#pragma omp simd
+  for (int64_t j = 0; j < columns; ++j) f(r, j);
+}
+
 // One column of contract_rows().
 template <class F>
 struct Contraction {
@@ -152,8 +167,10 @@ void parallel_for(const Device& device, int64_t n, F f) {
     return;
   }
   device.count_launch();
-#pragma omp parallel for simd schedule(static) firstprivate(f) if (n > parallel::kGrain)
-  for (int64_t i = 0; i < n; ++i) f(i);
+  constexpr int64_t kShare = parallel::kGrain / 4;
+#pragma omp parallel for schedule(static) if (n > parallel::kGrain)
+  for (int64_t begin = 0; begin < n; begin += kShare)
+    parallel::run_share(begin, std::min(n, begin + kShare), f);
 }
 
 // f(i, *values) for every i in [0, n): `values` is in device memory and does not change meanwhile.
@@ -184,11 +201,8 @@ void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
     return;
   }
   device.count_launch();
-#pragma omp parallel for schedule(static) firstprivate(f) if (rows * columns > parallel::kGrain)
-  for (int64_t r = 0; r < rows; ++r) {
-#pragma omp simd
-    for (int64_t j = 0; j < columns; ++j) f(r, j);
-  }
+#pragma omp parallel for schedule(static) if (rows * columns > parallel::kGrain)
+  for (int64_t r = 0; r < rows; ++r) parallel::run_row(r, columns, f);
 }
 
 // out[r] = sum over j of f(r, j), added to out[r] where `accumulate`. Pieces of a row are summed in

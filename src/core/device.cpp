@@ -1,6 +1,9 @@
 #include "orepa/device.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "orepa/numbers.h"
 
 namespace orepa {
 
@@ -15,7 +18,14 @@ Shape ConvolutionGeometry::output() const {
 
 std::vector<float> read_tensor(Device& device, const Tensor& tensor) {
   std::vector<float> stored(static_cast<size_t>(tensor.count())), ordered(stored.size());
-  device.copy_to_host(stored.data(), tensor.data, tensor.bytes());
+  if (tensor.type == DType::kFloat32) {
+    device.copy_to_host(stored.data(), tensor.data, tensor.bytes());
+  } else {
+    std::vector<BFloat16> narrow(stored.size());
+    device.copy_to_host(narrow.data(), tensor.data, tensor.bytes());
+    std::transform(narrow.begin(), narrow.end(), stored.begin(),
+                   [](BFloat16 number) { return number.value(); });
+  }
   to_caffe_order(tensor.shape, stored.data(), ordered.data());
   return ordered;
 }
@@ -23,7 +33,7 @@ std::vector<float> read_tensor(Device& device, const Tensor& tensor) {
 void write_tensor(Device& device, const Tensor& tensor, const std::vector<float>& values) {
   std::vector<float> stored(values.size());
   from_caffe_order(tensor.shape, values.data(), stored.data());
-  device.copy_to_device(tensor.data, stored.data(), tensor.bytes());
+  device.copy_to_device(tensor.floats(), stored.data(), tensor.bytes());
   device.synchronize();
 }
 

@@ -75,7 +75,7 @@ void Parameters::allocate() {
   for (; allocated_ < parameters_.size(); ++allocated_) {
     Parameter& parameter = *parameters_[allocated_];
     const Shape& shape = parameter.value.shape;
-    parameter.value.data = reinterpret_cast<float*>(value);
+    parameter.value.data = value;
     value += aligned(shape.bytes());
     if (has_gradient(parameter)) {
       parameter.gradient = {reinterpret_cast<float*>(gradient), shape};

@@ -17,7 +17,11 @@ std::vector<int64_t> pack(const std::vector<int64_t>& sizes) {
 }  // namespace
 
 Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
-    : parameters(parameters), arena(arena), options(std::move(options)), graph(compile(spec)) {
+    : parameters(parameters),
+      arena(arena),
+      options(std::move(options)),
+      precision(precision_of(spec)),
+      graph(compile(spec)) {
   set_up_layers();
   plan();
   if (!this->options.allocate) return;
@@ -31,6 +35,16 @@ Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, N
           static_cast<char*>(persistent.data()) + node.persistent_offsets[constant.index];
       write_tensor(device(), {reinterpret_cast<float*>(memory), constant.shape}, constant.values());
     }
+}
+
+DType Net::Engine::precision_of(const NetSpec& spec) const {
+  const Options file = spec.options();
+  const bool narrow = options.precision ? *options.precision == DType::kBFloat16
+                                        : file.choice("precision") == "BF16";
+  require(!narrow || device().bfloat16() != Device::Support::kNone, file.where("precision"),
+          ": precision BF16 needs a processor with AVX512_BF16, or with AVX-512 at least; this is ",
+          device().description(), "; use FLOAT32");
+  return narrow ? DType::kBFloat16 : DType::kFloat32;
 }
 
 Graph Net::Engine::compile(const NetSpec& spec) const {
@@ -99,7 +113,7 @@ void Net::Engine::set_up_layers() {
   const size_t known_parameters = parameters.all().size();
   shapes.resize(graph.values.size());
   std::vector<bool> gradients(graph.values.size(), false);
-  const SetupContext context{parameters, options, wants_backward()};
+  const SetupContext context{parameters, options, precision, wants_backward()};
   for (Node& node : graph.nodes) {
     std::vector<Shape> input_shapes;
     std::vector<bool> input_gradients;

@@ -32,6 +32,7 @@ struct Net::Engine {
 
   // Building: src/engine/build.cpp.
   Graph compile(const NetSpec& spec) const;
+  DType precision_of(const NetSpec& spec) const;
   void refuse_sharing() const;
   void refuse_other_parameters(size_t known) const;
   void set_up_layers();
@@ -60,11 +61,16 @@ struct Net::Engine {
 
   std::string bad_row(int node) const;
 
-  float* buffer(int id) const {
-    return id < 0 ? nullptr : reinterpret_cast<float*>(arena.data() + memory.offsets[id]);
+  void* buffer(int id) const { return id < 0 ? nullptr : arena.data() + memory.offsets[id]; }
+  Tensor tensor(int id, const Shape& shape) const {
+    return {buffer(id), shape, id < 0 ? DType::kFloat32 : program.types[id]};
+  }
+  // All of a buffer.
+  Tensor numbers(int id) const {
+    return tensor(id, {program.buffers[id].bytes / size_of(program.types[id])});
   }
   std::vector<float> read(const Tensor& tensor) const { return read_tensor(device(), tensor); }
-  Tensor value(int v) const { return {buffer(program.value_buffer[v]), shapes[v]}; }
+  Tensor value(int v) const { return tensor(program.value_buffer[v], shapes[v]); }
   int find(const std::string& blob) const {
     const int v = graph.find(blob);
     if (v < 0) fail("there is no blob \"", blob, "\"", did_you_mean(blob, graph.blobs()));
@@ -85,6 +91,7 @@ struct Net::Engine {
   Parameters& parameters;
   Arena& arena;
   NetOptions options;
+  DType precision;
   Graph graph;
   std::vector<Shape> shapes;  // by value
   std::vector<CompiledNode> nodes;

@@ -76,7 +76,7 @@ void Net::add_loss(double* total) const {
   engine_->require_held("the loss");
   for (const Engine::LossTerm& term : engine_->losses) {
     const Tensor value = engine_->value(term.value);
-    reduce_rows(engine_->device(), 1, value.count(), Weighted{term.weight, value.data}, total,
+    reduce_rows(engine_->device(), 1, value.count(), Weighted{term.weight, value.floats()}, total,
                 true);
   }
 }
@@ -132,7 +132,7 @@ std::vector<float> Net::read_gradient(const std::string& blob) const {
           "\" cannot be read before backward()");
   const int buffer = engine_->program.value_gradient[v];
   if (buffer < 0) return std::vector<float>(engine_->shapes[v].count(), 0.0f);
-  return engine_->read({engine_->buffer(buffer), engine_->shapes[v]});
+  return engine_->read(engine_->tensor(buffer, engine_->shapes[v]));
 }
 
 double Net::loss_weight(const std::string& blob) const {
@@ -141,6 +141,15 @@ double Net::loss_weight(const std::string& blob) const {
   const std::vector<int>& outputs = engine_->graph.nodes[n].outputs;
   const auto position = std::find(outputs.begin(), outputs.end(), v) - outputs.begin();
   return engine_->nodes[n].declaration.traits.loss_weight[position];
+}
+
+DType Net::precision() const { return engine_->precision; }
+
+std::string Net::precision_note() const {
+  const Device& device = engine_->device();
+  if (precision() == DType::kFloat32 || device.bfloat16() == Device::Support::kFull) return "";
+  return text("precision BF16 is slower than FLOAT32 on this processor (", device.description(),
+              "), which has no instructions for it");
 }
 
 int64_t Net::samples() const { return engine_->samples; }

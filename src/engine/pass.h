@@ -20,13 +20,15 @@ class NodePass : public Pass {
                   static_cast<uint64_t>(engine_.pass_index));
   }
 
-  Tensor input(int i) const override { return engine_.value(graph_node().inputs[i]); }
+  Tensor input(int i) const override {
+    return engine_.tensor(engine_.program.input[node_][i], engine_.shapes[graph_node().inputs[i]]);
+  }
   Tensor output(int i) const override { return engine_.value(graph_node().outputs[i]); }
   Tensor input_gradient(int i) const override {
-    return {engine_.buffer(step_->input_gradients[i]), engine_.shapes[graph_node().inputs[i]]};
+    return engine_.tensor(step_->input_gradients[i], engine_.shapes[graph_node().inputs[i]]);
   }
   Tensor output_gradient(int i) const override {
-    return {engine_.buffer(step_->output_gradients[i]), engine_.shapes[graph_node().outputs[i]]};
+    return engine_.tensor(step_->output_gradients[i], engine_.shapes[graph_node().outputs[i]]);
   }
 
   Tensor parameter(Handle handle) const override { return slot(handle).parameter->value; }

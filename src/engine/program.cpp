@@ -1,6 +1,7 @@
 #include "engine/program.h"
 
 #include <algorithm>
+#include <map>
 
 namespace orepa {
 namespace {
@@ -12,6 +13,7 @@ class ProgramBuilder {
       : graph_(graph), traits_(traits), options_(options) {
     const size_t values = graph.values.size();
     for (const NodeTraits& node : traits) program_.memory.emplace_back(node.memory.size(), -1);
+    program_.input.resize(graph.nodes.size());
     program_.value_buffer.assign(values, -1);
     program_.value_gradient.assign(values, -1);
     wants_gradient_.assign(values, false);
@@ -41,21 +43,39 @@ class ProgramBuilder {
   int node_count() const { return static_cast<int>(graph_.nodes.size()); }
   int now() const { return static_cast<int>(program_.steps.size()); }
 
-  int new_buffer(int64_t bytes, std::vector<int> may_take_over = {}) {
+  int new_buffer(int64_t bytes, DType type, std::vector<int> may_take_over = {}) {
     program_.buffers.push_back({bytes, now(), now(), std::move(may_take_over)});
+    program_.types.push_back(type);
     return static_cast<int>(program_.buffers.size()) - 1;
   }
   void use(int buffer, int step) {
     program_.buffers[buffer].last = std::max(program_.buffers[buffer].last, step);
   }
-  int64_t bytes(int value) const { return program_.buffers[program_.value_buffer[value]].bytes; }
+  DType type(int value) const { return program_.types[program_.value_buffer[value]]; }
+  int64_t bytes(int value, DType as) const {
+    const int own = program_.value_buffer[value];
+    return program_.buffers[own].bytes / size_of(program_.types[own]) * size_of(as);
+  }
+
+  // A buffer of value v, or of its gradient, in that type: this one, or a cast of it.
+  int cast(int v, int buffer, DType to) {
+    if (program_.types[buffer] == to) return buffer;
+    Step step;
+    step.kind = Step::Kind::kCast;
+    step.a = buffer;
+    use(step.a, now());
+    step.out = new_buffer(bytes(v, to), to);
+    const int made = step.out;
+    program_.steps.push_back(std::move(step));
+    return made;
+  }
 
   // The node's memory in its step of that stage, which comes next.
   void use_memory(int n, Stage stage) {
     for (size_t m = 0; m < traits_[n].memory.size(); ++m) {
       const NodeMemory& memory = traits_[n].memory[m];
       int& buffer = program_.memory[n][m];
-      if (memory.first == stage) buffer = new_buffer(memory.bytes);
+      if (memory.first == stage) buffer = new_buffer(memory.bytes, DType::kFloat32);
       if (memory.last == stage) use(buffer, now());
     }
   }
@@ -83,13 +103,18 @@ class ProgramBuilder {
   void forward(int n) {
     const Node& node = graph_.nodes[n];
     const NodeTraits& traits = traits_[n];
-    for (const int v : node.inputs) use(program_.value_buffer[v], now());
+    for (const int v : node.inputs) {
+      int& buffer = casts_.try_emplace({v, traits.type}, program_.value_buffer[v]).first->second;
+      buffer = cast(v, buffer, traits.type);
+      program_.input[n].push_back(buffer);
+    }
+    for (const int buffer : program_.input[n]) use(buffer, now());
     for (size_t o = 0; o < node.outputs.size(); ++o) {
       std::vector<int> may_take_over;
       for (const auto& [output, input] : traits.may_overwrite)
-        if (output == static_cast<int>(o))
-          may_take_over.push_back(program_.value_buffer[node.inputs[input]]);
-      const int buffer = new_buffer(traits.output_bytes[o], std::move(may_take_over));
+        if (output == static_cast<int>(o)) may_take_over.push_back(program_.input[n][input]);
+      const int buffer = new_buffer(traits.output_counts[o] * size_of(traits.type), traits.type,
+                                    std::move(may_take_over));
       // What the caller sets is there before the first forward step.
       if (node.spec.type == "Input") program_.buffers[buffer].first = program_.forward;
       program_.value_buffer[node.outputs[o]] = buffer;
@@ -117,13 +142,13 @@ class ProgramBuilder {
       Step step;
       step.kind = Step::Kind::kSeed;
       step.value_index = v;
-      contribute(v, step);
+      contribute(v, step, DType::kFloat32);
     }
     for (int n = 0; n < node_count(); ++n)
       for (size_t o = 0; o < graph_.nodes[n].outputs.size(); ++o) {
         const int v = graph_.nodes[n].outputs[o];
         if (traits_[n].loss_weight[o] != 0 && wants_gradient_[v])
-          contribute(v, fill_step(traits_[n].loss_weight[o]));
+          contribute(v, fill_step(traits_[n].loss_weight[o]), type(v));
       }
   }
 
@@ -135,8 +160,8 @@ class ProgramBuilder {
   }
 
   // A step that makes a gradient of value v in a new buffer.
-  void contribute(int v, Step step) {
-    step.out = new_buffer(bytes(v));
+  void contribute(int v, Step step, DType type) {
+    step.out = new_buffer(bytes(v, type), type);
     const int made = step.out;
     program_.steps.push_back(std::move(step));
     add_gradient(v, made);
@@ -144,6 +169,7 @@ class ProgramBuilder {
 
   // Makes `buffer` a part of value v's gradient, summing at once.
   void add_gradient(int v, int buffer) {
+    buffer = cast(v, buffer, type(v));
     int& total = program_.value_gradient[v];
     if (total < 0) {
       total = buffer;
@@ -155,7 +181,7 @@ class ProgramBuilder {
     step.b = buffer;
     use(step.a, now());
     use(step.b, now());
-    step.out = new_buffer(bytes(v), {step.a, step.b});
+    step.out = new_buffer(bytes(v, type(v)), type(v), {step.a, step.b});
     total = step.out;
     program_.steps.push_back(std::move(step));
   }
@@ -174,7 +200,7 @@ class ProgramBuilder {
     }
     if (!needed) return;
     for (const int v : node.outputs)
-      if (!reached(v)) contribute(v, fill_step(0));
+      if (!reached(v)) contribute(v, fill_step(0), type(v));
 
     Step step;
     step.kind = Step::Kind::kBackward;
@@ -185,7 +211,7 @@ class ProgramBuilder {
       if (traits.reads_output[o]) use(program_.value_buffer[node.outputs[o]], now());
     }
     for (size_t i = 0; i < node.inputs.size(); ++i)
-      if (traits.reads_input[i]) use(program_.value_buffer[node.inputs[i]], now());
+      if (traits.reads_input[i]) use(program_.input[n][i], now());
     use_memory(n, Stage::kBackward);
 
     step.input_gradients.assign(node.inputs.size(), -1);
@@ -195,7 +221,8 @@ class ProgramBuilder {
       if (shared < 0 || !traits.inputs_share_gradient) {
         std::vector<int> may_take_over;
         if (traits.gradient_may_overwrite[i]) may_take_over = {step.output_gradients[0]};
-        shared = new_buffer(bytes(node.inputs[i]), std::move(may_take_over));
+        shared =
+            new_buffer(bytes(node.inputs[i], traits.type), traits.type, std::move(may_take_over));
       }
       step.input_gradients[i] = shared;
     }
@@ -212,6 +239,7 @@ class ProgramBuilder {
   const ProgramOptions& options_;
   Program program_;
   std::vector<bool> wants_gradient_;
+  std::map<std::pair<int, DType>, int> casts_;  // where a value stands in a type that it is read in
 };
 
 }  // namespace

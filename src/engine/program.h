@@ -5,6 +5,10 @@
 // Gradients are in single assignment too: every reader of a value writes a buffer of its own, and
 // Accumulate steps sum them as soon as the second one is there, so layers never sum and nobody
 // writes Split layers. Gradients that nobody needs are not computed.
+//
+// A value has the type of the layer that makes it. Where a reader takes the other type, Cast steps
+// stand before it: of the value, once for all readers of that type, and of each one's gradient on
+// its way back.
 #pragma once
 #include <cstdint>
 #include <utility>
@@ -27,8 +31,9 @@ struct NodeMemory {
 
 // What a layer declared in its setup(), as far as the program needs it.
 struct NodeTraits {
-  std::vector<int64_t> output_bytes;
-  bool learns = false;  // has a parameter whose gradient is wanted
+  std::vector<int64_t> output_counts;
+  DType type = DType::kFloat32;  // of inputs, outputs and their gradients
+  bool learns = false;           // has a parameter whose gradient is wanted
   bool prepares = false, finishes = false, updates = false;  // has steps of these stages
   bool forward_only = false;
   bool inputs_share_gradient = false;
@@ -48,6 +53,7 @@ struct Step {
     kFill,        // out = value everywhere: the loss weight, or 0 where nothing flows back
     kSeed,        // out = the gradient that the caller gave for `value_index`
     kAccumulate,  // out = a + b
+    kCast,        // out = a, in out's type
     kRead,        // nothing: here the caller may read what is kept
     kFinish,
     kUpdate,
@@ -66,7 +72,9 @@ struct Program {
   // update, layer by layer.
   int forward = 0, backward = 0, finish = 0;
   std::vector<MemoryRequest> buffers;
-  std::vector<int> value_buffer;    // a value's own buffer
+  std::vector<DType> types;             // of the numbers in a buffer of values or gradients
+  std::vector<std::vector<int>> input;  // by node: the buffer that it reads an input from
+  std::vector<int> value_buffer;        // a value's own buffer
   std::vector<int> value_gradient;  // where its complete gradient ends up; -1 if it is not computed
   std::vector<std::vector<int>> memory;  // by node: buffers of NodeTraits::memory; -1: unused
 };

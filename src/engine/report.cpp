@@ -26,7 +26,7 @@ std::vector<LayerReport> Net::report() const {
     row.note = compiled.layer->note();
     for (const int v : node.outputs) {
       row.outputs.push_back(engine_->shapes[v]);
-      row.activation_bytes += engine_->shapes[v].bytes();
+      row.activation_bytes += engine_->value(v).bytes();
     }
     for (const NodeMemory& memory : compiled.declaration.traits.memory)
       if (memory.is_saved()) row.activation_bytes += memory.bytes;

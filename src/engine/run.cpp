@@ -5,21 +5,25 @@
 
 #include "engine/engine.h"
 #include "engine/pass.h"
-#include "orepa/parallel.h"
+#include "orepa/numbers.h"
 
 namespace orepa {
 namespace {
 
 struct Fill {
   float value;
-  float* out;
-  OREPA_HD void operator()(int64_t i) const { out[i] = value; }
+  Numbers out;
+  OREPA_HD void operator()(int64_t i) const { out.set(i, value); }
 };
 
 struct Add {
-  const float *a, *b;
-  float* out;
-  OREPA_HD void operator()(int64_t i) const { out[i] = a[i] + b[i]; }
+  Numbers a, b, out;
+  OREPA_HD void operator()(int64_t i) const { out.set(i, a[i] + b[i]); }
+};
+
+struct Cast {
+  Numbers from, to;
+  OREPA_HD void operator()(int64_t i) const { to.set(i, from[i]); }
 };
 
 bool all_finite(const std::vector<float>& values) {
@@ -57,7 +61,6 @@ void Net::Engine::run(int begin, int end, const Update* update) {
 }
 
 void Net::Engine::run(const Step& step, const Update* update) {
-  const auto count = [&](int id) { return program.buffers[id].bytes / int64_t{sizeof(float)}; };
   switch (step.kind) {
     case Step::Kind::kPrepare: {
       NodePass pass(*this, step.node);
@@ -78,9 +81,11 @@ void Net::Engine::run(const Step& step, const Update* update) {
         parameter->gradient_written = true;
       break;
     }
-    case Step::Kind::kFill:
-      parallel_for(device(), count(step.out), Fill{step.fill, buffer(step.out)});
+    case Step::Kind::kFill: {
+      const Tensor out = numbers(step.out);
+      parallel_for(device(), out.count(), Fill{step.fill, out});
       break;
+    }
     case Step::Kind::kSeed: {
       const auto given = staged_gradients.find(step.value_index);
       if (given == staged_gradients.end())
@@ -89,10 +94,16 @@ void Net::Engine::run(const Step& step, const Update* update) {
         given->second.send(buffer(step.out));
       break;
     }
-    case Step::Kind::kAccumulate:
-      parallel_for(device(), count(step.out),
-                   Add{buffer(step.a), buffer(step.b), buffer(step.out)});
+    case Step::Kind::kAccumulate: {
+      const Tensor out = numbers(step.out);
+      parallel_for(device(), out.count(), Add{numbers(step.a), numbers(step.b), out});
       break;
+    }
+    case Step::Kind::kCast: {
+      const Tensor out = numbers(step.out);
+      parallel_for(device(), out.count(), Cast{numbers(step.a), out});
+      break;
+    }
     case Step::Kind::kRead:
       break;
     case Step::Kind::kFinish:
@@ -149,6 +160,7 @@ std::string Net::find_non_finite() {
   for (int s = engine_->program.forward; s < engine_->program.backward; ++s) {
     engine_->run(s, s + 1);
     const int n = engine_->program.steps[s].node;
+    if (n < 0) continue;  // a Cast
     const Node& node = engine_->graph.nodes[n];
     for (const int v : node.outputs)
       if (!all_finite(engine_->read(engine_->value(v))))

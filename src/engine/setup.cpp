@@ -69,7 +69,7 @@ Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {
   require_blobs_for_params();
   for (const Shape& shape : outputs) {
     require(is_sound(shape), "an output would be ", shape.str(), kSoundShapes);
-    traits.output_bytes.push_back(shape.bytes());
+    traits.output_counts.push_back(shape.count());
   }
   traits.reads_output = reads_output_;
   traits.reads_output.resize(made, false);
@@ -108,6 +108,11 @@ const LayerSpec* NodeSetup::absorbed(const std::string& type) const {
 const Shape* NodeSetup::shape_override(int output) const {
   const auto found = context_.options.inputs.find(options().strings("top").at(output));
   return found == context_.options.inputs.end() ? nullptr : &found->second;
+}
+
+DType NodeSetup::takes_bfloat16() {
+  if (!options().has("loss_weight")) declaration_.traits.type = context_.precision;
+  return declaration_.traits.type;
 }
 
 int NodeSetup::checked(int input) const {

@@ -40,6 +40,7 @@ struct Declaration {
 struct SetupContext {
   Parameters& parameters;
   const NetOptions& options;
+  DType precision = DType::kFloat32;
   bool backward = false;
 };
 
@@ -61,6 +62,7 @@ class NodeSetup : public Setup {
   const Shape& input(int i) const override { return inputs_[checked(i)]; }
   int outputs() const override { return static_cast<int>(node_.outputs.size()); }
   bool input_gradient(int i) const override { return input_gradients_[checked(i)]; }
+  DType takes_bfloat16() override;
   bool backward() const override { return context_.backward; }
   bool weights_change_every_pass() const override {
     return context_.options.weights_change_every_pass;

@@ -76,13 +76,13 @@ class Accuracy : public Layer {
  private:
   void measure(Pass& pass, const Tensor& out, bool by_class) {
     Scores scores = scores_;
-    scores.score = pass.input(0).data;
-    scores.labels.label = pass.input(1).data;
+    scores.score = pass.input(0).floats();
+    scores.labels.label = pass.input(1).floats();
     const int64_t rows = out.count(), positions = scores.view.positions();
     float* counted = pass.floats(counted_);
     reduce_rows(pass.device(), rows, positions, Count{scores, false, by_class}, counted);
-    reduce_rows(pass.device(), rows, positions, Count{scores, true, by_class}, out.data);
-    parallel_for(pass.device(), rows, Ratio{counted, out.data});
+    reduce_rows(pass.device(), rows, positions, Count{scores, true, by_class}, out.floats());
+    parallel_for(pass.device(), rows, Ratio{counted, out.floats()});
   }
   Scores scores_{};
   bool by_class_ = false;

@@ -1,6 +1,6 @@
 // Functors that several layers hand to parallel.h.
 #pragma once
-#include "orepa/parallel.h"
+#include "orepa/numbers.h"
 
 namespace orepa {
 
@@ -12,7 +12,7 @@ struct AddTo {
 
 // Number (r, j) of a row-major matrix: its sums over rows are the gradient of a bias.
 struct Element {
-  const float* matrix;
+  Numbers matrix;
   int64_t columns;
   OREPA_HD float operator()(int64_t r, int64_t j) const { return matrix[r * columns + j]; }
 };

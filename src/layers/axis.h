@@ -86,12 +86,13 @@ struct CopyInOrder {
 };
 
 inline void copy_in_order(Device& device, const Tensor& from, const Tensor& to) {
-  if (from.data == to.data) return;
+  if (from.floats() == to.floats()) return;
   const LogicalOrder from_order(from.shape), to_order(to.shape);
   if (from_order.is_row_major() && to_order.is_row_major())
-    device.copy(to.data, from.data, from.bytes());
+    device.copy(to.floats(), from.floats(), from.bytes());
   else
-    parallel_for(device, from.count(), CopyInOrder{from_order, to_order, from.data, to.data});
+    parallel_for(device, from.count(),
+                 CopyInOrder{from_order, to_order, from.floats(), to.floats()});
 }
 
 }  // namespace orepa

@@ -34,7 +34,8 @@ struct NextFactor {
 // shift.
 struct Given {
   AxisView view;  // of the channels
-  const float *x, *y, *dy, *mean, *variance, *scale;
+  Numbers x, y, dy;
+  const float *mean, *variance, *scale;
   float eps;
   bool relu;
   OREPA_HD float open(int64_t i) const { return relu && !(y[i] > 0) ? 0.0f : dy[i]; }
@@ -43,10 +44,10 @@ struct Given {
 };
 struct GivenInputGradient {
   Given given;
-  float* dx;
+  Numbers dx;
   OREPA_HD void operator()(int64_t i) const {
     const int64_t c = given.channel(i);
-    dx[i] = given.open(i) * given.inverse(c) * (given.scale == nullptr ? 1.0f : given.scale[c]);
+    dx.set(i, given.open(i) * given.inverse(c) * (given.scale == nullptr ? 1.0f : given.scale[c]));
   }
 };
 struct GivenScaleGradient {
@@ -59,7 +60,7 @@ struct GivenScaleGradient {
 };
 
 float* data(Pass& pass, Handle handle) {
-  return handle < 0 ? nullptr : pass.parameter(handle).data;
+  return handle < 0 ? nullptr : pass.parameter(handle).floats();
 }
 
 void deliver(Pass& pass, Handle handle, const float* gradient) {
@@ -67,7 +68,7 @@ void deliver(Pass& pass, Handle handle, const float* gradient) {
   const Tensor to = pass.gradient(handle);
   if (!to) return;
   if (pass.accumulates(handle))
-    parallel_for(pass.device(), to.count(), AddTo{gradient, to.data});
+    parallel_for(pass.device(), to.count(), AddTo{gradient, to.floats()});
   else
     pass.device().copy(to.data, gradient, to.bytes());
 }
@@ -98,7 +99,8 @@ void BatchNorm::declare(Setup& setup) {
   if (scale_ < 0) ones_ = all(1);
   if (shift_ < 0) zeros_ = all(0);
   // With Scale and ReLU behind it absorbed, see engine/fuse.h.
-  BatchNormGeometry geometry{x, eps_, setup.absorbed("ReLU") != nullptr, !given_};
+  type_ = setup.takes_bfloat16();
+  BatchNormGeometry geometry{x, eps_, setup.absorbed("ReLU") != nullptr, !given_, type_};
   relu_ = geometry.relu;
   plan_ = setup.device().batch_norm(geometry);
   forward_workspace_ = setup.scratch(Stage::kForward, plan_->forward_workspace());
@@ -110,7 +112,7 @@ void BatchNorm::declare(Setup& setup) {
       backward_workspace_ = setup.scratch(Stage::kBackward, plan_->backward_workspace());
       scale_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
       shift_gradient_ = setup.scratch(Stage::kBackward, channels.bytes());
-      if (!setup.input_gradient(0)) unwanted_ = setup.scratch(Stage::kBackward, x.bytes());
+      if (!setup.input_gradient(0)) unwanted_ = setup.scratch(Stage::kBackward, x.bytes(type_));
     }
   } else if (relu_) {
     setup.backward_reads_output(0);
@@ -130,47 +132,47 @@ void BatchNorm::declare_affine(Setup& setup, const Shape& channels) {
 }
 
 const float* BatchNorm::scale(Pass& pass) const {
-  return scale_ < 0 ? pass.floats(ones_) : pass.parameter(scale_).data;
+  return scale_ < 0 ? pass.floats(ones_) : pass.parameter(scale_).floats();
 }
 
 const float* BatchNorm::shift(Pass& pass) const {
-  return shift_ < 0 ? pass.floats(zeros_) : pass.parameter(shift_).data;
+  return shift_ < 0 ? pass.floats(zeros_) : pass.parameter(shift_).floats();
 }
 
-void BatchNorm::normalize(Pass& pass, float* y) {
-  const float* x = pass.input(0).data;
+void BatchNorm::normalize(Pass& pass, const Tensor& y) {
+  const void* x = pass.input(0).data;
   const Tensor mean = pass.parameter(mean_), variance = pass.parameter(variance_);
   if (given_)
-    return plan_->normalize(x, scale(pass), shift(pass), mean.data, variance.data, y,
+    return plan_->normalize(x, scale(pass), shift(pass), mean.floats(), variance.floats(), y.data,
                             pass.memory(forward_workspace_));
   float *batch_mean = pass.floats(batch_mean_), *batch_variance = pass.floats(batch_variance_);
-  plan_->forward(x, scale(pass), shift(pass), y, batch_mean, batch_variance, pass.memory(saved_),
-                 pass.memory(forward_workspace_));
+  plan_->forward(x, scale(pass), shift(pass), y.data, batch_mean, batch_variance,
+                 pass.memory(saved_), pass.memory(forward_workspace_));
   const int64_t values = view_.positions();  // a channel
   const float unbiased = values > 1 ? static_cast<float>(values) / (values - 1) : 1.0f;
-  float* factor = pass.parameter(factor_).data;
-  parallel_for(
-      pass.device(), view_.extent,
-      Average{batch_mean, batch_variance, factor, fraction_, unbiased, mean.data, variance.data});
+  float* factor = pass.parameter(factor_).floats();
+  parallel_for(pass.device(), view_.extent,
+               Average{batch_mean, batch_variance, factor, fraction_, unbiased, mean.floats(),
+                       variance.floats()});
   parallel_for(pass.device(), 1, NextFactor{fraction_, factor});
 }
 
-void BatchNorm::propagate(Pass& pass, const float* dy) {
+void BatchNorm::propagate(Pass& pass, const Tensor& dy) {
   if (given_) return propagate_given(pass, dy);
   const Tensor dx = pass.input_gradient(0);
   float *dscale = pass.floats(scale_gradient_), *dshift = pass.floats(shift_gradient_);
-  plan_->backward(pass.input(0).data, dy, scale(pass), pass.floats(batch_mean_),
+  plan_->backward(pass.input(0).data, dy.data, scale(pass), pass.floats(batch_mean_),
                   pass.floats(batch_variance_), pass.memory(saved_),
-                  dx ? dx.data : pass.floats(unwanted_), dscale, dshift,
+                  dx ? dx.data : pass.memory(unwanted_), dscale, dshift,
                   pass.memory(backward_workspace_));
   deliver(pass, scale_, dscale);
   deliver(pass, shift_, dshift);
 }
 
-void BatchNorm::propagate_given(Pass& pass, const float* dy) {
+void BatchNorm::propagate_given(Pass& pass, const Tensor& dy) {
   const Given given{view_,
-                    pass.input(0).data,
-                    pass.output(0).data,
+                    pass.input(0),
+                    pass.output(0),
                     dy,
                     data(pass, mean_),
                     data(pass, variance_),
@@ -181,10 +183,10 @@ void BatchNorm::propagate_given(Pass& pass, const float* dy) {
     if (handle >= 0)
       if (const Tensor gradient = pass.gradient(handle))
         reduce_rows(pass.device(), view_.extent, view_.positions(),
-                    GivenScaleGradient{given, handle == shift_}, gradient.data,
+                    GivenScaleGradient{given, handle == shift_}, gradient.floats(),
                     pass.accumulates(handle));
   if (const Tensor dx = pass.input_gradient(0))
-    parallel_for(pass.device(), dx.count(), GivenInputGradient{given, dx.data});
+    parallel_for(pass.device(), dx.count(), GivenInputGradient{given, dx});
 }
 
 std::optional<LinearShape> normalisation_shape(const LayerSpec& spec, const Shape& input) {

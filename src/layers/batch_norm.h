@@ -16,8 +16,8 @@ class BatchNorm : public Layer {
     setup.input_gradient_may_overwrite(0);
     return {setup.input(0)};
   }
-  void forward(Pass& pass) override { normalize(pass, pass.output(0).data); }
-  void backward(Pass& pass) override { propagate(pass, pass.output_gradient(0).data); }
+  void forward(Pass& pass) override { normalize(pass, pass.output(0)); }
+  void backward(Pass& pass) override { propagate(pass, pass.output_gradient(0)); }
 
  protected:
   void declare(Setup& setup);
@@ -25,15 +25,16 @@ class BatchNorm : public Layer {
   virtual void declare_affine(Setup& setup, const Shape& channels);
 
   // y has the shape of the input. Moves the running statistics first, where they move.
-  void normalize(Pass& pass, float* y);
+  void normalize(Pass& pass, const Tensor& y);
   // From dy, of the same shape.
-  void propagate(Pass& pass, const float* dy);
+  void propagate(Pass& pass, const Tensor& dy);
 
+  DType type_ = DType::kFloat32;  // of the layer
   float eps_ = 0;
   Handle mean_ = -1, variance_ = -1, factor_ = -1, scale_ = -1, shift_ = -1;
 
  private:
-  void propagate_given(Pass& pass, const float* dy);
+  void propagate_given(Pass& pass, const Tensor& dy);
   // 1 and 0 where nothing was declared.
   const float* scale(Pass& pass) const;
   const float* shift(Pass& pass) const;

@@ -2,6 +2,7 @@
 
 #include "layers/batch_norm.h"
 #include "layers/linear.h"
+#include "orepa/numbers.h"
 
 namespace orepa {
 namespace {
@@ -18,9 +19,10 @@ struct Border {
 // statistics: shift - mean scale / sqrt(variance + eps).
 struct AddBorder {
   Border border;
-  const float *inner, *mean, *variance, *scale, *shift;
+  Numbers inner;
+  const float *mean, *variance, *scale, *shift;
   float eps;
-  float* y;
+  Numbers y;
   OREPA_HD void operator()(int64_t pixel, int64_t c) const {
     const int64_t row = pixel / border.padded_width();
     const int64_t w = pixel % border.padded_width() - border.pad;
@@ -28,22 +30,21 @@ struct AddBorder {
     const int64_t n = row / border.padded_height();
     const int64_t at = pixel * border.channels + c;
     if (h >= 0 && h < border.height && w >= 0 && w < border.width)
-      y[at] = inner[((n * border.height + h) * border.width + w) * border.channels + c];
+      y.set(at, inner[((n * border.height + h) * border.width + w) * border.channels + c]);
     else
-      y[at] = shift[c] - mean[c] * scale[c] / sqrtf(variance[c] + eps);
+      y.set(at, shift[c] - mean[c] * scale[c] / sqrtf(variance[c] + eps));
   }
 };
 
 struct DropBorder {
   Border border;
-  const float* dy;
-  float* inner;
+  Numbers dy, inner;
   OREPA_HD void operator()(int64_t pixel, int64_t c) const {
     const int64_t row = pixel / border.width, w = pixel % border.width;
     const int64_t h = row % border.height, n = row / border.height;
     const int64_t padded_row = n * border.padded_height() + h + border.pad;
     const int64_t from = padded_row * border.padded_width() + w + border.pad;
-    inner[pixel * border.channels + c] = dy[from * border.channels + c];
+    inner.set(pixel * border.channels + c, dy[from * border.channels + c]);
   }
 };
 
@@ -59,25 +60,25 @@ class BatchNormPad : public BatchNorm {
     declare(setup);
     const int64_t pad = setup.options().message("batch_norm_param").integer("pad");
     border_ = {x[2], x[3], x[1], pad};
-    inner_ = setup.scratch(Stage::kForward, x.bytes());
-    if (setup.backward()) inner_gradient_ = setup.scratch(Stage::kBackward, x.bytes());
+    inner_ = setup.scratch(Stage::kForward, x.bytes(type_));
+    if (setup.backward()) inner_gradient_ = setup.scratch(Stage::kBackward, x.bytes(type_));
     return {Shape{x[0], x[1], border_.padded_height(), border_.padded_width()}};
   }
 
   void forward(Pass& pass) override {
-    float* inner = pass.floats(inner_);
+    const Tensor inner{pass.memory(inner_), pass.input(0).shape, type_};
     normalize(pass, inner);
     const Tensor y = pass.output(0);
-    parallel_rows(
-        pass.device(), y.count() / border_.channels, border_.channels,
-        AddBorder{border_, inner, pass.parameter(mean_).data, pass.parameter(variance_).data,
-                  pass.parameter(scale_).data, pass.parameter(shift_).data, eps_, y.data});
+    parallel_rows(pass.device(), y.count() / border_.channels, border_.channels,
+                  AddBorder{border_, inner, pass.parameter(mean_).floats(),
+                            pass.parameter(variance_).floats(), pass.parameter(scale_).floats(),
+                            pass.parameter(shift_).floats(), eps_, y});
   }
 
   void backward(Pass& pass) override {
-    float* inner = pass.floats(inner_gradient_);
+    const Tensor inner{pass.memory(inner_gradient_), pass.input(0).shape, type_};
     parallel_rows(pass.device(), pass.input(0).count() / border_.channels, border_.channels,
-                  DropBorder{border_, pass.output_gradient(0).data, inner});
+                  DropBorder{border_, pass.output_gradient(0), inner});
     propagate(pass, inner);
   }
 

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "layers/axis.h"
+#include "orepa/numbers.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
@@ -10,16 +11,15 @@ namespace {
 // Moves one bottom's part of every row between the bottom (rows of `size`) and the top (rows of
 // `total`).
 struct MovePart {
-  const float* from;
-  float* to;
+  Numbers from, to;
   int64_t size, total, offset;
   bool into_top;
   OREPA_HD void operator()(int64_t i) const {
     const int64_t at = i / size * total + offset + i % size;
     if (into_top)
-      to[at] = from[i];
+      to.set(at, from[i]);
     else
-      to[i] = from[at];
+      to.set(i, from[at]);
   }
 };
 
@@ -31,6 +31,7 @@ class Concat : public Layer {
  public:
   std::vector<Shape> setup(Setup& setup) override {
     const Options options = setup.options().message("concat_param");
+    setup.takes_bfloat16();
     const Shape& first = setup.input(0);
     setup.require(!options.has("concat_dim") || !options.has("axis"),
                   "either axis or concat_dim, its old name, can be given, not both");
@@ -68,8 +69,8 @@ class Concat : public Layer {
     const int64_t size = view.extent * view.inner;
     if (part)
       parallel_for(pass.device(), part.count(),
-                   MovePart{into_top ? part.data : whole.data, into_top ? whole.data : part.data,
-                            size, all.extent * all.inner, offset, into_top});
+                   MovePart{into_top ? part : whole, into_top ? whole : part, size,
+                            all.extent * all.inner, offset, into_top});
     return size;
   }
   int axis_ = 1, inputs_ = 0;

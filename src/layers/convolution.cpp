@@ -10,7 +10,7 @@
 namespace orepa {
 namespace {
 
-ConvolutionGeometry read_geometry(const Setup& setup) {
+ConvolutionGeometry read_geometry(Setup& setup) {
   const Options options = setup.options().message("convolution_param");
   const Shape& x = setup.input(0);
   setup.require(setup.inputs() == 1 && setup.outputs() == 1,
@@ -26,6 +26,7 @@ ConvolutionGeometry read_geometry(const Setup& setup) {
   g.pad = read_pair(setup.spec(), options, "pad", "pad", 0);
   g.dilation = read_pair(setup.spec(), options, "dilation", "", 1);
   g.groups = options.integer("group");
+  g.type = setup.takes_bfloat16();
   const int64_t outputs = options.integer("num_output");
   setup.require(outputs > 0, "num_output must be positive, got ", outputs);
   setup.require(kernel[0] > 0 && kernel[1] > 0, "kernel_size must be positive, got ", kernel[0],
@@ -93,18 +94,18 @@ void Convolution::prepare(Pass& pass) {
   if (!keep_packed_) return;
   for (const auto direction : {ConvolutionPlan::kForward, ConvolutionPlan::kBackwardData})
     if (packed_[direction] >= 0 && !pass.is_current(packed_[direction]))
-      plan_->pack(direction, pass.parameter(kernel_).data, pass.memory(packed_[direction]));
+      plan_->pack(direction, pass.parameter(kernel_).floats(), pass.memory(packed_[direction]));
 }
 
 const void* Convolution::packed(Pass& pass, ConvolutionPlan::Direction direction) {
   void* packed = pass.memory(packed_[direction]);
-  if (!keep_packed_) plan_->pack(direction, pass.parameter(kernel_).data, packed);
+  if (!keep_packed_) plan_->pack(direction, pass.parameter(kernel_).floats(), packed);
   return packed;
 }
 
 void Convolution::forward(Pass& pass) {
   plan_->forward(pass.input(0).data, packed(pass, ConvolutionPlan::kForward),
-                 bias_ < 0 ? nullptr : pass.parameter(bias_).data, pass.output(0).data,
+                 bias_ < 0 ? nullptr : pass.parameter(bias_).floats(), pass.output(0).data,
                  pass.memory(forward_workspace_));
 }
 
@@ -112,13 +113,13 @@ void Convolution::backward(Pass& pass) {
   const Tensor dy = pass.output_gradient(0);
   void* workspace = pass.memory(backward_workspace_);
   if (const Tensor dkernel = pass.gradient(kernel_))
-    plan_->backward_kernel(pass.input(0).data, dy.data, dkernel.data, pass.accumulates(kernel_),
+    plan_->backward_kernel(pass.input(0).data, dy.data, dkernel.floats(), pass.accumulates(kernel_),
                            workspace);
   if (bias_ >= 0)
     if (const Tensor dbias = pass.gradient(bias_)) {
       const int64_t channels = dbias.count();
-      reduce_columns(pass.device(), dy.count() / channels, channels, Element{dy.data, channels},
-                     dbias.data, pass.accumulates(bias_), pass.floats(bias_scratch_));
+      reduce_columns(pass.device(), dy.count() / channels, channels, Element{dy, channels},
+                     dbias.floats(), pass.accumulates(bias_), pass.floats(bias_scratch_));
     }
   if (const Tensor dx = pass.input_gradient(0))
     plan_->backward_data(dy.data, packed(pass, ConvolutionPlan::kBackwardData), dx.data, workspace);

@@ -41,7 +41,7 @@ class Data : public Layer {
       for (int o = 0; o < tops_; ++o) uploads_.emplace_back(pass.device(), pass.output(o).bytes());
     loader_->fill(pass.index(), uploads_[0].fill_floats(),
                   tops_ == 2 ? uploads_[1].fill_floats() : nullptr);
-    for (int o = 0; o < tops_; ++o) uploads_[o].send(pass.output(o).data);
+    for (int o = 0; o < tops_; ++o) uploads_[o].send(pass.output(o).floats());
   }
 
   std::optional<int64_t> sample(int64_t index, int64_t row) const override {

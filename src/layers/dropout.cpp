@@ -35,9 +35,9 @@ class Dropout : public Layer {
 
  private:
   void apply(Pass& pass, const Tensor& from, const Tensor& to) {
-    if (ratio_ == 0 && from.data == to.data) return;
+    if (ratio_ == 0 && from.floats() == to.floats()) return;
     parallel_for(pass.device(), from.count(),
-                 Mask{from.data, pass.random(), ratio_, 1 / (1 - ratio_), to.data});
+                 Mask{from.floats(), pass.random(), ratio_, 1 / (1 - ratio_), to.floats()});
   }
   float ratio_ = 0;
 };

@@ -55,7 +55,7 @@ class DummyData : public Layer {
   void forward(Pass& pass) override {
     for (size_t o = 0; o < kept_.size(); ++o) {
       const Tensor top = pass.output(static_cast<int>(o));
-      pass.device().copy(top.data, pass.memory(kept_[o]), top.bytes());
+      pass.device().copy(top.floats(), pass.memory(kept_[o]), top.bytes());
     }
   }
 

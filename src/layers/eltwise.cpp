@@ -2,8 +2,8 @@
 #include <map>
 
 #include "orepa/layer.h"
+#include "orepa/numbers.h"
 #include "orepa/onnx_layer.h"
-#include "orepa/parallel.h"
 
 namespace orepa {
 namespace {
@@ -11,7 +11,7 @@ namespace {
 constexpr int kMost = 16;  // bottoms: they travel inside the functors
 
 struct Operands {
-  const float* x[kMost];
+  Numbers x[kMost];
   float coefficient[kMost];
   int count = 0;
   bool relu = false;
@@ -20,38 +20,38 @@ struct Operands {
 
 struct Sum {
   Operands in;
-  float* y;
+  Numbers y;
   OREPA_HD void operator()(int64_t i) const {
     float sum = 0;
     for (int k = 0; k < in.count; ++k) sum += in.coefficient[k] * in.x[k][i];
-    y[i] = in.open(sum);
+    y.set(i, in.open(sum));
   }
 };
 
 // The common cases, residual sums and the branches of a block, in one vectorised pass.
 template <int kCount>
 struct PlainSum {
-  const float* x[kCount];
+  Numbers x[kCount];
   bool relu;
-  float* y;
-  explicit PlainSum(const Operands& in, float* y) : relu(in.relu), y(y) {
+  Numbers y;
+  explicit PlainSum(const Operands& in, const Tensor& y) : relu(in.relu), y(y) {
     for (int k = 0; k < kCount; ++k) x[k] = in.x[k];
   }
   OREPA_HD void operator()(int64_t i) const {
     float sum = x[0][i] + x[1][i];
     if constexpr (kCount > 2) sum += x[2][i];
     if constexpr (kCount > 3) sum += x[3][i];
-    y[i] = relu && !(sum > 0) ? 0.0f : sum;
+    y.set(i, relu && !(sum > 0) ? 0.0f : sum);
   }
 };
 
 struct Product {
   Operands in;
-  float* y;
+  Numbers y;
   OREPA_HD void operator()(int64_t i) const {
     float product = 1;
     for (int k = 0; k < in.count; ++k) product *= in.x[k][i];
-    y[i] = in.open(product);
+    y.set(i, in.open(product));
   }
 };
 
@@ -69,43 +69,43 @@ struct Largest {
 
 struct Max {
   Largest largest;
-  float* y;
+  Numbers y;
   OREPA_HD void operator()(int64_t i) const {
-    y[i] = largest.in.open(largest.in.x[largest.winner(i)][i]);
+    y.set(i, largest.in.open(largest.in.x[largest.winner(i)][i]));
   }
 };
 
 struct SumGradient {
-  const float *y, *dy;
+  Numbers y, dy;
   float coefficient;
   bool relu;
-  float* dx;
+  Numbers dx;
   OREPA_HD void operator()(int64_t i) const {
-    dx[i] = relu && !(y[i] > 0) ? 0.0f : coefficient * dy[i];
+    dx.set(i, relu && !(y[i] > 0) ? 0.0f : coefficient * dy[i]);
   }
 };
 
 struct ProductGradient {
   Operands in;
-  const float *y, *dy;
+  Numbers y, dy;
   int which;
-  float* dx;
+  Numbers dx;
   OREPA_HD void operator()(int64_t i) const {
     float product = in.relu && !(y[i] > 0) ? 0.0f : dy[i];
     for (int k = 0; k < in.count; ++k)
       if (k != which) product *= in.x[k][i];
-    dx[i] = product;
+    dx.set(i, product);
   }
 };
 
 struct MaxGradient {
   Largest largest;
-  const float *y, *dy;
+  Numbers y, dy;
   int which;
-  float* dx;
+  Numbers dx;
   OREPA_HD void operator()(int64_t i) const {
     const bool open = !largest.in.relu || y[i] > 0;
-    dx[i] = open && largest.winner(i) == which ? dy[i] : 0.0f;
+    dx.set(i, open && largest.winner(i) == which ? dy[i] : 0.0f);
   }
 };
 
@@ -113,6 +113,7 @@ class Eltwise : public Layer {
  public:
   std::vector<Shape> setup(Setup& setup) override {
     const Options options = setup.options().message("eltwise_param");
+    setup.takes_bfloat16();
     operation_ = options.choice("operation");
     operands_.count = setup.inputs();
     operands_.relu = setup.absorbed("ReLU") != nullptr;
@@ -146,40 +147,39 @@ class Eltwise : public Layer {
     const Tensor y = pass.output(0);
     Device& device = pass.device();
     if (shared_ && in.count == 2)
-      parallel_for(device, y.count(), PlainSum<2>(in, y.data));
+      parallel_for(device, y.count(), PlainSum<2>(in, y));
     else if (shared_ && in.count == 3)
-      parallel_for(device, y.count(), PlainSum<3>(in, y.data));
+      parallel_for(device, y.count(), PlainSum<3>(in, y));
     else if (shared_ && in.count == 4)
-      parallel_for(device, y.count(), PlainSum<4>(in, y.data));
+      parallel_for(device, y.count(), PlainSum<4>(in, y));
     else if (operation_ == "SUM")
-      parallel_for(device, y.count(), Sum{in, y.data});
+      parallel_for(device, y.count(), Sum{in, y});
     else if (operation_ == "PROD")
-      parallel_for(device, y.count(), Product{in, y.data});
+      parallel_for(device, y.count(), Product{in, y});
     else
-      parallel_for(device, y.count(), Max{{in}, y.data});
+      parallel_for(device, y.count(), Max{{in}, y});
   }
 
   void backward(Pass& pass) override {
     const Tensor dy = pass.output_gradient(0);
-    const float* y = operands_.relu ? pass.output(0).data : nullptr;
+    const Tensor y = operands_.relu ? pass.output(0) : Tensor{};
     for (int i = 0; i < (shared_ ? 1 : operands_.count); ++i) {
       const Tensor dx = pass.input_gradient(i);
       if (!dx || (shared_ && !operands_.relu && dx.data == dy.data)) continue;
       if (operation_ == "SUM")
         parallel_for(pass.device(), dx.count(),
-                     SumGradient{y, dy.data, operands_.coefficient[i], operands_.relu, dx.data});
+                     SumGradient{y, dy, operands_.coefficient[i], operands_.relu, dx});
       else if (operation_ == "PROD")
-        parallel_for(pass.device(), dx.count(),
-                     ProductGradient{bound(pass), y, dy.data, i, dx.data});
+        parallel_for(pass.device(), dx.count(), ProductGradient{bound(pass), y, dy, i, dx});
       else
-        parallel_for(pass.device(), dx.count(), MaxGradient{{bound(pass)}, y, dy.data, i, dx.data});
+        parallel_for(pass.device(), dx.count(), MaxGradient{{bound(pass)}, y, dy, i, dx});
     }
   }
 
  private:
   Operands bound(Pass& pass) const {
     Operands in = operands_;
-    for (int i = 0; i < in.count; ++i) in.x[i] = pass.input(i).data;
+    for (int i = 0; i < in.count; ++i) in.x[i] = pass.input(i);
     return in;
   }
   std::string operation_;

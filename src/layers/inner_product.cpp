@@ -51,34 +51,35 @@ class InnerProduct : public Layer {
     const Tensor x = ordered(pass), y = pass.output(0);
     if (!row_major_) copy_in_order(device, pass.input(0), x);
     Gemm gemm{false, !transposed_, m_, n_, k_};
-    gemm.a = x.data, gemm.lda = k_;
-    gemm.b = pass.parameter(weight_).data, gemm.ldb = transposed_ ? n_ : k_;
-    gemm.c = y.data, gemm.ldc = n_;
+    gemm.a = x.floats(), gemm.lda = k_;
+    gemm.b = pass.parameter(weight_).floats(), gemm.ldb = transposed_ ? n_ : k_;
+    gemm.c = y.floats(), gemm.ldc = n_;
     device.gemm(gemm);
-    if (bias_ >= 0) parallel_rows(device, m_, n_, AddBias{pass.parameter(bias_).data, y.data, n_});
+    if (bias_ >= 0)
+      parallel_rows(device, m_, n_, AddBias{pass.parameter(bias_).floats(), y.floats(), n_});
   }
 
   void backward(Pass& pass) override {
     Device& device = pass.device();
-    const float* dy = pass.output_gradient(0).data;
+    const float* dy = pass.output_gradient(0).floats();
     if (const Tensor dweight = pass.gradient(weight_)) {
-      const float* x = ordered(pass).data;
+      const float* x = ordered(pass).floats();
       Gemm gemm{true, false, transposed_ ? k_ : n_, transposed_ ? n_ : k_, m_};
       gemm.a = transposed_ ? x : dy, gemm.lda = transposed_ ? k_ : n_;
       gemm.b = transposed_ ? dy : x, gemm.ldb = transposed_ ? n_ : k_;
-      gemm.c = dweight.data, gemm.ldc = transposed_ ? n_ : k_;
+      gemm.c = dweight.floats(), gemm.ldc = transposed_ ? n_ : k_;
       gemm.beta = pass.accumulates(weight_) ? 1.0f : 0.0f;
       device.gemm(gemm);
     }
     if (bias_ >= 0)
       if (const Tensor dbias = pass.gradient(bias_))
-        reduce_columns(device, m_, n_, Element{dy, n_}, dbias.data, pass.accumulates(bias_),
-                       pass.floats(bias_scratch_));
+        reduce_columns(device, m_, n_, Element{pass.output_gradient(0), n_}, dbias.floats(),
+                       pass.accumulates(bias_), pass.floats(bias_scratch_));
     if (const Tensor dx = pass.input_gradient(0)) {
       Gemm gemm{false, transposed_, m_, k_, n_};
       gemm.a = dy, gemm.lda = n_;
-      gemm.b = pass.parameter(weight_).data, gemm.ldb = transposed_ ? n_ : k_;
-      gemm.c = row_major_ ? dx.data : pass.floats(ordered_gradient_), gemm.ldc = k_;
+      gemm.b = pass.parameter(weight_).floats(), gemm.ldb = transposed_ ? n_ : k_;
+      gemm.c = row_major_ ? dx.floats() : pass.floats(ordered_gradient_), gemm.ldc = k_;
       device.gemm(gemm);
       if (!row_major_) copy_in_order(device, {gemm.c, {m_, k_}}, dx);
     }

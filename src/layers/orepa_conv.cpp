@@ -11,11 +11,11 @@ namespace {
 class ORepaConv : public Convolution {
  public:
   void prepare(Pass& pass) override {
-    branches_.prepare(pass, pass.parameter(kernel_).data);
+    branches_.prepare(pass, pass.parameter(kernel_).floats());
     Convolution::prepare(pass);
   }
   void finish(Pass& pass) override {
-    if (const Tensor dkernel = pass.gradient(kernel_)) branches_.finish(pass, dkernel.data);
+    if (const Tensor dkernel = pass.gradient(kernel_)) branches_.finish(pass, dkernel.floats());
   }
   bool has_prepare() const override { return true; }
   bool has_finish() const override { return true; }

@@ -28,6 +28,7 @@ class Pooling : public Layer {
     PoolingGeometry g;
     g.input = x;
     g.method = method == "MAX" ? PoolingGeometry::Method::kMax : PoolingGeometry::Method::kAverage;
+    g.type = setup.takes_bfloat16();
     g.training = setup.backward();
     if (options.flag("global_pooling")) {
       for (const char* field : {"kernel_size", "kernel_h", "kernel_w"})

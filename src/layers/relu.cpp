@@ -1,27 +1,28 @@
 #include "orepa/layer.h"
+#include "orepa/numbers.h"
 #include "orepa/onnx_layer.h"
-#include "orepa/parallel.h"
 
 namespace orepa {
 namespace {
 
 struct Forward {
-  const float* x;
+  Numbers x;
   float slope;
-  float* y;
-  OREPA_HD void operator()(int64_t i) const { y[i] = x[i] > 0 ? x[i] : slope * x[i]; }
+  Numbers y;
+  OREPA_HD void operator()(int64_t i) const { y.set(i, x[i] > 0 ? x[i] : slope * x[i]); }
 };
 
 struct Backward {
-  const float *sign, *dy;  // a number of the sign of x
+  Numbers sign, dy;  // a number of the sign of x
   float slope;
-  float* dx;
-  OREPA_HD void operator()(int64_t i) const { dx[i] = sign[i] > 0 ? dy[i] : slope * dy[i]; }
+  Numbers dx;
+  OREPA_HD void operator()(int64_t i) const { dx.set(i, sign[i] > 0 ? dy[i] : slope * dy[i]); }
 };
 
 class ReLU : public Layer {
  public:
   std::vector<Shape> setup(Setup& setup) override {
+    setup.takes_bfloat16();
     slope_ = static_cast<float>(setup.options().message("relu_param").number("negative_slope"));
     // With a slope >= 0, y has the sign of x, and x need not be kept.
     reads_output_ = slope_ >= 0;
@@ -36,13 +37,12 @@ class ReLU : public Layer {
   }
   void forward(Pass& pass) override {
     const Tensor x = pass.input(0);
-    parallel_for(pass.device(), x.count(), Forward{x.data, slope_, pass.output(0).data});
+    parallel_for(pass.device(), x.count(), Forward{x, slope_, pass.output(0)});
   }
   void backward(Pass& pass) override {
     const Tensor dx = pass.input_gradient(0);
-    const float* sign = reads_output_ ? pass.output(0).data : pass.input(0).data;
-    parallel_for(pass.device(), dx.count(),
-                 Backward{sign, pass.output_gradient(0).data, slope_, dx.data});
+    const Tensor sign = reads_output_ ? pass.output(0) : pass.input(0);
+    parallel_for(pass.device(), dx.count(), Backward{sign, pass.output_gradient(0), slope_, dx});
   }
 
  private:

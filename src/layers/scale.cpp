@@ -69,24 +69,25 @@ class Scale : public Layer {
 
   void forward(Pass& pass) override {
     const Tensor x = pass.input(0);
-    parallel_for(pass.device(), x.count(),
-                 Forward{spread_, x.data, scale(pass).data,
-                         bias_ < 0 ? nullptr : pass.parameter(bias_).data, pass.output(0).data});
+    parallel_for(
+        pass.device(), x.count(),
+        Forward{spread_, x.floats(), scale(pass).floats(),
+                bias_ < 0 ? nullptr : pass.parameter(bias_).floats(), pass.output(0).floats()});
   }
 
   void backward(Pass& pass) override {
-    const float *x = pass.input(0).data, *dy = pass.output_gradient(0).data;
+    const float *x = pass.input(0).floats(), *dy = pass.output_gradient(0).floats();
     const Tensor dscale = two_bottoms_ ? pass.input_gradient(1) : pass.gradient(scale_);
     if (dscale)
       reduce_rows(pass.device(), spread_.count(), spread_.rest(), ScaleGradient{spread_, x, dy},
-                  dscale.data, !two_bottoms_ && pass.accumulates(scale_));
+                  dscale.floats(), !two_bottoms_ && pass.accumulates(scale_));
     if (bias_ >= 0)
       if (const Tensor dbias = pass.gradient(bias_))
         reduce_rows(pass.device(), spread_.count(), spread_.rest(),
-                    ScaleGradient{spread_, nullptr, dy}, dbias.data, pass.accumulates(bias_));
+                    ScaleGradient{spread_, nullptr, dy}, dbias.floats(), pass.accumulates(bias_));
     if (const Tensor dx = pass.input_gradient(0))
       parallel_for(pass.device(), dx.count(),
-                   InputGradient{spread_, dy, scale(pass).data, dx.data});
+                   InputGradient{spread_, dy, scale(pass).floats(), dx.floats()});
   }
 
  private:

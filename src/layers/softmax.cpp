@@ -39,12 +39,12 @@ class Softmax : public Layer {
   }
   void forward(Pass& pass) override {
     parallel_teams(pass.device(), view_.positions(),
-                   SoftmaxAlongAxis{view_, pass.input(0).data, pass.output(0).data});
+                   SoftmaxAlongAxis{view_, pass.input(0).floats(), pass.output(0).floats()});
   }
   void backward(Pass& pass) override {
     parallel_teams(pass.device(), view_.positions(),
-                   Backward{view_, pass.output(0).data, pass.output_gradient(0).data,
-                            pass.input_gradient(0).data});
+                   Backward{view_, pass.output(0).floats(), pass.output_gradient(0).floats(),
+                            pass.input_gradient(0).floats()});
   }
 
  private:

@@ -108,18 +108,20 @@ class SoftmaxWithLoss : public Layer {
     const Labels labels = bound(pass);
     auto* partial = static_cast<double*>(pass.memory(partial_));
     const int64_t positions = view_.positions();
-    parallel_teams(pass.device(), positions, SoftmaxAlongAxis{view_, pass.input(0).data, p});
+    parallel_teams(pass.device(), positions, SoftmaxAlongAxis{view_, pass.input(0).floats(), p});
     reduce_all(pass.device(), positions, PositionLoss{view_, labels, p, smoothing_}, total,
                partial);
     if (fixed_ < 0) reduce_all(pass.device(), positions, Counted{labels}, normalizer, partial);
-    parallel_for(pass.device(), 1, Normalize{total, fixed_, normalizer, pass.output(0).data});
-    if (has_probability_top_) pass.device().copy(pass.output(1).data, p, pass.output(1).bytes());
+    parallel_for(pass.device(), 1, Normalize{total, fixed_, normalizer, pass.output(0).floats()});
+    if (has_probability_top_)
+      pass.device().copy(pass.output(1).floats(), p, pass.output(1).bytes());
   }
 
   void backward(Pass& pass) override {
-    parallel_for(pass.device(), view_.positions(),
-                 Gradient{view_, bound(pass), pass.floats(probability_), pass.floats(normalizer_),
-                          pass.output_gradient(0).data, smoothing_, pass.input_gradient(0).data});
+    parallel_for(
+        pass.device(), view_.positions(),
+        Gradient{view_, bound(pass), pass.floats(probability_), pass.floats(normalizer_),
+                 pass.output_gradient(0).floats(), smoothing_, pass.input_gradient(0).floats()});
   }
 
   std::optional<BadRow> bad_row(Pass& pass) const override {
@@ -129,7 +131,7 @@ class SoftmaxWithLoss : public Layer {
  private:
   Labels bound(Pass& pass) const {
     Labels labels = labels_;
-    labels.label = pass.input(1).data;
+    labels.label = pass.input(1).floats();
     return labels;
   }
   AxisView view_;

@@ -20,6 +20,7 @@ std::vector<std::string> blobs_of(const NetSpec& net) {
 
 NetOptions proof_options(std::vector<std::string> keep) {
   NetOptions options = inference_options();
+  options.precision = DType::kFloat32;
   options.keep = std::move(keep);
   return options;
 }

@@ -110,6 +110,8 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
           ": regularization_type must be L1 or L2, got \"", kind, "\"");
   l1 = kind == "L1";
   rate_in_momentum = solver.choice("momentum_convention") == "CAFFE";
+  if (solver.has("precision"))
+    precision = solver.choice("precision") == "BF16" ? DType::kBFloat16 : DType::kFloat32;
   clip = solver.number("clip_gradients");
   checked(solver, "clip_gradients", clip, clip != 0, "be positive, or negative for no clipping");
   const int64_t display = solver.integer("display");  // read by those who print

@@ -1,6 +1,7 @@
 // What the fields of a SolverParameter ask for, checked: each error names its field and its place.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,10 @@ struct SolverSettings {
   uint64_t seed = 0;
   int64_t iter_size = 1, average_loss = 1;
   float momentum = 0, weight_decay = 0;
-  bool l1 = false;               // decay by the sign of a weight, not by its size
-  bool rate_in_momentum = true;  // see momentum_convention
-  double clip = -1;              // the largest norm of the gradients; none where negative
+  bool l1 = false;                 // decay by the sign of a weight, not by its size
+  bool rate_in_momentum = true;    // see momentum_convention
+  std::optional<DType> precision;  // of all nets, where the solver says one
+  double clip = -1;                // the largest norm of the gradients; none where negative
   bool test_initialization = true, snapshot_after_train = true;
   std::vector<int64_t> test_batches;  // by test net; empty: each walks over its whole set
   std::vector<ParameterRule> rules;

@@ -37,7 +37,9 @@ struct Solver::State {
     net_options.level = options.level;
     net_options.stages = options.stages;
     net_options.weights_change_every_pass = settings.iter_size == 1;
+    net_options.precision = settings.precision;
     net = std::make_unique<Net>(net_spec, parameters, arena, net_options);
+    if (const std::string note = net->precision_note(); !note.empty()) observer.note(note);
     schedule = Schedule(spec.options(), iterations_per_epoch());
     if (schedule.test_interval > 0)
       for (const NetSpec& test_net : spec.test_nets())
@@ -62,10 +64,14 @@ struct Solver::State {
     snapshots.last = resumed;
     iteration = first_iteration = state.iteration;
     observer.note(text("resumed from ", resumed, " at iteration ", iteration));
-    if (!state.device.empty() && state.device != device.description())
-      observer.note(text("the snapshot was written on ", state.device, ", this is ",
-                         device.description(),
+    if (!state.device.empty() && state.device != place())
+      observer.note(text("the snapshot was written on ", state.device, ", this is ", place(),
                          ": the run goes on, but not with the same bits as an uninterrupted one"));
+  }
+
+  // What bits depend on besides the program.
+  std::string place() const {
+    return device.description() + (net->precision() == DType::kBFloat16 ? ", BF16" : "");
   }
 
   // The strongest request that has not been answered yet.
@@ -131,7 +137,7 @@ struct Solver::State {
     SnapshotState taken;
     taken.iteration = iteration;
     taken.seed = parameters.seed();
-    taken.device = device.description();
+    taken.device = place();
     try {
       return {taken, net_spec, parameters, *history, settings.hdf5};
     } catch (const Error& error) {

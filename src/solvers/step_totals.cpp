@@ -95,8 +95,8 @@ double* StepTotals::loss() { return &totals()->loss; }
 
 void StepTotals::add(const Parameter& parameter) {
   const Tensor& gradient = parameter.gradient;
-  reduce_all(device_, gradient.count(), Square{gradient.data}, squares() + places_.at(&parameter),
-             static_cast<double*>(partial_.data()));
+  reduce_all(device_, gradient.count(), Square{gradient.floats()},
+             squares() + places_.at(&parameter), static_cast<double*>(partial_.data()));
 }
 
 void StepTotals::decide() {

@@ -61,8 +61,8 @@ void TrainingStep::update() {
     if (!clips && add_factors(learned)) totals_.check(learned);
     for (const Parameter* parameter : learned) {
       Update update;
-      update.weight = parameter->value.data;
-      update.gradient = parameter->gradient.data;
+      update.weight = parameter->value.floats();
+      update.gradient = parameter->gradient.floats();
       update.history = momentum_.of(*parameter);
       update.count = parameter->value.count();
       update.step = totals_.scale();

@@ -54,6 +54,7 @@ class KernelDevice : public Device {
  public:
   bool is_cuda() const override { return true; }
   std::string description() const override { return "a device with kernels"; }
+  Support bfloat16() const override { return Support::kNone; }
   void* allocate(int64_t) override { return nullptr; }
   void release(void*) noexcept override {}
   void zero(void*, int64_t) override {}

@@ -29,7 +29,7 @@ TEST_F(ParametersTest, NetsThatDeclareTheSameFindTheSame) {
   Parameters parameters(*device_, 1, true);
   Parameter& weight = parameters.declare(named("conv", "weight"), {2, 3});
   parameters.allocate();
-  const float* memory = weight.value.data;
+  const void* memory = weight.value.data;
   EXPECT_EQ(&parameters.declare(named("conv", "weight"), {2, 3}), &weight);
   Parameter& later = parameters.declare(named("fc", "weight"), {4});
   parameters.allocate();  // what is there already keeps its memory and its values

@@ -24,7 +24,7 @@ class ProgramTest : public testing::Test {
     graph_.values.push_back({node.spec.name, n, {}});
     for (const int v : inputs) graph_.values[v].consumers.push_back(n);
     NodeTraits traits;
-    traits.output_bytes = {64};
+    traits.output_counts = {16};
     traits.learns = learns;
     traits.differentiable.assign(inputs.size(), true);
     traits.reads_input.assign(inputs.size(), false);
@@ -163,6 +163,32 @@ TEST_F(ProgramTest, MemoryOfANodeLivesFromStageToStage) {
   }
   // A net for use alone has none of the last four.
   EXPECT_EQ(make(false).memory[a][3], -1);
+}
+
+// Two readers in bfloat16 share one cast of a value in float32; each one's gradient is cast back.
+TEST_F(ProgramTest, CastsBetweenTypes) {
+  const int x = node({}), a = node({x}, true);
+  const int b = node({a}, true), c = node({a}), d = node({b, c});
+  loss({d});
+  for (const int n : {b, c, d}) traits_[n].type = DType::kBFloat16;
+  traits_[b].reads_input = {true};
+  const Program program = make();
+  std::vector<const Step*> casts;
+  for (const Step& step : program.steps)
+    if (step.kind == Step::Kind::kCast) casts.push_back(&step);
+  ASSERT_EQ(casts.size(), 5u);  // of a; of d for the loss, and its gradient; of b's and c's
+  const int cast = casts[0]->out;
+  EXPECT_EQ(casts[0]->a, program.value_buffer[a]);
+  EXPECT_EQ(program.input[b], (std::vector<int>{cast}));
+  EXPECT_EQ(program.input[c], (std::vector<int>{cast}));
+  EXPECT_EQ(program.types[cast], DType::kBFloat16);
+  EXPECT_EQ(program.buffers[cast].bytes, 32);
+  EXPECT_EQ(program.buffers[program.value_buffer[a]].bytes, 64);
+  EXPECT_EQ(program.types[program.value_gradient[a]], DType::kFloat32);
+  EXPECT_EQ(program.types[program.value_gradient[d]], DType::kBFloat16);
+  // The value itself is not needed any more, its cast until b's backward pass.
+  EXPECT_LT(program.buffers[program.value_buffer[a]].last, program.backward);
+  EXPECT_GT(program.buffers[cast].last, program.backward);
 }
 
 TEST_F(ProgramTest, PreparesBeforeAndUpdatesLayerByLayerAfterwards) {

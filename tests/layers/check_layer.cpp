@@ -8,6 +8,8 @@
 #include <limits>
 #include <numeric>
 
+#include "orepa/numbers.h"
+
 namespace orepa {
 namespace {
 
@@ -72,22 +74,9 @@ class Check {
   }
 
   void run() {
-    const auto bench = make(options_);
-    outputs_ = bench->forward();
-    for (size_t o = 0; o < outputs_.size(); ++o)
-      for (const float v : outputs_[o])
-        ASSERT_TRUE(std::isfinite(v))
-            << "top " << o << " depends on memory that nobody has written";
+    const auto bench = check_contract();
     check_against_reference(*bench);
-    expect_same_bits(bench->forward(), outputs_, "in a second run, top");
-    check_sharing();
-    if (bench->traits().forward_only) return;
-    make_seeds();
-    gradients_ = bench->backward(seeds_);
-    check_repeated_backward(*bench);
-    check_fewer_gradients();
-    check_reads(bench->traits());
-    if (!row_.derivative) return;
+    if (bench->traits().forward_only || !row_.derivative) return;
     for (size_t i = 0; i < inputs_.size(); ++i)
       if (!gradients_.inputs[i].empty())
         check_gradient(*bench, text("bottom ", i), static_cast<int>(i), -1);
@@ -97,7 +86,64 @@ class Check {
                        static_cast<int>(p));
   }
 
+  // The same contract with activations in bfloat16, and results that differ from float32's on the
+  // same numbers by what is rounded: y or dx, dy, the kernel, and what is saved, by 2^-9 each.
+  // False where the layer takes float32 alone.
+  bool run_in_bfloat16() {
+    options_.precision = DType::kBFloat16;
+    if (make(options_)->traits().type != DType::kBFloat16) return false;
+    round(inputs_);
+    const auto bench = check_contract();
+    options_.precision = DType::kFloat32;
+    const auto exact = make(options_);
+    expect_close(outputs_, exact->forward(), "top");
+    if (bench->traits().forward_only) return true;
+    const LayerBench::Gradients gradients = exact->backward(seeds_);
+    expect_close(gradients_.inputs, gradients.inputs, "gradient of bottom");
+    expect_close(gradients_.parameters, gradients.parameters, "gradient of parameter");
+    return true;
+  }
+
  private:
+  static void round(std::vector<Values>& arrays) {
+    for (Values& values : arrays)
+      for (float& value : values) value = BFloat16::of(value).value();
+  }
+
+  // In relation to the largest.
+  static void expect_close(const std::vector<Values>& got, const std::vector<Values>& expected,
+                           const std::string& what) {
+    constexpr double kTolerance = 4.0 / 512;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(got[i].size(), expected[i].size());
+      double largest = 0;
+      for (const float v : expected[i]) largest = std::max(largest, std::fabs(double{v}));
+      for (size_t k = 0; k < expected[i].size(); ++k)
+        ASSERT_NEAR(got[i][k], expected[i][k], kTolerance * largest)
+            << "number " << k << " of " << what << " " << i;
+    }
+  }
+
+  // Everything but whether the numbers are right.
+  std::unique_ptr<LayerBench> check_contract() {
+    auto bench = make(options_);
+    outputs_ = bench->forward();
+    for (size_t o = 0; o < outputs_.size(); ++o)
+      EXPECT_TRUE(std::all_of(outputs_[o].begin(), outputs_[o].end(),
+                              [](float v) { return std::isfinite(v); }))
+          << "top " << o << " depends on memory that nobody has written";
+    expect_same_bits(bench->forward(), outputs_, "in a second run, top");
+    check_sharing();
+    if (bench->traits().forward_only) return bench;
+    make_seeds();
+    if (options_.precision == DType::kBFloat16) round(seeds_);
+    gradients_ = bench->backward(seeds_);
+    check_repeated_backward(*bench);
+    check_fewer_gradients();
+    check_reads(bench->traits());
+    return bench;
+  }
+
   std::unique_ptr<LayerBench> make(const BenchOptions& options) const {
     auto bench = std::make_unique<LayerBench>(device_, row_.layers, shapes_, options);
     for (size_t i = 0; i < inputs_.size(); ++i) bench->set_input(static_cast<int>(i), inputs_[i]);
@@ -341,6 +387,11 @@ class Check {
 void check_layer(Device& device, const LayerCase& row) {
   Check check(device, row);
   check.run();
+}
+
+bool check_layer_in_bfloat16(Device& device, const LayerCase& row) {
+  Check check(device, row);
+  return check.run_in_bfloat16();
 }
 
 }  // namespace orepa

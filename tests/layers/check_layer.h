@@ -39,14 +39,17 @@ struct LayerCase {
   // How many tops have a gradient; the rest (the probabilities of a loss) is only looked at. -1:
   // all.
   int differentiable_tops = -1;
-  // False where backward() is no derivative by definition, or zero everywhere: then another test has
-  // to pin it down.
+  // False where backward() is no derivative by definition, or zero everywhere: then another test
+  // has to pin it down.
   bool derivative = true;
 };
 
 inline void PrintTo(const LayerCase& row, std::ostream* out) { *out << row.layers; }
 
 void check_layer(Device& device, const LayerCase& row);
+// The same with activations in bfloat16, and that they differ from float32's by rounding alone.
+// False where the layer takes float32 only.
+bool check_layer_in_bfloat16(Device& device, const LayerCase& row);
 
 // All rows; each file of rows adds its own.
 std::vector<LayerCase> layer_cases();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "orepa/numbers.h"
+
 namespace orepa {
 namespace {
 
@@ -24,8 +26,8 @@ std::vector<ParameterRule> rules(bool want_parameters) {
 
 class LayerBench::Guarded {
  public:
-  Guarded(Device& device, int64_t bytes)
-      : device_(device), bytes_(bytes), memory_(device, bytes + 2 * kGuard) {
+  Guarded(Device& device, int64_t bytes, DType type = DType::kFloat32)
+      : device_(device), bytes_(bytes), type_(type), memory_(device, bytes + 2 * kGuard) {
     const std::vector<unsigned char> all(static_cast<size_t>(bytes + 2 * kGuard), kSentinel);
     send(memory_.data(), all.data(), bytes + 2 * kGuard);
     poison();
@@ -33,18 +35,23 @@ class LayerBench::Guarded {
 
   char* data() const { return static_cast<char*>(memory_.data()) + kGuard; }
   float* floats() const { return reinterpret_cast<float*>(data()); }
+  Tensor tensor(const Shape& shape) const { return {data(), shape, type_}; }
 
   void poison() const {
     const std::vector<unsigned char> nan(static_cast<size_t>(bytes_), kNan);
     send(data(), nan.data(), bytes_);
   }
   void write(const Values& values) const {
-    ASSERT_EQ(static_cast<int64_t>(values.size() * sizeof(float)), bytes_);
-    send(data(), values.data(), bytes_);
+    const std::vector<char> stored = this->stored(values);
+    ASSERT_EQ(static_cast<int64_t>(stored.size()), bytes_);
+    send(data(), stored.data(), bytes_);
   }
   Values read() const {
-    Values values(static_cast<size_t>(bytes_) / sizeof(float));
-    device_.copy_to_host(values.data(), data(), bytes_);
+    std::vector<char> stored(static_cast<size_t>(bytes_));
+    device_.copy_to_host(stored.data(), data(), bytes_);
+    Values values(static_cast<size_t>(bytes_ / size_of(type_)));
+    const Numbers numbers(Tensor{stored.data(), {}, type_});
+    for (size_t i = 0; i < values.size(); ++i) values[i] = numbers[static_cast<int64_t>(i)];
     return values;
   }
   bool is_intact() const {
@@ -55,8 +62,9 @@ class LayerBench::Guarded {
     return true;
   }
   bool holds(const Values& values) const {
-    const Values now = read();
-    return std::memcmp(now.data(), values.data(), static_cast<size_t>(bytes_)) == 0;
+    std::vector<char> now(static_cast<size_t>(bytes_));
+    device_.copy_to_host(now.data(), data(), bytes_);
+    return now == stored(values);
   }
 
  private:
@@ -64,8 +72,15 @@ class LayerBench::Guarded {
     device_.copy_to_device(to, host, bytes);
     device_.synchronize();
   }
+  std::vector<char> stored(const Values& values) const {
+    std::vector<char> stored(values.size() * static_cast<size_t>(size_of(type_)));
+    const Numbers numbers(Tensor{stored.data(), {}, type_});
+    for (size_t i = 0; i < values.size(); ++i) numbers.set(static_cast<int64_t>(i), values[i]);
+    return stored;
+  }
   Device& device_;
   int64_t bytes_;
+  DType type_;
   DeviceMemory memory_;
 };
 
@@ -102,7 +117,7 @@ class LayerBench::BenchPass : public Pass {
 
  private:
   static Tensor tensor(const std::unique_ptr<Guarded>& buffer, const Shape& shape) {
-    return {buffer == nullptr ? nullptr : buffer->floats(), shape};
+    return buffer == nullptr ? Tensor{nullptr, shape} : buffer->tensor(shape);
   }
   const Slot& slot(Handle handle) const { return bench_.declaration_.slots.at(handle); }
 
@@ -127,24 +142,25 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
   NetOptions net;
   net.phase = options.phase;
   net.weights_change_every_pass = options.weights_change_every_pass;
-  const SetupContext context{owner_, net, true};
+  const SetupContext context{owner_, net, options.precision, true};
   NodeSetup setup(node_, inputs, options_.want_inputs, context);
   layer_ = make_layer(node_.spec);
   output_shapes_ = layer_->setup(setup);
   declaration_ = setup.finish(output_shapes_);
   owner_.allocate();
 
+  const DType type = traits().type;
   for (size_t i = 0; i < inputs.size(); ++i) {
     options_.want_inputs[i] = options_.want_inputs[i] && traits().differentiable[i];
-    input_.push_back(std::make_unique<Guarded>(device, inputs[i].bytes()));
+    input_.push_back(std::make_unique<Guarded>(device, inputs[i].bytes(type), type));
     input_gradient_.emplace_back();
     if (options_.want_inputs[i] && options.overwriting_gradient != static_cast<int>(i))
-      input_gradient_.back() = std::make_unique<Guarded>(device, inputs[i].bytes());
+      input_gradient_.back() = std::make_unique<Guarded>(device, inputs[i].bytes(type), type);
     inputs_.emplace_back(static_cast<size_t>(inputs[i].count()));
   }
   for (const Shape& shape : output_shapes_) {
-    output_.push_back(std::make_unique<Guarded>(device, shape.bytes()));
-    output_gradient_.push_back(std::make_unique<Guarded>(device, shape.bytes()));
+    output_.push_back(std::make_unique<Guarded>(device, shape.bytes(type), type));
+    output_gradient_.push_back(std::make_unique<Guarded>(device, shape.bytes(type), type));
   }
   for (const Slot& slot : declaration_.slots) {
     int64_t bytes = 0;
@@ -229,7 +245,8 @@ LayerBench::Gradients LayerBench::backward(const std::vector<Values>& seeds, int
   const bool any = std::find(options_.want_inputs.begin(), options_.want_inputs.end(), true) !=
                    options_.want_inputs.end();
   if (shared && any && input_gradient_[0] == nullptr && options_.overwriting_gradient != 0)
-    input_gradient_[0] = std::make_unique<Guarded>(device_, input_shapes_[0].bytes());
+    input_gradient_[0] =
+        std::make_unique<Guarded>(device_, input_shapes_[0].bytes(traits().type), traits().type);
 
   for (int n = 0; n < passes; ++n) {
     for (size_t o = 0; o < output_.size(); ++o) output_gradient_[o]->write(seeds[o]);

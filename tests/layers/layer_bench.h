@@ -6,7 +6,8 @@
 //     written, and before backward() every input and output that setup() did not ask for;
 //   - what a call may not write is compared afterwards.
 //
-// Failures are reported through GoogleTest. Numbers are in storage order (tensor.h).
+// Failures are reported through GoogleTest. Numbers are in storage order (tensor.h); those of
+// bottoms, tops and their gradients are rounded to the type that the layer takes.
 #pragma once
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@ using Values = std::vector<float>;
 // What one bench is built for.
 struct BenchOptions {
   Phase phase = Phase::kTrain;
+  DType precision = DType::kFloat32;
   bool weights_change_every_pass = true;
   std::vector<bool> want_inputs;  // whose gradients are wanted
   bool want_parameters = true;

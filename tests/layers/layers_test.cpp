@@ -13,11 +13,26 @@
 namespace orepa {
 namespace {
 
+const char* const kTakeBFloat16[] = {"BatchNorm", "BatchNormPad", "Concat",  "Convolution",
+                                     "Eltwise",   "ORepaConv",    "Pooling", "ReLU",
+                                     "Sigmoid",   "TanH"};
+
 class LayerTest : public testing::TestWithParam<LayerCase> {};
 
 TEST_P(LayerTest, KeepsTheContract) {
   const auto device = test_device();
   check_layer(*device, GetParam());
+}
+
+TEST_P(LayerTest, KeepsTheContractInBFloat16) {
+  const auto device = test_device();
+  if (device->bfloat16() == Device::Support::kNone) GTEST_SKIP() << "not on this processor";
+  const std::string first = GetParam().layers.substr(0, GetParam().layers.find('}'));
+  const bool takes =
+      std::any_of(std::begin(kTakeBFloat16), std::end(kTakeBFloat16), [&](const std::string& type) {
+        return first.find("type: \"" + type + "\"") != std::string::npos;
+      });
+  EXPECT_EQ(check_layer_in_bfloat16(*device, GetParam()), takes);
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, LayerTest, testing::ValuesIn(layer_cases()),

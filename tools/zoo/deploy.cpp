@@ -28,6 +28,7 @@ NetSpec deploy(const Model& model, const std::string& style, const Task& task) {
   const NetSpec plain = train_val(model, "plain", task);
   const std::unique_ptr<Device> device = make_device("cpu");
   NetOptions options;
+  options.precision = DType::kFloat32;
   options.allocate = false;
   options.batch_size = 1;
   const orepa::Model built(plain, *device, options);

@@ -11,10 +11,10 @@ using Flags = dnnl::normalization_flags;
 
 // Any rank but 2 and 4 is row-major: images of one row, channel by channel. oneDNN is slow at
 // rank 3.
-memory::desc layout(const Shape& shape) {
-  if (shape.rank() == 4 || shape.rank() == 2) return stored(shape);
+memory::desc layout(const Shape& shape, DType type) {
+  if (shape.rank() == 4 || shape.rank() == 2) return stored(shape, type);
   return {{shape[0], shape[1], 1, shape.count(2, shape.rank())},
-          memory::data_type::f32,
+          onednn_type(type),
           memory::format_tag::nchw};
 }
 
@@ -23,7 +23,8 @@ class BatchNorm : public BatchNormPlan {
   BatchNorm(OneDnn& onednn, const BatchNormGeometry& g)
       : onednn_(onednn),
         shape_(g.shape),
-        data_(layout(g.shape)),
+        type_(g.type),
+        data_(layout(g.shape, g.type)),
         channels_(stored(Shape{g.shape[1]})) {
     // Statistics are passed forward; backward has to know that they are the batch's.
     Flags flags = Flags::use_scale | Flags::use_shift;
@@ -57,9 +58,9 @@ class BatchNorm : public BatchNormPlan {
   int64_t forward_workspace() const override { return forward_bytes_; }
   int64_t backward_workspace() const override { return backward_bytes_; }
 
-  void forward(const float* x, const float* scale, const float* shift, float* y, float* mean,
+  void forward(const void* x, const float* scale, const float* shift, void* y, float* mean,
                float* variance, void* saved, void* workspace) override {
-    channel_statistics(shape_, x, mean, variance);
+    channel_statistics(shape_, type_, x, mean, variance);
     std::unordered_map<int, memory> arguments = statistics(x, scale, mean, variance);
     arguments[DNNL_ARG_SHIFT] = view(onednn_, channels_, shift);
     arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
@@ -69,8 +70,8 @@ class BatchNorm : public BatchNormPlan {
     onednn_.run(forward_, arguments);
   }
 
-  void normalize(const float* x, const float* scale, const float* shift, const float* mean,
-                 const float* variance, float* y, void* workspace) override {
+  void normalize(const void* x, const float* scale, const float* shift, const float* mean,
+                 const float* variance, void* y, void* workspace) override {
     std::unordered_map<int, memory> arguments = statistics(x, scale, mean, variance);
     arguments[DNNL_ARG_SHIFT] = view(onednn_, channels_, shift);
     arguments[DNNL_ARG_DST] = view(onednn_, data_, y);
@@ -78,8 +79,8 @@ class BatchNorm : public BatchNormPlan {
     onednn_.run(inference_, arguments);
   }
 
-  void backward(const float* x, const float* dy, const float* scale, const float* mean,
-                const float* variance, const void* saved, float* dx, float* dscale, float* dshift,
+  void backward(const void* x, const void* dy, const float* scale, const float* mean,
+                const float* variance, const void* saved, void* dx, float* dscale, float* dshift,
                 void* workspace) override {
     Pieces pieces(workspace);
     void* scratchpad = pieces.take(bytes(backward_pd_.scratchpad_desc()));
@@ -98,7 +99,7 @@ class BatchNorm : public BatchNormPlan {
   }
 
  private:
-  std::unordered_map<int, memory> statistics(const float* x, const float* scale, const float* mean,
+  std::unordered_map<int, memory> statistics(const void* x, const float* scale, const float* mean,
                                              const float* variance) {
     return {{DNNL_ARG_SRC, view(onednn_, data_, x)},
             {DNNL_ARG_SCALE, view(onednn_, channels_, scale)},
@@ -108,6 +109,7 @@ class BatchNorm : public BatchNormPlan {
 
   OneDnn& onednn_;
   Shape shape_;
+  DType type_;
   memory::desc data_, channels_;
   dnnl::batch_normalization_forward::primitive_desc inference_pd_, forward_pd_;
   dnnl::batch_normalization_backward::primitive_desc backward_pd_;

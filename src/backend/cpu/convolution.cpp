@@ -44,8 +44,9 @@ class Convolution : public ConvolutionPlan {
  public:
   Convolution(OneDnn& onednn, const ConvolutionGeometry& g)
       : onednn_(onednn),
-        x_(stored(g.input)),
-        y_(stored(g.output())),
+        type_(onednn_type(g.type)),
+        x_(stored(g.input, g.type)),
+        y_(stored(g.output(), g.type)),
         kernel_(kernel_desc(g)),
         strides_(g.stride.begin(), g.stride.end()),
         pads_(g.pad.begin(), g.pad.end()),
@@ -68,7 +69,7 @@ class Convolution : public ConvolutionPlan {
   int64_t backward_data_workspace() const override { return data_bytes_; }
   int64_t backward_kernel_workspace() const override { return kernel_bytes_; }
 
-  void forward(const float* x, const void* packed, const float* bias, float* y,
+  void forward(const void* x, const void* packed, const float* bias, void* y,
                void* workspace) override {
     std::unordered_map<int, memory> arguments = {
         {DNNL_ARG_SRC, view(onednn_, x_, x)},
@@ -79,7 +80,7 @@ class Convolution : public ConvolutionPlan {
     onednn_.run(forward_, arguments);
   }
 
-  void backward_data(const float* dy, const void* packed, float* dx, void* workspace) override {
+  void backward_data(const void* dy, const void* packed, void* dx, void* workspace) override {
     onednn_.run(data_,
                 {{DNNL_ARG_DIFF_DST, view(onednn_, y_, dy)},
                  {DNNL_ARG_WEIGHTS, view(onednn_, data_pd_.weights_desc(), packed)},
@@ -87,7 +88,7 @@ class Convolution : public ConvolutionPlan {
                  {DNNL_ARG_SCRATCHPAD, view(onednn_, data_pd_.scratchpad_desc(), workspace)}});
   }
 
-  void backward_kernel(const float* x, const float* dy, float* dkernel, bool accumulate,
+  void backward_kernel(const void* x, const void* dy, float* dkernel, bool accumulate,
                        void* workspace) override {
     Pieces pieces(workspace);
     void* gradient = pieces.take(bytes(kernel_pd_.diff_weights_desc()));
@@ -114,7 +115,7 @@ class Convolution : public ConvolutionPlan {
             memory::data_type::f32,
             memory::dims{o / g.groups * h * w * i, h * w * i, 1, w * i, i}};
   }
-  memory::desc any_kernel() const { return {kernel_.dims(), memory::data_type::f32, tag::any}; }
+  memory::desc any_kernel(memory::data_type type) const { return {kernel_.dims(), type, tag::any}; }
 
   void make_forward(const ConvolutionGeometry& g) {
     const memory::desc bias =
@@ -126,7 +127,7 @@ class Convolution : public ConvolutionPlan {
       attributes.set_post_ops(relu);
     }
     // Also for inference: training and testing give the same bits.
-    forward_pd_ = {{dnnl::prop_kind::forward_training, kDirect, x_, any_kernel(), bias, y_,
+    forward_pd_ = {{dnnl::prop_kind::forward_training, kDirect, x_, any_kernel(type_), bias, y_,
                     strides_, dilations_, pads_, pads_},
                    attributes,
                    onednn_.engine};
@@ -135,7 +136,7 @@ class Convolution : public ConvolutionPlan {
   }
 
   void make_backward_data() {
-    data_pd_ = {{kDirect, x_, any_kernel(), y_, strides_, dilations_, pads_, pads_},
+    data_pd_ = {{kDirect, x_, any_kernel(type_), y_, strides_, dilations_, pads_, pads_},
                 user_scratchpad(),
                 onednn_.engine,
                 forward_pd_};
@@ -145,10 +146,11 @@ class Convolution : public ConvolutionPlan {
   }
 
   void make_backward_kernel() {
-    kernel_pd_ = {{kDirect, x_, any_kernel(), y_, strides_, dilations_, pads_, pads_},
-                  user_scratchpad(),
-                  onednn_.engine,
-                  forward_pd_};
+    kernel_pd_ = {
+        {kDirect, x_, any_kernel(memory::data_type::f32), y_, strides_, dilations_, pads_, pads_},
+        user_scratchpad(),
+        onednn_.engine,
+        forward_pd_};
     backward_kernel_ = dnnl::convolution_backward_weights(kernel_pd_);
     const memory::desc gradient = kernel_pd_.diff_weights_desc();
     unpack_ = Reorder(onednn_, gradient, kernel_);
@@ -159,6 +161,7 @@ class Convolution : public ConvolutionPlan {
   }
 
   OneDnn& onednn_;
+  memory::data_type type_;       // of activations and packed kernels
   memory::desc x_, y_, kernel_;  // as our tensors lie
   memory::dims strides_, pads_, dilations_;
   dnnl::convolution_forward::primitive_desc forward_pd_;

@@ -57,6 +57,15 @@ class CpuDevice : public Device {
     return text("cpu ", isa_name(), ", ", threads, threads == 1 ? " thread" : " threads");
   }
 
+  Support bfloat16() const override {
+    const auto has = [](dnnl::cpu_isa isa) {
+      const auto wanted = static_cast<unsigned>(isa);
+      return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+    };
+    if (has(dnnl::cpu_isa::avx512_core_bf16)) return Support::kFull;
+    return has(dnnl::cpu_isa::avx512_core) ? Support::kSlow : Support::kNone;
+  }
+
   void* allocate(int64_t bytes) override {
     // Linux promises memory that it does not have and kills later; asked before, it tells the
     // truth.

@@ -61,13 +61,17 @@ inline dnnl::primitive_attr user_scratchpad() {
   return attributes;
 }
 
+inline dnnl::memory::data_type onednn_type(DType type) {
+  return type == DType::kFloat32 ? dnnl::memory::data_type::f32 : dnnl::memory::data_type::bf16;
+}
+
 // How a tensor of ours lies in memory: rank 4 with axis 1 innermost, other ranks row-major.
-inline dnnl::memory::desc stored(const Shape& shape) {
+inline dnnl::memory::desc stored(const Shape& shape, DType type = DType::kFloat32) {
   using tag = dnnl::memory::format_tag;
   static constexpr tag kTags[] = {tag::a, tag::a, tag::ab, tag::abc, tag::acdb, tag::abcde};
   require(shape.rank() >= 1 && shape.rank() <= 5, "a tensor of rank ", shape.rank(),
           " has no layout on this device");
-  return {shape.extents(), dnnl::memory::data_type::f32, kTags[shape.rank()]};
+  return {shape.extents(), onednn_type(type), kTags[shape.rank()]};
 }
 
 // oneDNN counts in 32 bits here and there; beyond them it divides by zero or computes something

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "backend/cpu/onednn.h"
+#include "orepa/numbers.h"
 
 namespace orepa::cpu {
 namespace {
@@ -10,7 +11,7 @@ using dnnl::memory;
 class Pooling : public PoolingPlan {
  public:
   Pooling(OneDnn& onednn, const PoolingGeometry& g)
-      : onednn_(onednn), geometry_(g), x_(stored(g.input)), y_(stored(g.output)) {
+      : onednn_(onednn), geometry_(g), x_(stored(g.input, g.type)), y_(stored(g.output, g.type)) {
     const bool average = g.method == PoolingGeometry::Method::kAverage;
     memory::dims strides, kernel, left, right;
     for (int axis = 0; axis < 2; ++axis) {
@@ -34,23 +35,25 @@ class Pooling : public PoolingPlan {
   }
 
   int64_t saved_bytes() const override { return saved_bytes_; }
-  int64_t backward_workspace() const override { return clipped_ ? geometry_.output.bytes() : 0; }
+  int64_t backward_workspace() const override {
+    return clipped_ ? geometry_.output.bytes(geometry_.type) : 0;
+  }
 
-  void forward(const float* x, float* y, void* saved) override {
+  void forward(const void* x, void* y, void* saved) override {
     run(forward_, DNNL_ARG_SRC, x, DNNL_ARG_DST, y, saved);
     if (clipped_) divide_by_clipped_area(y, y);
   }
 
-  void backward(const float* dy, const void* saved, float* dx, void* workspace) override {
+  void backward(const void* dy, const void* saved, void* dx, void* workspace) override {
     if (clipped_) {
-      divide_by_clipped_area(dy, static_cast<float*>(workspace));
-      dy = static_cast<const float*>(workspace);
+      divide_by_clipped_area(dy, workspace);
+      dy = workspace;
     }
     run(backward_, DNNL_ARG_DIFF_SRC, dx, DNNL_ARG_DIFF_DST, dy, saved);
   }
 
  private:
-  void run(const dnnl::primitive& primitive, int x_name, const float* x, int y_name, const float* y,
+  void run(const dnnl::primitive& primitive, int x_name, const void* x, int y_name, const void* y,
            const void* saved) {
     std::unordered_map<int, memory> arguments = {{x_name, view(onednn_, x_, x)},
                                                  {y_name, view(onednn_, y_, y)}};
@@ -61,8 +64,10 @@ class Pooling : public PoolingPlan {
 
   // oneDNN divides by the whole window; Caffe by the part of it that does not hang over the
   // padding.
-  void divide_by_clipped_area(const float* from, float* to) const {
+  void divide_by_clipped_area(const void* dividends, void* quotients) const {
     const PoolingGeometry& g = geometry_;
+    const Numbers from(Tensor{const_cast<void*>(dividends), g.output, g.type});
+    const Numbers to(Tensor{quotients, g.output, g.type});
     const auto correction = [&](int64_t o, int axis) {
       const int64_t start = o * g.stride[axis] - g.pad[axis];
       const int64_t end = std::min(start + g.kernel[axis], g.input[2 + axis] + g.pad[axis]);
@@ -74,7 +79,7 @@ class Pooling : public PoolingPlan {
       for (int64_t w = 0; w < width; ++w) {
         const float factor = correction(row % height, 0) * correction(w, 1);
         const int64_t begin = (row * width + w) * channels;
-        for (int64_t c = 0; c < channels; ++c) to[begin + c] = from[begin + c] * factor;
+        for (int64_t i = begin; i < begin + channels; ++i) to.set(i, from[i] * factor);
       }
   }
 

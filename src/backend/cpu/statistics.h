@@ -8,6 +8,7 @@ namespace orepa::cpu {
 // numbers each. Sums of more than 64 numbers are in double: oneDNN adds all of a channel in single
 // precision, whose error of 1e-5 in the middle of a deep net turns a ReLU now and then. The same
 // bits with any number of threads.
-void channel_statistics(const Shape& shape, const float* x, float* mean, float* variance);
+void channel_statistics(const Shape& shape, DType type, const void* x, float* mean,
+                        float* variance);
 
 }  // namespace orepa::cpu

@@ -4,7 +4,7 @@
 // oneDNN does the same inside (jit_1x1, "rtus"), but in 2.6.3, where an image has fewer than 16
 // channels and several threads share it, writes beyond its buffers and loses a part of the data
 // gradient (tests/backend/cpu/convolution_test.cpp, strided_1x1_of_few_channels).
-#include <algorithm>
+#include <cstring>
 
 #include "backend/cpu/onednn.h"
 
@@ -16,6 +16,7 @@ class StridedPointwise : public ConvolutionPlan {
   StridedPointwise(OneDnn& onednn, const ConvolutionGeometry& g)
       : x_(g.input),
         small_{g.input[0], g.input[1], g.output()[2], g.output()[3]},
+        pixel_(g.input[1] * size_of(g.type)),
         stride_(g.stride),
         plan_(make_convolution(onednn, dense(g))) {}
 
@@ -34,25 +35,25 @@ class StridedPointwise : public ConvolutionPlan {
     return with_small(plan_->backward_kernel_workspace());
   }
 
-  void forward(const float* x, const void* packed, const float* bias, float* y,
+  void forward(const void* x, const void* packed, const float* bias, void* y,
                void* workspace) override {
     Pieces pieces(workspace);
-    float* small = take_small(pieces);
+    void* small = pieces.take(small_bytes());
     gather(x, small);
     plan_->forward(small, packed, bias, y, pieces.take(plan_->forward_workspace()));
   }
 
-  void backward_data(const float* dy, const void* packed, float* dx, void* workspace) override {
+  void backward_data(const void* dy, const void* packed, void* dx, void* workspace) override {
     Pieces pieces(workspace);
-    float* small = take_small(pieces);
+    void* small = pieces.take(small_bytes());
     plan_->backward_data(dy, packed, small, pieces.take(plan_->backward_data_workspace()));
     spread(small, dx);
   }
 
-  void backward_kernel(const float* x, const float* dy, float* dkernel, bool accumulate,
+  void backward_kernel(const void* x, const void* dy, float* dkernel, bool accumulate,
                        void* workspace) override {
     Pieces pieces(workspace);
-    float* small = take_small(pieces);
+    void* small = pieces.take(small_bytes());
     gather(x, small);
     plan_->backward_kernel(small, dy, dkernel, accumulate,
                            pieces.take(plan_->backward_kernel_workspace()));
@@ -67,40 +68,39 @@ class StridedPointwise : public ConvolutionPlan {
     g.stride = g.dilation = {1, 1};
     return g;
   }
-  int64_t with_small(int64_t workspace) const { return aligned(small_.bytes()) + workspace; }
-  float* take_small(Pieces& pieces) const {
-    return static_cast<float*>(pieces.take(small_.bytes()));
-  }
+  int64_t small_bytes() const { return small_.count() / small_[1] * pixel_; }
+  int64_t with_small(int64_t workspace) const { return aligned(small_bytes()) + workspace; }
 
   // small[n, c, h, w] = x[n, c, h stride, w stride]
-  void gather(const float* x, float* small) const {
-    const int64_t channels = x_[1];
+  void gather(const void* x, void* small) const {
 #pragma omp parallel for
     for (int64_t row = 0; row < small_[0] * small_[2]; ++row) {
       const int64_t n = row / small_[2], h = row % small_[2];
-      const float* from = x + (n * x_[2] + h * stride_[0]) * x_[3] * channels;
-      float* to = small + row * small_[3] * channels;
+      const char* from =
+          static_cast<const char*>(x) + (n * x_[2] + h * stride_[0]) * x_[3] * pixel_;
+      char* to = static_cast<char*>(small) + row * small_[3] * pixel_;
       for (int64_t w = 0; w < small_[3]; ++w)
-        std::copy_n(from + w * stride_[1] * channels, channels, to + w * channels);
+        std::memcpy(to + w * pixel_, from + w * stride_[1] * pixel_, static_cast<size_t>(pixel_));
     }
   }
 
   // dx[n, c, h stride, w stride] = small[n, c, h, w], zero in between.
-  void spread(const float* small, float* dx) const {
-    const int64_t channels = x_[1];
+  void spread(const void* small, void* dx) const {
 #pragma omp parallel for
     for (int64_t row = 0; row < x_[0] * x_[2]; ++row) {
       const int64_t n = row / x_[2], h = row % x_[2];
-      float* to = dx + row * x_[3] * channels;
-      std::fill_n(to, x_[3] * channels, 0.0f);
+      char* to = static_cast<char*>(dx) + row * x_[3] * pixel_;
+      std::memset(to, 0, static_cast<size_t>(x_[3] * pixel_));
       if (h % stride_[0] != 0) continue;
-      const float* from = small + (n * small_[2] + h / stride_[0]) * small_[3] * channels;
+      const char* from =
+          static_cast<const char*>(small) + (n * small_[2] + h / stride_[0]) * small_[3] * pixel_;
       for (int64_t w = 0; w < small_[3]; ++w)
-        std::copy_n(from + w * channels, channels, to + w * stride_[1] * channels);
+        std::memcpy(to + w * stride_[1] * pixel_, from + w * pixel_, static_cast<size_t>(pixel_));
     }
   }
 
   Shape x_, small_;
+  int64_t pixel_;  // bytes of all channels
   Pair stride_;
   std::unique_ptr<ConvolutionPlan> plan_;
 };

@@ -247,19 +247,22 @@ class Winograd : public ConvolutionPlan {
   int64_t backward_data_workspace() const override { return data_.workspace(); }
   int64_t backward_kernel_workspace() const override { return kernel_.workspace(); }
 
-  void forward(const float* x, const void* packed, const float* bias, float* y,
+  void forward(const void* x, const void* packed, const float* bias, void* y,
                void* workspace) override {
     onednn_.count_launch();
-    forward_.run(x, static_cast<const float*>(packed), y, {bias, g_.relu}, workspace);
+    forward_.run(static_cast<const float*>(x), static_cast<const float*>(packed),
+                 static_cast<float*>(y), {bias, g_.relu}, workspace);
   }
-  void backward_data(const float* dy, const void* packed, float* dx, void* workspace) override {
+  void backward_data(const void* dy, const void* packed, void* dx, void* workspace) override {
     onednn_.count_launch();
-    data_.run(dy, static_cast<const float*>(packed), dx, {nullptr, false}, workspace);
+    data_.run(static_cast<const float*>(dy), static_cast<const float*>(packed),
+              static_cast<float*>(dx), {nullptr, false}, workspace);
   }
-  void backward_kernel(const float* x, const float* dy, float* dkernel, bool accumulate,
+  void backward_kernel(const void* x, const void* dy, float* dkernel, bool accumulate,
                        void* workspace) override {
     onednn_.count_launch();
-    kernel_.run(x, dy, dkernel, accumulate, workspace);
+    kernel_.run(static_cast<const float*>(x), static_cast<const float*>(dy), dkernel, accumulate,
+                workspace);
   }
   std::string algorithm() const override { return "winograd"; }
 
@@ -281,8 +284,9 @@ bool is_winograd(const ConvolutionGeometry& g, Algorithm algorithm) {
 #if !defined(__AVX2__) || !defined(__FMA__)
   return false;  // the transforms are as fast as what this file is compiled for
 #endif
-  const bool possible = g.kernel[2] == 3 && g.kernel[3] == 3 && g.stride == Pair{1, 1} &&
-                        g.dilation == Pair{1, 1} && g.groups == 1 && g.pad[0] <= 2 && g.pad[1] <= 2;
+  const bool possible = g.type == DType::kFloat32 && g.kernel[2] == 3 && g.kernel[3] == 3 &&
+                        g.stride == Pair{1, 1} && g.dilation == Pair{1, 1} && g.groups == 1 &&
+                        g.pad[0] <= 2 && g.pad[1] <= 2;
   const Shape y = g.output();
   const int64_t tiles = y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4);
   return algorithm == Algorithm::kAuto && possible && std::min(g.input[1], g.kernel[0]) >= 32 &&

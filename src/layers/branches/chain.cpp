@@ -15,14 +15,14 @@ class ChainLink {
   }
   void prepare(Pass& pass, float* kernel) {
     if (plain_ >= 0)
-      pass.device().copy(kernel, pass.parameter(plain_).data, shape_.bytes());
+      pass.device().copy(kernel, pass.parameter(plain_).floats(), shape_.bytes());
     else
       sum_.prepare(pass, kernel);
   }
   void finish(Pass& pass, const float* dkernel) {
     if (plain_ < 0) return sum_.finish(pass, dkernel);
     if (const Tensor gradient = pass.gradient(plain_))
-      pass.device().copy(gradient.data, dkernel, shape_.bytes());
+      pass.device().copy(gradient.floats(), dkernel, shape_.bytes());
   }
   const Shape& shape() const { return shape_; }
 

@@ -150,7 +150,7 @@ class DepthwisePointwise : public WeightBranch {
     float* terms = pass.floats(terms_);
     contract_rows(device, geometry_.outputs * at_.expansion, at_.channels,
                   PointwiseGradient{at_, s, copies.pointwise, copies.depthwise, dweight,
-                                    pass.gradient(pointwise_).data},
+                                    pass.gradient(pointwise_).floats()},
                   terms);
     reduce_rows(device, geometry_.outputs, at_.expansion, SumOverExpansion{terms, at_.expansion},
                 scale_.gradient(pass));
@@ -161,7 +161,7 @@ class DepthwisePointwise : public WeightBranch {
     contract_rows(device, pieces() * rows, at_.channels,
                   DepthwiseGradient{at_, s, copies.pointwise, dweight, geometry_.groups, sums});
     contract_rows(device, rows, at_.channels,
-                  DeliverDepthwise{at_, sums, pieces(), rows * at_.channels, dd.data});
+                  DeliverDepthwise{at_, sums, pieces(), rows * at_.channels, dd.floats()});
   }
 
  private:
@@ -178,9 +178,9 @@ class DepthwisePointwise : public WeightBranch {
   Copies spread(Pass& pass, const Spread& scratch) const {
     const Copies copies{pass.floats(scratch.pointwise), pass.floats(scratch.depthwise)};
     parallel_rows(pass.device(), geometry_.outputs * at_.expansion, at_.channels,
-                  SpreadPointwise{at_, pass.parameter(pointwise_).data, copies.pointwise});
+                  SpreadPointwise{at_, pass.parameter(pointwise_).floats(), copies.pointwise});
     parallel_rows(pass.device(), geometry_.groups * at_.taps * at_.expansion, at_.channels,
-                  SpreadDepthwise{at_, pass.parameter(depthwise_).data, copies.depthwise});
+                  SpreadDepthwise{at_, pass.parameter(depthwise_).floats(), copies.depthwise});
     return copies;
   }
 

@@ -19,13 +19,13 @@ class Identity : public WeightBranch {
 
   void prepare(Pass& pass, float* weight, bool accumulate) override {
     parallel_rows(pass.device(), geometry_.outputs, geometry_.inputs_per_group(),
-                  PlusIdentity{pass.parameter(offset_).data, geometry_.inputs_per_group(),
+                  PlusIdentity{pass.parameter(offset_).floats(), geometry_.inputs_per_group(),
                                accumulate, weight});
   }
 
   void finish(Pass& pass, const float* dweight) override {
     if (const Tensor gradient = pass.gradient(offset_))
-      pass.device().copy(gradient.data, dweight, gradient.bytes());
+      pass.device().copy(gradient.floats(), dweight, gradient.bytes());
   }
 
  private:

@@ -26,15 +26,15 @@ class KxK : public WeightBranch {
   }
 
   void prepare(Pass& pass, float* weight, bool accumulate) override {
-    parallel_rows(
-        pass.device(), outputs_, each_,
-        AddScaled{scale_.values(pass), pass.parameter(kernel_).data, each_, accumulate, weight});
+    parallel_rows(pass.device(), outputs_, each_,
+                  AddScaled{scale_.values(pass), pass.parameter(kernel_).floats(), each_,
+                            accumulate, weight});
   }
 
   void finish(Pass& pass, const float* dweight) override {
     reduce_rows(pass.device(), outputs_, each_,
-                ScaleGradient{scale_.values(pass), dweight, pass.parameter(kernel_).data, each_,
-                              pass.gradient(kernel_).data},
+                ScaleGradient{scale_.values(pass), dweight, pass.parameter(kernel_).floats(), each_,
+                              pass.gradient(kernel_).floats()},
                 scale_.gradient(pass));
   }
 

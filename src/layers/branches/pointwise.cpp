@@ -49,7 +49,7 @@ void PointwiseBranch::prepare(Pass& pass, float* weight, bool accumulate) {
   const int64_t columns = geometry_.inputs_per_group();
   if (!accumulate) pass.device().zero(weight, geometry_.shape().bytes());
   parallel_rows(pass.device(), geometry_.outputs * taps_, columns,
-                Spread{scale_.values(pass), pass.parameter(kernel_).data, pass.floats(pattern_),
+                Spread{scale_.values(pass), pass.parameter(kernel_).floats(), pass.floats(pattern_),
                        first_tap_, taps_, geometry_.taps(), columns, weight});
 }
 
@@ -57,8 +57,8 @@ void PointwiseBranch::finish(Pass& pass, const float* dweight) {
   const int64_t columns = geometry_.inputs_per_group();
   contract_rows(
       pass.device(), geometry_.outputs, columns,
-      Gather{scale_.values(pass), pass.parameter(kernel_).data, pass.floats(pattern_), dweight,
-             first_tap_, taps_, geometry_.taps(), columns, pass.gradient(kernel_).data},
+      Gather{scale_.values(pass), pass.parameter(kernel_).floats(), pass.floats(pattern_), dweight,
+             first_tap_, taps_, geometry_.taps(), columns, pass.gradient(kernel_).floats()},
       scale_.gradient(pass));
 }
 

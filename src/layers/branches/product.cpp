@@ -53,10 +53,10 @@ void ProductBranch::declare(Setup& setup, const KernelGeometry& geometry, const 
 
 const float* ProductBranch::first(Pass& pass, Handle scratch) {
   const Tensor m = pass.parameter(first_);
-  if (!plus_identity_) return m.data;
+  if (!plus_identity_) return m.floats();
   float* sum = pass.floats(scratch);
   parallel_rows(pass.device(), m.shape[0], m.shape[1],
-                PlusIdentity{m.data, m.shape[1], false, sum});
+                PlusIdentity{m.floats(), m.shape[1], false, sum});
   return sum;
 }
 
@@ -64,7 +64,7 @@ void ProductBranch::prepare(Pass& pass, float* weight, bool accumulate) {
   const float* m = first(pass, prepare_first_);
   float* n = pass.floats(prepare_second_);
   parallel_rows(pass.device(), geometry_.outputs, each(),
-                ScaleSecond{scale_.values(pass), pass.parameter(second_).data, each(), n});
+                ScaleSecond{scale_.values(pass), pass.parameter(second_).floats(), each(), n});
   const int64_t rows = geometry_.outputs_per_group() * geometry_.taps();
   const int64_t columns = geometry_.inputs_per_group();
   Gemm gemm{false, false, rows, columns, middle_};
@@ -84,23 +84,23 @@ void ProductBranch::finish(Pass& pass, const float* dweight) {
   const Tensor dsecond = pass.gradient(second_), dfirst = pass.gradient(first_);
   const float* m = first(pass, finish_first_);
   float* n = pass.floats(finish_second_);
-  float* unscaled = dsecond ? dsecond.data : n;
+  float* unscaled = dsecond ? dsecond.floats() : n;
   Gemm to_second{false, true, rows, middle_, columns};
   to_second.a = dweight, to_second.lda = columns, to_second.stride_a = rows * columns;
   to_second.b = m, to_second.ldb = columns, to_second.stride_b = middle_ * columns;
   to_second.c = unscaled, to_second.ldc = middle_, to_second.stride_c = rows * middle_;
   to_second.batch = geometry_.groups;
   device.gemm(to_second);
-  reduce_rows(
-      device, geometry_.outputs, each(),
-      SecondGradient{
-          {scale_.values(pass), unscaled, pass.parameter(second_).data, each(), dsecond.data}, n},
-      scale_.gradient(pass));
+  reduce_rows(device, geometry_.outputs, each(),
+              SecondGradient{{scale_.values(pass), unscaled, pass.parameter(second_).floats(),
+                              each(), dsecond.floats()},
+                             n},
+              scale_.gradient(pass));
   if (!dfirst) return;
   Gemm to_first{true, false, middle_, columns, rows};
   to_first.a = n, to_first.lda = middle_, to_first.stride_a = rows * middle_;
   to_first.b = dweight, to_first.ldb = columns, to_first.stride_b = rows * columns;
-  to_first.c = dfirst.data, to_first.ldc = columns, to_first.stride_c = middle_ * columns;
+  to_first.c = dfirst.floats(), to_first.ldc = columns, to_first.stride_c = middle_ * columns;
   to_first.batch = geometry_.groups;
   device.gemm(to_first);
 }

@@ -19,6 +19,7 @@ std::vector<Shape> source_shapes(const LayerSpec& layer, Phase phase) {
   NetOptions options;
   options.phase = phase;
   options.batch_size = 1;
+  options.precision = DType::kFloat32;
   options.allocate = false;
   const Model source(NetSpec(net), *device, options);
   std::vector<Shape> shapes;

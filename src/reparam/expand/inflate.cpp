@@ -79,6 +79,7 @@ EveryPhase::EveryPhase(const NetSpec& spec, Device& device)
   for (const Phase phase : phases) {
     NetOptions options;
     options.phase = phase;
+    options.precision = DType::kFloat32;
     options.batch_size = 1;
     options.weights_change_every_pass = false;
     nets.push_back(std::make_unique<Net>(spec, parameters, arena, options));

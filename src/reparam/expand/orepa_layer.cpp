@@ -35,6 +35,7 @@ int count_factors(LayerParameter layer) {
 
   const std::unique_ptr<Device> device = make_device("cpu");
   NetOptions options;
+  options.precision = DType::kFloat32;
   options.allocate = false;
   const Model probe(NetSpec(net), *device, options);
   return static_cast<int>(std::count_if(probe.parameters.all().begin(),
