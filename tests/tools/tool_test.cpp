@@ -530,6 +530,20 @@ TEST_F(ToolTest, TimesCountOneFinishAStep) {
   EXPECT_FALSE(output_.find("\"launches\": 0") != std::string::npos) << output_;
 }
 
+// ONEDNN_MAX_CPU_ISA counts for loops of our own, too.
+TEST_F(ToolTest, OneDnnsLimitKeepsWinogradOut) {
+  const std::string net = file("net.prototxt", R"(
+layer { name: "x" type: "DummyData" top: "x"
+  dummy_data_param { shape { dim: 4 dim: 32 dim: 14 dim: 14 } } }
+layer { name: "conv" type: "Convolution" bottom: "x" top: "y"
+  convolution_param { num_output: 32 kernel_size: 3 pad: 1 } })");
+  setenv("ONEDNN_MAX_CPU_ISA", "SSE41", 1);
+  const int code = run({"time", "--model", net, "--phase", "TEST", "--iterations", "1", "--json"});
+  unsetenv("ONEDNN_MAX_CPU_ISA");
+  ASSERT_EQ(code, kDone) << output_;
+  EXPECT_SAYS("\"algorithm\": \"direct\"");
+}
+
 // Signals come at any moment, in the middle of a gemm too (see make_device()): with
 // a handler, every 150th or so was the end of the run.
 TEST_F(ToolTest, SurvivesManySignals) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/cpu/instruction_set.h"
 #include "orepa/device.h"
 #include "orepa/error.h"
 
@@ -50,7 +51,8 @@ std::unique_ptr<ConvolutionPlan> make_strided_pointwise(OneDnn& onednn,
                                                         const ConvolutionGeometry& geometry);
 // Where Winograd's filtering is possible, wanted and faster, see winograd.cpp.
 bool is_winograd(const ConvolutionGeometry& geometry, Algorithm algorithm);
-std::unique_ptr<ConvolutionPlan> make_winograd(OneDnn& onednn, const ConvolutionGeometry& geometry);
+std::unique_ptr<ConvolutionPlan> make_winograd(OneDnn& onednn, const ConvolutionGeometry& geometry,
+                                               InstructionSet set = instruction_set());
 std::unique_ptr<BatchNormPlan> make_batch_norm(OneDnn& onednn, const BatchNormGeometry& geometry);
 std::unique_ptr<PoolingPlan> make_pooling(OneDnn& onednn, const PoolingGeometry& geometry);
 

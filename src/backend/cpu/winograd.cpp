@@ -51,8 +51,9 @@ int64_t count(const Tiles& tiles, const Shape& image) {
 // made by all threads together.
 class Correlation {
  public:
-  Correlation(const Shape& from, const Shape& to, const Pair& pad)
-      : source_(tiles_of(from, to, pad)),
+  Correlation(InstructionSet set, const Shape& from, const Shape& to, const Pair& pad)
+      : set_(set),
+        source_(tiles_of(from, to, pad)),
         target_(tiles_of(to, to, {0, 0})),
         total_(count(source_, to)),
         block_(block_of(total_, from[1], to[1])),
@@ -71,13 +72,13 @@ class Correlation {
     const int64_t alone = blocks_ < omp_get_max_threads() ? 0 : blocks_ / threads * threads;
     const auto memory = [&](int64_t thread) {
       char* begin = static_cast<char*>(workspace) + thread * of_block();
-      return std::pair(reinterpret_cast<float*>(begin),
-                       reinterpret_cast<float*>(begin + aligned(transformed_.bytes())));
+      return Block{reinterpret_cast<float*>(begin),
+                   reinterpret_cast<float*>(begin + aligned(transformed_.bytes()))};
     };
-    const auto multiply_one = [&](int64_t k, int64_t count, float* transformed, float* product) {
+    const auto multiply_one = [&](int64_t k, int64_t count, const Block& block) {
       return multiply('N', count, target_.channels, source_.channels,
-                      transformed_.at(transformed, k, 0), transformed_.row(),
-                      kernel_.at(kernel, k, 0), kernel_.row(), 0, product_.at(product, k, 0),
+                      transformed_.at(block.transformed, k, 0), transformed_.row(),
+                      kernel_.at(kernel, k, 0), kernel_.row(), 0, product_.at(block.product, k, 0),
                       product_.row());
     };
     int failures = 0;
@@ -86,35 +87,39 @@ class Correlation {
 #pragma omp for schedule(static) reduction(+ : failures)
       for (int64_t share = 0; share < threads; ++share)
         for (int64_t b = share * (alone / threads); b < (share + 1) * (alone / threads); ++b) {
-          const auto [transformed, product] = memory(share);
+          const Block block = memory(share);
           const int64_t begin = b * block_, count = std::min(block_, total_ - begin);
           for (int64_t t = 0; t < count; ++t)
-            gather<InputTransform>(source_, from, begin + t, transformed_, transformed, t);
-          for (int64_t k = 0; k < kProducts; ++k)
-            failures += multiply_one(k, count, transformed, product);
+            gather<InputTransform>(set_, source_, from, begin + t, transformed_, block.transformed,
+                                   t);
+          for (int64_t k = 0; k < kProducts; ++k) failures += multiply_one(k, count, block);
           for (int64_t t = 0; t < count; ++t)
-            scatter(target_, product_, product, t, to, begin + t, epilogue);
+            scatter(set_, target_, product_, block.product, t, to, begin + t, epilogue);
         }
       for (int64_t b = alone; b < blocks_; ++b) {
-        const auto [transformed, product] = memory(0);
+        const Block block = memory(0);
         const int64_t begin = b * block_, count = std::min(block_, total_ - begin);
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < count; ++t)
-          gather<InputTransform>(source_, from, begin + t, transformed_, transformed, t);
+          gather<InputTransform>(set_, source_, from, begin + t, transformed_, block.transformed,
+                                 t);
 #pragma omp for schedule(static) reduction(+ : failures)
-        for (int64_t k = 0; k < kProducts; ++k)
-          failures += multiply_one(k, count, transformed, product);
+        for (int64_t k = 0; k < kProducts; ++k) failures += multiply_one(k, count, block);
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < count; ++t)
-          scatter(target_, product_, product, t, to, begin + t, epilogue);
+          scatter(set_, target_, product_, block.product, t, to, begin + t, epilogue);
       }
     }
     require_products(failures);
   }
 
  private:
+  struct Block {
+    float *transformed, *product;
+  };
   int64_t of_block() const { return aligned(transformed_.bytes()) + aligned(product_.bytes()); }
 
+  InstructionSet set_;
   Tiles source_, target_;
   int64_t total_, block_, blocks_;
   Matrices transformed_, product_, kernel_;
@@ -124,8 +129,9 @@ class Correlation {
 // dkernel from x and dy: 36 products of channels x tiles by tiles x channels.
 class KernelGradient {
  public:
-  explicit KernelGradient(const ConvolutionGeometry& g)
-      : x_(tiles_of(g.input, g.output(), g.pad)),
+  KernelGradient(InstructionSet set, const ConvolutionGeometry& g)
+      : set_(set),
+        x_(tiles_of(g.input, g.output(), g.pad)),
         dy_(tiles_of(g.output(), g.output(), {0, 0})),
         total_(count(dy_, g.output())),
         block_(block_of(total_, g.input[1], g.kernel[0])),
@@ -152,8 +158,8 @@ class KernelGradient {
         const int64_t count = std::min(block_, total_ - begin);
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < count; ++t) {
-          gather<InputTransform>(x_, x, begin + t, of_x_, of_x, t);
-          gather<GradientTransform>(dy_, dy, begin + t, of_dy_, of_dy, t);
+          gather<InputTransform>(set_, x_, x, begin + t, of_x_, of_x, t);
+          gather<GradientTransform>(set_, dy_, dy, begin + t, of_dy_, of_dy, t);
         }
 #pragma omp for schedule(static) reduction(+ : failures)
         for (int64_t i = 0; i < kProducts * slices; ++i) {
@@ -166,21 +172,24 @@ class KernelGradient {
       }
 #pragma omp for schedule(static)
       for (int64_t o = 0; o < outputs; ++o)
-        for (int64_t q = 0; q < panels(inputs); ++q) {
-          const int64_t lanes = lanes_of(q, inputs);
-          transform<KernelGradientTransform>(
-              kPanel, [&](int k) { return product_.at(product, k, o, q); },
-              [&](int k, const float* values) {
-                float* to = dkernel + (o * 9 + k) * inputs + q * kPanel;
-                for (int64_t l = 0; l < lanes; ++l)
-                  to[l] = accumulate ? to[l] + values[l] : values[l];
-              });
-        }
+        execute(set_, [&] {
+          for (int64_t q = 0; q < panels(inputs); ++q) {
+            const int64_t lanes = lanes_of(q, inputs);
+            transform<KernelGradientTransform>(
+                kPanel, [&](int k) { return product_.at(product, k, o, q); },
+                [&](int k, const float* values) {
+                  float* to = dkernel + (o * 9 + k) * inputs + q * kPanel;
+                  for (int64_t l = 0; l < lanes; ++l)
+                    to[l] = accumulate ? to[l] + values[l] : values[l];
+                });
+          }
+        });
     }
     require_products(failures);
   }
 
  private:
+  InstructionSet set_;
   Tiles x_, dy_;
   int64_t total_, block_;
   Matrices of_x_, of_dy_, product_;
@@ -188,8 +197,8 @@ class KernelGradient {
 
 // The kernel of the forward pass, C rows of O. It is stored O, 3, 3, C: 16 x 16 channels are
 // transposed at a time, before the transform, where there are 9 numbers each and not 36.
-void pack_forward(const float* kernel, int64_t outputs, int64_t inputs, const Matrices& m,
-                  float* packed) {
+void pack_forward(InstructionSet set, const float* kernel, int64_t outputs, int64_t inputs,
+                  const Matrices& m, float* packed) {
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t q = 0; q < panels(inputs); ++q)
     for (int64_t p = 0; p < panels(outputs); ++p) {
@@ -200,37 +209,42 @@ void pack_forward(const float* kernel, int64_t outputs, int64_t inputs, const Ma
           for (int64_t c = 0; c < rows; ++c)
             square[k][c][l] =
                 l < columns ? kernel[((p * kPanel + l) * 9 + k) * inputs + q * kPanel + c] : 0;
-      for (int64_t c = 0; c < rows; ++c)
-        transform<KernelTransform>(
-            kPanel, [&](int k) { return square[k][c]; },
-            [&](int k, const float* values) {
-              std::memcpy(m.at(packed, k, q * kPanel + c, p), values, kPanel * sizeof(float));
-            });
+      execute(set, [&] {
+        for (int64_t c = 0; c < rows; ++c)
+          transform<KernelTransform>(
+              kPanel, [&](int k) { return square[k][c]; },
+              [&](int k, const float* values) {
+                std::memcpy(m.at(packed, k, q * kPanel + c, p), values, kPanel * sizeof(float));
+              });
+      });
     }
 }
 
 // That of the data gradient: rotated, O rows of C.
-void pack_backward(const float* kernel, int64_t outputs, int64_t inputs, const Matrices& m,
-                   float* packed) {
+void pack_backward(InstructionSet set, const float* kernel, int64_t outputs, int64_t inputs,
+                   const Matrices& m, float* packed) {
 #pragma omp parallel for schedule(static)
   for (int64_t o = 0; o < outputs; ++o)
-    for (int64_t q = 0; q < panels(inputs); ++q)
-      transform<KernelTransform>(
-          lanes_of(q, inputs),
-          [&](int k) { return kernel + (o * 9 + 8 - k) * inputs + q * kPanel; },
-          [&](int k, const float* values) {
-            std::memcpy(m.at(packed, k, o, q), values, kPanel * sizeof(float));
-          });
+    execute(set, [&] {
+      for (int64_t q = 0; q < panels(inputs); ++q)
+        transform<KernelTransform>(
+            lanes_of(q, inputs),
+            [&](int k) { return kernel + (o * 9 + 8 - k) * inputs + q * kPanel; },
+            [&](int k, const float* values) {
+              std::memcpy(m.at(packed, k, o, q), values, kPanel * sizeof(float));
+            });
+    });
 }
 
 class Winograd : public ConvolutionPlan {
  public:
-  Winograd(OneDnn& onednn, const ConvolutionGeometry& g)
+  Winograd(OneDnn& onednn, const ConvolutionGeometry& g, InstructionSet set)
       : onednn_(onednn),
         g_(g),
-        forward_(g.input, g.output(), g.pad),
-        data_(g.output(), g.input, {2 - g.pad[0], 2 - g.pad[1]}),
-        kernel_(g) {}
+        set_(set),
+        forward_(set, g.input, g.output(), g.pad),
+        data_(set, g.output(), g.input, {2 - g.pad[0], 2 - g.pad[1]}),
+        kernel_(set, g) {}
 
   int64_t packed_bytes(Direction direction) const override { return matrices(direction).bytes(); }
   int packed_layout(Direction direction) const override {
@@ -240,7 +254,7 @@ class Winograd : public ConvolutionPlan {
   void pack(Direction direction, const float* kernel, void* packed) override {
     onednn_.count_launch();
     (direction == kForward ? pack_forward : pack_backward)(
-        kernel, g_.kernel[0], g_.kernel[1], matrices(direction), static_cast<float*>(packed));
+        set_, kernel, g_.kernel[0], g_.kernel[1], matrices(direction), static_cast<float*>(packed));
   }
 
   int64_t forward_workspace() const override { return forward_.workspace(); }
@@ -272,6 +286,7 @@ class Winograd : public ConvolutionPlan {
   }
   OneDnn& onednn_;
   ConvolutionGeometry g_;
+  InstructionSet set_;
   Correlation forward_, data_;
   KernelGradient kernel_;
 };
@@ -281,21 +296,19 @@ class Winograd : public ConvolutionPlan {
 // It needs enough tiles to pay for transforming the kernel, and enough channels to pay for
 // transforming the tiles; the bounds are measured (docs/performance.md, "Convolution algorithms").
 bool is_winograd(const ConvolutionGeometry& g, Algorithm algorithm) {
-#if !defined(__AVX2__) || !defined(__FMA__)
-  return false;  // the transforms are as fast as what this file is compiled for
-#endif
   const bool possible = g.type == DType::kFloat32 && g.kernel[2] == 3 && g.kernel[3] == 3 &&
                         g.stride == Pair{1, 1} && g.dilation == Pair{1, 1} && g.groups == 1 &&
                         g.pad[0] <= 2 && g.pad[1] <= 2;
   const Shape y = g.output();
   const int64_t tiles = y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4);
-  return algorithm == Algorithm::kAuto && possible && std::min(g.input[1], g.kernel[0]) >= 32 &&
-         tiles >= 32;
+  const bool faster = instruction_set() != InstructionSet::kBaseline &&
+                      std::min(g.input[1], g.kernel[0]) >= 32 && tiles >= 32;
+  return algorithm == Algorithm::kAuto && possible && faster;
 }
 
-std::unique_ptr<ConvolutionPlan> make_winograd(OneDnn& onednn,
-                                               const ConvolutionGeometry& geometry) {
-  return std::make_unique<Winograd>(onednn, geometry);
+std::unique_ptr<ConvolutionPlan> make_winograd(OneDnn& onednn, const ConvolutionGeometry& geometry,
+                                               InstructionSet set) {
+  return std::make_unique<Winograd>(onednn, geometry, set);
 }
 
 }  // namespace orepa::cpu

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "backend/cpu/instruction_set.h"
 #include "backend/cpu/winograd_transforms.h"
 #include "orepa/device.h"
 
@@ -64,17 +65,19 @@ inline int64_t lanes_of(int64_t panel, int64_t channels) {
 
 // A tile of `image` into row r of 36 matrices.
 template <class T>
-void gather(const Tiles& tiles, const float* image, int64_t tile, const Matrices& m, float* to,
-            int64_t r) {
-  int64_t places[T::kIn * T::kIn];
-  tiles.for_each_place<T::kIn>(tile, [&](int k, int64_t offset) { places[k] = offset; });
-  for (int64_t q = 0; q < panels(tiles.channels); ++q)
-    transform<T>(
-        lanes_of(q, tiles.channels),
-        [&](int k) { return places[k] < 0 ? kZeros : image + places[k] + q * kPanel; },
-        [&](int k, const float* values) {
-          std::memcpy(m.at(to, k, r, q), values, kPanel * sizeof(float));
-        });
+void gather(InstructionSet set, const Tiles& tiles, const float* image, int64_t tile,
+            const Matrices& m, float* to, int64_t r) {
+  execute(set, [&] {
+    int64_t places[T::kIn * T::kIn];
+    tiles.for_each_place<T::kIn>(tile, [&](int k, int64_t offset) { places[k] = offset; });
+    for (int64_t q = 0; q < panels(tiles.channels); ++q)
+      transform<T>(
+          lanes_of(q, tiles.channels),
+          [&](int k) { return places[k] < 0 ? kZeros : image + places[k] + q * kPanel; },
+          [&](int k, const float* values) {
+            std::memcpy(m.at(to, k, r, q), values, kPanel * sizeof(float));
+          });
+  });
 }
 
 // What happens to an output behind the convolution.
@@ -84,31 +87,33 @@ struct Epilogue {
 };
 
 // Row r of 36 matrices into the places of a tile of `image`.
-inline void scatter(const Tiles& tiles, const Matrices& m, float* from, int64_t r, float* image,
-                    int64_t tile, const Epilogue& epilogue) {
-  int64_t places[16];
-  tiles.for_each_place<4>(tile, [&](int k, int64_t offset) { places[k] = offset; });
-  const float least = epilogue.relu ? 0 : -std::numeric_limits<float>::infinity();
-  for (int64_t q = 0; q < panels(tiles.channels); ++q) {
-    const int64_t lanes = lanes_of(q, tiles.channels);
-    alignas(64) float bias[kPanel] = {};
-    if (epilogue.bias != nullptr) std::copy_n(epilogue.bias + q * kPanel, lanes, bias);
-    transform<OutputTransform>(
-        kPanel, [&](int k) { return m.at(from, k, r, q); },
-        [&](int k, const float* values) {
-          if (places[k] < 0) return;
-          float* to = image + places[k] + q * kPanel;
-          alignas(64) float finished[kPanel];
-          for (int l = 0; l < kPanel; ++l) {
-            const float value = values[l] + bias[l];
-            finished[l] = value < least ? least : value;  // what is no number stays none
-          }
-          if (lanes == kPanel)
-            std::memcpy(to, finished, sizeof finished);
-          else
-            std::copy_n(finished, lanes, to);
-        });
-  }
+inline void scatter(InstructionSet set, const Tiles& tiles, const Matrices& m, float* from,
+                    int64_t r, float* image, int64_t tile, const Epilogue& epilogue) {
+  execute(set, [&] {
+    int64_t places[16];
+    tiles.for_each_place<4>(tile, [&](int k, int64_t offset) { places[k] = offset; });
+    const float least = epilogue.relu ? 0 : -std::numeric_limits<float>::infinity();
+    for (int64_t q = 0; q < panels(tiles.channels); ++q) {
+      const int64_t lanes = lanes_of(q, tiles.channels);
+      alignas(64) float bias[kPanel] = {};
+      if (epilogue.bias != nullptr) std::copy_n(epilogue.bias + q * kPanel, lanes, bias);
+      transform<OutputTransform>(
+          kPanel, [&](int k) { return m.at(from, k, r, q); },
+          [&](int k, const float* values) {
+            if (places[k] < 0) return;
+            float* to = image + places[k] + q * kPanel;
+            alignas(64) float finished[kPanel];
+            for (int l = 0; l < kPanel; ++l) {
+              const float value = values[l] + bias[l];
+              finished[l] = value < least ? least : value;  // what is no number stays none
+            }
+            if (lanes == kPanel)
+              std::memcpy(to, finished, sizeof finished);
+            else
+              std::copy_n(finished, lanes, to);
+          });
+    }
+  });
 }
 
 }  // namespace orepa::cpu::winograd

@@ -102,7 +102,7 @@ inline __attribute__((always_inline)) void transform(int64_t lanes, Source sourc
       for (int l = 0; l < kPanel; ++l) copies[i][l] = l < lanes ? from[i][l] : 0;
       from[i] = copies[i];
     }
-#pragma GCC ivdep
+#pragma omp simd
     for (int l = 0; l < kPanel; ++l) {
       float d[T::kIn], r[T::kOut];
       for (int i = 0; i < T::kIn; ++i) d[i] = from[i][l];
@@ -113,7 +113,7 @@ inline __attribute__((always_inline)) void transform(int64_t lanes, Source sourc
 #pragma GCC unroll 6
   for (int i = 0; i < T::kOut; ++i) {
     alignas(64) float results[T::kOut][kPanel];
-#pragma GCC ivdep
+#pragma omp simd
     for (int l = 0; l < kPanel; ++l) {
       float d[T::kIn], r[T::kOut];
       for (int j = 0; j < T::kIn; ++j) d[j] = half[i][j][l];

@@ -1,0 +1,21 @@
+#include "backend/cpu/instruction_set.h"
+
+#include <dnnl.hpp>
+
+namespace orepa::cpu {
+
+InstructionSet instruction_set() {
+#ifdef __x86_64__
+  using dnnl::cpu_isa;
+  // oneDNN's sets are bits, of which a larger set has those of the smaller ones.
+  const auto has = [](cpu_isa set) {
+    const auto effective = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+    return (effective & static_cast<unsigned>(set)) == static_cast<unsigned>(set);
+  };
+  if (has(cpu_isa::avx512_core)) return InstructionSet::kAvx512;
+  if (has(cpu_isa::avx2)) return InstructionSet::kAvx2;  // with multiply-add
+#endif
+  return InstructionSet::kBaseline;
+}
+
+}  // namespace orepa::cpu

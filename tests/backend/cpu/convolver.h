@@ -1,0 +1,108 @@
+// A convolution's plan with its inputs, and the convolution's definition, summed in double.
+#pragma once
+#include "tests/backend/cpu/numbers.h"
+#include "tests/comparison.h"
+
+namespace orepa {
+
+// Sums of up to 10^4 products in float: sqrt(10^4) roundings of 6e-8 each. Winograd's transforms
+// lose a little more; measured, at most 3e-6.
+inline constexpr double kTolerance = 1e-5;
+
+// Calls visit(y index, x index, kernel index, o) for every product of the convolution.
+template <class Visit>
+void for_each_product(const ConvolutionGeometry& g, Visit visit) {
+  const Shape y = g.output();
+  const int64_t group_outputs = g.kernel[0] / g.groups, group_inputs = g.kernel[1];
+  for (int64_t n = 0; n < y[0]; ++n)
+    for (int64_t oh = 0; oh < y[2]; ++oh)
+      for (int64_t ow = 0; ow < y[3]; ++ow)
+        for (int64_t kh = 0; kh < g.kernel[2]; ++kh)
+          for (int64_t kw = 0; kw < g.kernel[3]; ++kw) {
+            const int64_t h = oh * g.stride[0] - g.pad[0] + kh * g.dilation[0];
+            const int64_t w = ow * g.stride[1] - g.pad[1] + kw * g.dilation[1];
+            if (h < 0 || h >= g.input[2] || w < 0 || w >= g.input[3]) continue;
+            for (int64_t o = 0; o < y[1]; ++o)
+              for (int64_t i = 0; i < group_inputs; ++i)
+                visit(((n * y[2] + oh) * y[3] + ow) * y[1] + o,
+                      ((n * g.input[2] + h) * g.input[3] + w) * g.input[1] +
+                          o / group_outputs * group_inputs + i,
+                      ((o * g.kernel[2] + kh) * g.kernel[3] + kw) * group_inputs + i);
+          }
+}
+
+// A plan with its inputs.
+struct Convolver {
+  explicit Convolver(const ConvolutionGeometry& geometry, const DeviceOptions& options = {})
+      : g(geometry), device(make_device("cpu", options)), plan(device->convolution(g)) {}
+
+  Numbers forward() {
+    Buffer y(*device, g.output().bytes());
+    const Buffer input(*device, x), offset(*device, bias);
+    const Buffer packed(*device, plan->packed_bytes(ConvolutionPlan::kForward));
+    pack(ConvolutionPlan::kForward, packed);
+    const Buffer workspace(*device, plan->forward_workspace());
+    plan->forward(input.data(), packed.data(), g.bias ? offset.data() : nullptr, y.data(),
+                  workspace.data());
+    return y.numbers();
+  }
+  Numbers backward_data() {
+    Buffer dx(*device, g.input.bytes());
+    const Buffer gradient(*device, dy);
+    const Buffer packed(*device, plan->packed_bytes(ConvolutionPlan::kBackwardData));
+    pack(ConvolutionPlan::kBackwardData, packed);
+    const Buffer workspace(*device, plan->backward_data_workspace());
+    plan->backward_data(gradient.data(), packed.data(), dx.data(), workspace.data());
+    return dx.numbers();
+  }
+  // Added to `before` where it is given.
+  Numbers backward_kernel(const Numbers* before = nullptr) {
+    Buffer dkernel(*device, g.kernel.bytes());
+    if (before) std::copy(before->begin(), before->end(), dkernel.data());
+    const Buffer input(*device, x), gradient(*device, dy);
+    const Buffer workspace(*device, plan->backward_kernel_workspace());
+    plan->backward_kernel(input.data(), gradient.data(), dkernel.data(), before != nullptr,
+                          workspace.data());
+    return dkernel.numbers();
+  }
+  void pack(ConvolutionPlan::Direction direction, const Buffer& packed) {
+    const Buffer plain(*device, kernel);
+    plan->pack(direction, plain.data(), packed.data());
+  }
+
+  ConvolutionGeometry g;
+  Numbers x = random_numbers(g.input.count(), "x");
+  Numbers kernel = random_numbers(g.kernel.count(), "kernel");
+  Numbers bias = random_numbers(g.kernel[0], "bias");
+  Numbers dy = random_numbers(g.output().count(), "dy");
+  std::unique_ptr<Device> device;
+  std::shared_ptr<ConvolutionPlan> plan;
+};
+
+inline std::vector<double> wanted_output(const Convolver& convolver) {
+  std::vector<double> y(convolver.dy.size());
+  for (size_t i = 0; i < y.size(); ++i)
+    y[i] = convolver.g.bias ? convolver.bias[i % convolver.bias.size()] : 0;
+  for_each_product(convolver.g, [&](int64_t iy, int64_t ix, int64_t ik) {
+    y[iy] += double{convolver.x[ix]} * convolver.kernel[ik];
+  });
+  return y;
+}
+
+// All three passes, and the last one's sum with what there was.
+inline void expect_definition(Convolver& convolver) {
+  expect_close(convolver.forward(), wanted_output(convolver), kTolerance, "y");
+
+  std::vector<double> dx(convolver.x.size()), dkernel(convolver.kernel.size());
+  for_each_product(convolver.g, [&](int64_t iy, int64_t ix, int64_t ik) {
+    dx[ix] += double{convolver.dy[iy]} * convolver.kernel[ik];
+    dkernel[ik] += double{convolver.dy[iy]} * convolver.x[ix];
+  });
+  expect_close(convolver.backward_data(), dx, kTolerance, "dx");
+  expect_close(convolver.backward_kernel(), dkernel, kTolerance, "dkernel");
+  const Numbers before = random_numbers(convolver.g.kernel.count(), "before");
+  for (size_t i = 0; i < dkernel.size(); ++i) dkernel[i] += before[i];
+  expect_close(convolver.backward_kernel(&before), dkernel, kTolerance, "accumulated dkernel");
+}
+
+}  // namespace orepa
