@@ -2,6 +2,7 @@
 // a functor for update_each() and OREPA_SOLVER(Type, "one line of help"). A rule has one number of
 // history a weight, and no options but those of Update.
 #pragma once
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,7 +27,7 @@ struct Update {
   int64_t count = 0;
   const StepScale* step = nullptr;
   float lr_mult = 1;
-  float momentum = 0;  // 0 where the solver's file has none
+  float momentum = 0;            // 0 where the solver's file has none
   float l2 = 0, l1 = 0;          // decay: g += l2 w + l1 sign(w)
   bool rate_in_momentum = true;  // Caffe's convention, see momentum_convention in proto/orepa.proto
 
@@ -36,7 +37,7 @@ struct Update {
   // The gradient that the rule follows.
   OREPA_HD float regularized(int64_t i, const StepScale& step) const {
     const float w = weight[i];
-    const float sign = static_cast<float>((w > 0) - (w < 0));
+    const float sign = w == 0 ? 0.0f : copysignf(1.0f, w);
     return step.gradient * gradient[i] + l2 * w + l1 * sign;
   }
 };

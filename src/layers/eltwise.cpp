@@ -81,7 +81,8 @@ struct SumGradient {
   bool relu;
   Numbers dx;
   OREPA_HD void operator()(int64_t i) const {
-    dx.set(i, relu && !(y[i] > 0) ? 0.0f : coefficient * dy[i]);
+    const float gradient = coefficient * dy[i];  // loaded in any case, so that the loop vectorises
+    dx.set(i, relu && !(y[i] > 0) ? 0.0f : gradient);
   }
 };
 
