@@ -1,8 +1,8 @@
 # make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda-check | demo | bench |
-# bench-models | experiment | models | format | clean. Everything is built in build/; each target first installs what it
-# misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda-check demo bench bench-models \
-  experiment models format clean
+# bench-peers | bench-models | experiment | models | format | clean. Everything is built in build/; each target first
+# installs what it misses of Debian.
+.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda-check demo bench bench-peers \
+  bench-models experiment models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -66,12 +66,22 @@ demo: tool
 	@BUILD=$(BUILD) SHORT=$(SHORT) sh models/fashion_mnist/demo.sh
 
 # Steps of ResNet-18, plain, DBB and OREPA, beside torchvision's, and of RepVGG-A0. Wants a machine that does nothing else.
+FLOAT = --programs 'pytorch1/*,orepa/*/float32'
 bench: tool
 	@sh .ci/install.sh python3-torchvision
-	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch
-	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --batch 64 --rounds 3 --iterations 3 --pytorch
+	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool $(FLOAT)
+	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool $(FLOAT) --batch 64 --rounds 3 --iterations 3
 	@for batch in 16 64; do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --model repvgg_a0 \
 	  --batch $$batch --rounds 3 --iterations 3 || exit 1; done
+
+# ResNet-18 in float32 and bf16 beside PyTorch of Debian and of PyPI and, where OREPA_PUBLISHED names a checkout of it, the
+# published code. BENCH: options of tools/bench.py.
+PEERS = build/peers
+bench-peers: tool
+	@sh .ci/install.sh python3-torchvision python3-venv python3-dev
+	@/usr/bin/python3 -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --requirement tools/bench/requirements.txt
+	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch2 $(PEERS)/bin/python --programs '*' $(BENCH)
 
 # A step of every model and style: the times of README's table.
 bench-models: tool
@@ -93,4 +103,4 @@ format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-sanitize build-fuzz build-cuda build-portable
+	rm -rf build build-sanitize build-fuzz build-cuda build-portable build-avx2

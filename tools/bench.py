@@ -1,10 +1,20 @@
-"""A training step at 224 x 224 on the CPU: the styles of one model of the zoo, interleaved, and torchvision's resnet18.
+"""Training steps at 224 x 224 on the CPU, interleaved: the styles of one model of the zoo and their peers, as a table.
 
-PyTorch (`--pytorch`; `make bench` installs Debian's python3-torchvision) runs the plain resnet18. Every round runs each
-program once, as a process of its own, with the same number of threads; the table holds medians over the rounds, and ratios
-to the first row, taken round by round.
+Programs have names, PROGRAM/STYLE/PRECISION[/MODE], which --programs chooses by patterns:
+
+    orepa/orepa/bf16               `orepa_tool time`; bf16 is its --precision BF16
+    pytorch1/plain/float32/eager   Debian's PyTorch: torchvision's net
+    pytorch2/orepa/bf16/compiled   PyTorch of tools/bench/requirements.txt: torchvision's plain nets, and those of the
+                                   published code (JUGGHM/OREPA_CVPR2022), a checkout of which OREPA_PUBLISHED names;
+                                   bf16 is autocast, compiled is torch.compile
+
+Every round runs each program once, as a process of its own, with the same number of threads; seconds are medians over the
+rounds, ratios are taken round by round. The plain and the OREPA step that a step is divided by are of the same program,
+precision and mode; its peer is the fastest PyTorch with the same net in the same precision.
 """
 import argparse
+import fnmatch
+import itertools
 import json
 import os
 import re
@@ -12,27 +22,58 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
-PYTORCH = """
-import json, resource, statistics, time, torch, torchvision
-torch.set_num_threads(THREADS)
-model = torchvision.models.resnet18().to(memory_format=torch.channels_last).train()
-sgd = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)
-x = torch.randn(BATCH, 3, 224, 224).to(memory_format=torch.channels_last)
-t = torch.full((BATCH,), 7)
-seconds = []
-for i in range(ITERATIONS + 2):
-    start = time.perf_counter()
-    sgd.zero_grad(set_to_none=True)
-    torch.nn.functional.cross_entropy(model(x), t).backward()
-    sgd.step()
-    seconds.append(time.perf_counter() - start)
-print(json.dumps({"median_seconds": statistics.median(seconds[2:]),
-                  "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
-"""
+# Styles and models by the names that the published code gives them.
+BLOCKS = {"plain": "base", "dbb": "DBB", "repvgg": "RepVGG", "orepa": "OREPA", "orepa_vgg": "OREPA_VGG"}
+ARCHITECTURES = {
+    "resnet18": "ResNet-18", "resnet18_1.5x": "ResNet-18-1.5x", "resnet18_2x": "ResNet-18-2x", "resnet34": "ResNet-34",
+    "resnet50": "ResNet-50", "resnet101": "ResNet-101", "resnext50_32x4d": "ResNeXt-50", "repvgg_a0": "RepVGG-A0",
+    "repvgg_a1": "RepVGG-A1", "repvgg_a2": "RepVGG-A2", "repvgg_b1": "RepVGG-B1"}
+TORCHVISION = ("resnet18", "resnet34", "resnet50", "resnet101", "resnext50_32x4d")
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 
-STYLES = ("plain", "dbb", "repvgg", "orepa", "orepa_vgg")
+class Program(NamedTuple):
+    program: str
+    style: str
+    precision: str
+    mode: str = ""
+
+    @property
+    def name(self):
+        return "/".join(filter(None, self))
+
+    def of_torchvision(self, model):
+        return self.style == "plain" and model in TORCHVISION
+
+
+def programs(model):
+    """All that there are for a model, in the order of the table."""
+    styles = [style for style in BLOCKS if os.path.isdir(f"models/{model}/{style}")]
+    if model in TORCHVISION:
+        yield Program("pytorch1", "plain", "float32", "eager")
+    for precision in ("float32", "bf16"):
+        if model in ARCHITECTURES:
+            for style, mode in itertools.product(styles, ("eager", "compiled")):
+                if style != "repvgg":  # which build_model of the published code fails to build
+                    yield Program("pytorch2", style, precision, mode)
+        for style in styles:
+            yield Program("orepa", style, precision)
+
+
+def chosen(options):
+    patterns = options.programs.split(",")
+    named = [program for program in programs(options.model)
+             if any(fnmatch.fnmatch(program.name, pattern) for pattern in patterns)]
+    there = [program for program in named
+             if options.published or program.program == "orepa" or program.of_torchvision(options.model)]
+    if len(there) < len(named):
+        print("OREPA_PUBLISHED names no checkout of JUGGHM/OREPA_CVPR2022, so these are left out: "
+              + ", ".join(program.name for program in named if program not in there) + "\n")
+    if not there:
+        sys.exit(f"no program to run of {options.model}: --programs {options.programs}")
+    return there
 
 
 def model_file(folder, model, style, batch):
@@ -46,69 +87,105 @@ def model_file(folder, model, style, batch):
     return path
 
 
-def run(command, threads):
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
+def command(program, options, folder):
+    if program.program == "orepa":
+        words = [options.tool, "time", "--model", model_file(folder, options.model, program.style, options.batch),
+                 "--iterations", str(options.iterations), "--json"]
+        return words + ["--precision", "BF16"] if program.precision == "bf16" else words
+    words = [sys.executable if program.program == "pytorch1" else options.pytorch2, "tools/bench/torch_step.py",
+             "--precision", program.precision, "--mode", program.mode,
+             "--batch", str(options.batch), "--iterations", str(options.iterations)]
+    if program.of_torchvision(options.model):
+        return words + ["--torchvision", options.model]
+    return words + ["--published", options.published, "--architecture", ARCHITECTURES[options.model],
+                    "--blocks", BLOCKS[program.style]]
+
+
+def run(command, threads, **variables):
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), **variables)
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tool", default="build/orepa_tool")
+    parser.add_argument("--pytorch2", default="build/peers/bin/python", help="the interpreter that has it")
     parser.add_argument("--model", default="resnet18")
-    parser.add_argument("--styles", help="in this order; all that the model has where not given")
-    parser.add_argument("--pytorch", action="store_true", help="torchvision's plain resnet18 as the first row")
+    parser.add_argument("--programs", default="orepa/*/float32", help="patterns with commas between")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--iterations", type=int, default=5)
+    parser.add_argument("--avx2", action="store_true", help="keep PyTorch and oneDNN to AVX2; --tool wants such a build")
     options = parser.parse_args()
+    options.published = os.environ.get("OREPA_PUBLISHED")
+    results = {program: [] for program in chosen(options)}
+    print(f"{machine()}, load {os.getloadavg()[0]:.1f} before{', AVX2 alone' if options.avx2 else ''}; "
+          f"{options.threads} threads, medians of {options.rounds} rounds of {options.iterations} steps; "
+          f"orepa as of {commit(options.tool)}.\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        commands = {}
-        if options.pytorch:
-            script = (PYTORCH.replace("BATCH", str(options.batch)).replace("THREADS", str(options.threads))
-                      .replace("ITERATIONS", str(options.iterations)))
-            commands["PyTorch plain"] = [sys.executable, "-c", script]
-        styles = options.styles.split(",") if options.styles else [
-            style for style in STYLES if os.path.isdir(f"models/{options.model}/{style}")]
-        for style in styles:
-            commands[style] = [options.tool, "time", "--model", model_file(folder, options.model, style, options.batch),
-                               "--iterations", str(options.iterations), "--json"]
-        results = {name: [] for name in commands}
         for _ in range(options.rounds):
-            for name, command in commands.items():
-                results[name].append(run(command, options.threads))
+            for program, rounds in results.items():
+                rounds.append(run(command(program, options, folder), options.threads, **AVX2 if options.avx2 else {}))
     report(options, results)
 
 
+def title(program, results):
+    first = results[program][0]
+    name = f"PyTorch {first['version']}" if "version" in first else program.program
+    style = "plain" if program.style == "plain" else BLOCKS[program.style].replace("_", "-")
+    return ", ".join(filter(None, (name, style) + program[2:]))
+
+
 def report(options, results):
-    print(f"{options.model}, batch {options.batch}, {options.threads} threads, medians of {options.rounds} rounds, "
-          f"load {os.getloadavg()[0]:.1f}")
-    first = next(iter(results))
+    seconds = {program: statistics.median(result["median_seconds"] for result in rounds)
+               for program, rounds in results.items()}
 
-    def median_ratio(name, other):
-        pairs = zip(results[name], results[other])
-        return statistics.median(a["median_seconds"] / b["median_seconds"] for a, b in pairs)
+    def ratio(program, other):
+        if other == program or other not in results:
+            return "–"
+        pairs = zip(results[program], results[other])
+        return f"{statistics.median(a['median_seconds'] / b['median_seconds'] for a, b in pairs):.2f}"
 
-    def peak(name):
-        return max(result["peak_bytes"] for result in results[name]) / 2**20
+    def peer(program):
+        peers = [other for other in results if program.program == "orepa" != other.program
+                 and (other.style, other.precision) == (program.style, program.precision)]
+        return min(peers, key=seconds.get, default=None)
 
-    for name, rounds in results.items():
-        seconds = statistics.median(result["median_seconds"] for result in rounds)
-        planned = f"   planned {rounds[-1]['planned_bytes'] / 2**20:6.0f}" if "planned_bytes" in rounds[-1] else ""
-        print(f"{name:14} {seconds:7.3f} s a step   {median_ratio(name, first):5.2f} of {first}   "
-              f"peak {peak(name):6.0f} MiB{planned}")
-        if "layers" in rounds[-1]:
-            last = rounds[-1]
-            shares = (f"{stage} {100 * sum(layer[f'{stage}_seconds'] for layer in last['layers']) / last['profiled_seconds']:.1f} %"
-                      for stage in ("forward", "backward", "prepare", "finish", "update"))
-            print("    " + ", ".join(shares))
-    styles = [name for name in results if name != "PyTorch plain"]
-    for name in styles[1:-1]:
-        last = styles[-1]
-        print(f"{name} / {last}: time {median_ratio(name, last):.2f}, peak memory {peak(name) / peak(last):.2f}")
-    if len(styles) > 1:
-        print(f"{styles[-1]} / {styles[0]}: time {median_ratio(styles[-1], styles[0]):.3f}")
+    print(f"| {ARCHITECTURES.get(options.model, options.model)}, batch {options.batch} | seconds a step | of its plain step "
+          "| of its OREPA step | of its peer's step | peak MiB of the process |\n| --- | --- | --- | --- | --- | --- |")
+    for program, rounds in results.items():
+        orepa = program._replace(style="orepa_vgg" if options.model.startswith("repvgg") else "orepa")
+        peak = max(result["peak_bytes"] for result in rounds) / 2**20
+        print(f"| {title(program, results)} | {seconds[program]:.3f} | {ratio(program, program._replace(style='plain'))} "
+              f"| {ratio(program, orepa)} | {ratio(program, peer(program))} | {peak:.0f} |")
+    print()
+    for program, rounds in results.items():
+        if program.program == "orepa":
+            print(f"{title(program, results)}: {stages(rounds[-1])}")
+
+
+def stages(result):
+    shares = (sum(layer[f"{stage}_seconds"] for layer in result["layers"]) / result["profiled_seconds"]
+              for stage in ("forward", "backward", "prepare", "finish", "update"))
+    forward, backward, prepare, finish, update = (f"{100 * share:.1f} %" for share in shares)
+    return (f"forward {forward}, backward {backward}, prepare {prepare}, finish {finish}, update {update}; "
+            f"planned {result['planned_bytes'] / 2**20:.0f} MiB")
+
+
+def machine():
+    with open("/proc/cpuinfo") as file:
+        fields = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)", file.read(), re.MULTILINE))
+    name = fields.pop("model name", "a processor without a name")
+    return ", ".join([name] + [f"{field} {value}" for field, value in fields.items()] + [f"{os.cpu_count()} cores"])
+
+
+def commit(tool):
+    """That of the tree which the tool was built in."""
+    words = ["git", "-C", os.path.dirname(tool) or ".", "describe", "--always", "--dirty"]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return done.stdout.strip() or f"{tool}, of no git tree"
 
 
 if __name__ == "__main__":
