@@ -18,9 +18,9 @@ struct BFloat16 {
   OREPA_HD static BFloat16 of(float value) {
     uint32_t whole;
     memcpy(&whole, &value, sizeof whole);
-    if ((whole & 0x7fffffff) > 0x7f800000)  // NaN stays one
-      return {static_cast<uint16_t>(whole >> 16 | 0x40)};
-    return {static_cast<uint16_t>((whole + 0x7fff + (whole >> 16 & 1)) >> 16)};
+    const uint32_t rounded = whole + 0x7fff + (whole >> 16 & 1);
+    const uint32_t kept = value == value ? rounded : whole | 0x400000;  // NaN stays one
+    return {static_cast<uint16_t>(kept >> 16)};
   }
   OREPA_HD float value() const {
     const uint32_t whole = static_cast<uint32_t>(bits) << 16;

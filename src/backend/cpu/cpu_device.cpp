@@ -58,12 +58,8 @@ class CpuDevice : public Device {
   }
 
   Support bfloat16() const override {
-    const auto has = [](dnnl::cpu_isa isa) {
-      const auto wanted = static_cast<unsigned>(isa);
-      return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
-    };
-    if (has(dnnl::cpu_isa::avx512_core_bf16)) return Support::kFull;
-    return has(dnnl::cpu_isa::avx512_core) ? Support::kSlow : Support::kNone;
+    if (multiplies_bfloat16()) return Support::kFull;
+    return emulates_bfloat16() ? Support::kSlow : Support::kNone;
   }
 
   void* allocate(int64_t bytes) override {

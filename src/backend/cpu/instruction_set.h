@@ -14,6 +14,10 @@ enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
 // The best that the processor has and that ONEDNN_MAX_CPU_ISA allows.
 InstructionSet instruction_set();
 
+// Whether it has instructions for products of bfloat16, and whether oneDNN makes up for them.
+bool multiplies_bfloat16();
+bool emulates_bfloat16();
+
 #ifdef __x86_64__
 // `flatten` brings what `work` calls into the function, and so to its instruction set. What the
 // compiler cannot bring there stays with the baseline: slower, never wrong.

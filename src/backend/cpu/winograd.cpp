@@ -1,15 +1,17 @@
-// Winograd's convolution F(4 x 4, 3 x 3): 36 multiplications where the direct one needs 144.
+// Winograd's convolution: F(4 x 4, 3 x 3) in float32, 36 multiplications where the direct one needs
+// 144; F(2 x 2, 3 x 3) where activations are bfloat16, 16 for 36, which are so as well.
 //
-// Tiles of 4 x 4 outputs go in blocks whose transforms stay in the cache: a block becomes 36
-// matrices of tiles x channels, each is multiplied by the kernel's of its number (dnnl_sgemm), and
-// the products are transformed back. Which tiles are a block depends on the geometry alone, so any
-// number of threads gives the same bits.
+// Tiles of outputs go in blocks whose transforms stay in the cache: a block becomes 36 or 16
+// matrices of tiles x channels, each is multiplied by the kernel's of its number, and the products
+// are transformed back. Which tiles are a block depends on the geometry alone, so any number of
+// threads gives the same bits.
 #include <omp.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "backend/cpu/onednn.h"
+#include "backend/cpu/winograd_products.h"
 #include "backend/cpu/winograd_tiles.h"
 
 namespace orepa::cpu {
@@ -21,65 +23,64 @@ constexpr int64_t kBlockBytes = 1 << 20;  // about what the matrices of a block 
 constexpr int64_t kFewestTiles = 64;      // of a block: fewer would read the kernel too often
 constexpr int64_t kSlice = 128;           // rows of a kernel gradient that one thread multiplies
 
-// The number of failures, which is 0: exceptions cannot leave a parallel loop.
-int multiply(char transpose_a, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
-             const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  return dnnl_sgemm(transpose_a, 'N', m, n, k, 1, a, lda, b, ldb, beta, c, ldc) != dnnl_success;
-}
-
 void require_products(int failures) {
   require(failures == 0, "a product of Winograd's convolution was refused by oneDNN");
 }
 
 // How many tiles a block has: as many as fit, in blocks of equal size.
-int64_t block_of(int64_t tiles, int64_t from, int64_t to) {
-  const int64_t fit = kBlockBytes / (kProducts * int64_t{sizeof(float)} * (from + to));
+int64_t block_of(int64_t tiles, int64_t bytes_of_tile) {
+  const int64_t fit = kBlockBytes / bytes_of_tile;
   const int64_t most = std::max(fit, kFewestTiles), blocks = (tiles + most - 1) / most;
   return (tiles + blocks - 1) / blocks;
 }
 
-// The tiles of an image whose convolution has outputs of `to`, and of that.
-Tiles tiles_of(const Shape& from, const Shape& to, const Pair& pad) {
-  return {from[2], from[3], from[1], (to[2] + 3) / 4, (to[3] + 3) / 4, pad};
+// The tiles, of `side` x `side` outputs, of an image whose convolution has outputs of `to`.
+Tiles tiles_of(int64_t side, const Shape& from, const Shape& to, const Pair& pad) {
+  return {side, from[2], from[3], from[1], (to[2] + side - 1) / side, (to[3] + side - 1) / side,
+          pad};
 }
 int64_t count(const Tiles& tiles, const Shape& image) {
   return image[0] * tiles.down * tiles.across;
 }
 
-// y from x, or dx from dy: 36 products of tiles x channels by channels x channels. Each thread
+// y from x, or dx from dy: products of tiles x channels by channels x channels. Each thread
 // takes blocks of its own; those that are left over, or all where they are fewer than threads, are
 // made by all threads together.
+template <class Element>
 class Correlation {
  public:
   Correlation(InstructionSet set, const Shape& from, const Shape& to, const Pair& pad)
       : set_(set),
-        source_(tiles_of(from, to, pad)),
-        target_(tiles_of(to, to, {0, 0})),
+        source_(tiles_of(kTile<Element>, from, to, pad)),
+        target_(tiles_of(kTile<Element>, to, to, {0, 0})),
         total_(count(source_, to)),
-        block_(block_of(total_, from[1], to[1])),
+        block_(block_of(total_, kMatrices * static_cast<int64_t>(from[1] * sizeof(Element) +
+                                                                 to[1] * sizeof(float)))),
         blocks_((total_ + block_ - 1) / block_),
-        transformed_(block_, from[1]),
-        product_(block_, to[1]),
-        kernel_(from[1], to[1]),
+        transformed_(kMatrices, block_, from[1]),
+        product_(kMatrices, block_, to[1]),
+        kernel_(kMatrices, from[1], to[1]),
         threads_(blocks_ < omp_get_max_threads() ? 1 : omp_get_max_threads()) {}
 
-  const Matrices& kernel() const { return kernel_; }
+  const Matrices<Element>& kernel() const { return kernel_; }
   int64_t workspace() const { return threads_ * of_block(); }
 
-  void run(const float* from, const float* kernel, float* to, const Epilogue& epilogue,
-           void* workspace) const {
+  void run(const Multiplier<Element>& multiplier, const Element* from, const Element* kernel,
+           Element* to, const Epilogue& epilogue, void* workspace) const {
     const int64_t threads = std::min<int64_t>(threads_, omp_get_max_threads());
     const int64_t alone = blocks_ < omp_get_max_threads() ? 0 : blocks_ / threads * threads;
     const auto memory = [&](int64_t thread) {
       char* begin = static_cast<char*>(workspace) + thread * of_block();
-      return Block{reinterpret_cast<float*>(begin),
+      return Block{reinterpret_cast<Element*>(begin),
                    reinterpret_cast<float*>(begin + aligned(transformed_.bytes()))};
     };
-    const auto multiply_one = [&](int64_t k, int64_t count, const Block& block) {
-      return multiply('N', count, target_.channels, source_.channels,
-                      transformed_.at(block.transformed, k, 0), transformed_.row(),
-                      kernel_.at(kernel, k, 0), kernel_.row(), 0, product_.at(block.product, k, 0),
-                      product_.row());
+    // `some` of the matrices, from number k on.
+    const auto multiply = [&](int64_t k, int64_t some, int64_t count, const Block& block) {
+      return multiplier.run({false, false, count, target_.channels, source_.channels,
+                             transformed_.row(), kernel_.row(), product_.row(), some,
+                             transformed_.matrix(), kernel_.matrix(), product_.matrix()},
+                            transformed_.at(block.transformed, k, 0), kernel_.at(kernel, k, 0),
+                            product_.at(block.product, k, 0));
     };
     int failures = 0;
 #pragma omp parallel
@@ -90,9 +91,8 @@ class Correlation {
           const Block block = memory(share);
           const int64_t begin = b * block_, count = std::min(block_, total_ - begin);
           for (int64_t t = 0; t < count; ++t)
-            gather<InputTransform>(set_, source_, from, begin + t, transformed_, block.transformed,
-                                   t);
-          for (int64_t k = 0; k < kProducts; ++k) failures += multiply_one(k, count, block);
+            gather<Input>(set_, source_, from, begin + t, transformed_, block.transformed, t);
+          failures += multiply(0, kMatrices, count, block);
           for (int64_t t = 0; t < count; ++t)
             scatter(set_, target_, product_, block.product, t, to, begin + t, epilogue);
         }
@@ -101,10 +101,9 @@ class Correlation {
         const int64_t begin = b * block_, count = std::min(block_, total_ - begin);
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < count; ++t)
-          gather<InputTransform>(set_, source_, from, begin + t, transformed_, block.transformed,
-                                 t);
+          gather<Input>(set_, source_, from, begin + t, transformed_, block.transformed, t);
 #pragma omp for schedule(static) reduction(+ : failures)
-        for (int64_t k = 0; k < kProducts; ++k) failures += multiply_one(k, count, block);
+        for (int64_t k = 0; k < kMatrices; ++k) failures += multiply(k, 1, count, block);
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < count; ++t)
           scatter(set_, target_, product_, block.product, t, to, begin + t, epilogue);
@@ -114,43 +113,53 @@ class Correlation {
   }
 
  private:
+  static constexpr int64_t kMatrices = kProducts<Element>;
+  using Input = typename Transforms<Element>::Input;
   struct Block {
-    float *transformed, *product;
+    Element* transformed;
+    float* product;
   };
   int64_t of_block() const { return aligned(transformed_.bytes()) + aligned(product_.bytes()); }
 
   InstructionSet set_;
   Tiles source_, target_;
   int64_t total_, block_, blocks_;
-  Matrices transformed_, product_, kernel_;
+  Matrices<Element> transformed_;
+  Matrices<float> product_;
+  Matrices<Element> kernel_;
   int64_t threads_;  // that have workspace of their own
 };
 
-// dkernel from x and dy: 36 products of channels x tiles by tiles x channels.
+// dkernel from x and dy: products of channels x tiles by tiles x channels.
+template <class Element>
 class KernelGradient {
  public:
   KernelGradient(InstructionSet set, const ConvolutionGeometry& g)
       : set_(set),
-        x_(tiles_of(g.input, g.output(), g.pad)),
-        dy_(tiles_of(g.output(), g.output(), {0, 0})),
+        x_(tiles_of(kTile<Element>, g.input, g.output(), g.pad)),
+        dy_(tiles_of(kTile<Element>, g.output(), g.output(), {0, 0})),
         total_(count(dy_, g.output())),
-        block_(block_of(total_, g.input[1], g.kernel[0])),
-        of_x_(block_, g.input[1]),
-        of_dy_(block_, g.kernel[0]),
-        product_(g.kernel[0], g.input[1]) {}
+        block_(block_of(total_, kMatrices * static_cast<int64_t>((g.input[1] + g.kernel[0]) *
+                                                                 sizeof(Element)))),
+        of_x_(kMatrices, block_, g.input[1]),
+        of_dy_(kMatrices, block_, g.kernel[0]),
+        product_(kMatrices, g.kernel[0], g.input[1]) {}
 
   int64_t workspace() const {
     return aligned(of_x_.bytes()) + aligned(of_dy_.bytes()) + product_.bytes();
   }
 
-  void run(const float* x, const float* dy, float* dkernel, bool accumulate,
-           void* workspace) const {
+  void run(const Multiplier<Element>& multiplier, const Element* x, const Element* dy,
+           float* dkernel, bool accumulate, void* workspace) const {
     Pieces pieces(workspace);
-    float* of_x = static_cast<float*>(pieces.take(of_x_.bytes()));
-    float* of_dy = static_cast<float*>(pieces.take(of_dy_.bytes()));
+    auto* of_x = static_cast<Element*>(pieces.take(of_x_.bytes()));
+    auto* of_dy = static_cast<Element*>(pieces.take(of_dy_.bytes()));
     float* product = static_cast<float*>(pieces.take(product_.bytes()));
     const int64_t inputs = x_.channels, outputs = dy_.channels;
     const int64_t slices = (outputs + kSlice - 1) / kSlice;
+    // Several at once where there are enough for all threads.
+    const int64_t most = std::max<int64_t>(1, kMatrices / (4 * omp_get_max_threads()));
+    const int64_t groups = (kMatrices + most - 1) / most;
     int failures = 0;
 #pragma omp parallel
     {
@@ -158,16 +167,18 @@ class KernelGradient {
         const int64_t count = std::min(block_, total_ - begin);
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < count; ++t) {
-          gather<InputTransform>(set_, x_, x, begin + t, of_x_, of_x, t);
-          gather<GradientTransform>(set_, dy_, dy, begin + t, of_dy_, of_dy, t);
+          gather<typename Transforms<Element>::Input>(set_, x_, x, begin + t, of_x_, of_x, t);
+          gather<typename Transforms<Element>::Gradient>(set_, dy_, dy, begin + t, of_dy_, of_dy,
+                                                         t);
         }
 #pragma omp for schedule(static) reduction(+ : failures)
-        for (int64_t i = 0; i < kProducts * slices; ++i) {
-          const int64_t k = i / slices, first = i % slices * kSlice;
-          failures += multiply('T', std::min(kSlice, outputs - first), inputs, count,
-                               of_dy_.at(of_dy, k, 0) + first, of_dy_.row(), of_x_.at(of_x, k, 0),
-                               of_x_.row(), begin > 0 ? 1.0f : 0.0f, product_.at(product, k, first),
-                               product_.row());
+        for (int64_t i = 0; i < groups * slices; ++i) {
+          const int64_t k = i / slices * most, first = i % slices * kSlice;
+          failures += multiplier.run(
+              {true, begin > 0, std::min(kSlice, outputs - first), inputs, count, of_dy_.row(),
+               of_x_.row(), product_.row(), std::min(most, kMatrices - k), of_dy_.matrix(),
+               of_x_.matrix(), product_.matrix()},
+              of_dy_.at(of_dy, k, 0) + first, of_x_.at(of_x, k, 0), product_.at(product, k, first));
         }
       }
 #pragma omp for schedule(static)
@@ -175,12 +186,13 @@ class KernelGradient {
         execute(set_, [&] {
           for (int64_t q = 0; q < panels(inputs); ++q) {
             const int64_t lanes = lanes_of(q, inputs);
-            transform<KernelGradientTransform>(
-                kPanel, [&](int k) { return product_.at(product, k, o, q); },
-                [&](int k, const float* values) {
+            transform<typename Transforms<Element>::KernelGradient>(
+                [&](int k, Panel& panel) { load(product_.at(product, k, o, q), kPanel, panel); },
+                [&](int k, const Panel& panel) {
                   float* to = dkernel + (o * 9 + k) * inputs + q * kPanel;
-                  for (int64_t l = 0; l < lanes; ++l)
-                    to[l] = accumulate ? to[l] + values[l] : values[l];
+                  Panel before{};
+                  if (accumulate) load(to, lanes, before);
+                  store(before + panel, lanes, to);
                 });
           }
         });
@@ -190,15 +202,18 @@ class KernelGradient {
 
  private:
   InstructionSet set_;
+  static constexpr int64_t kMatrices = kProducts<Element>;
   Tiles x_, dy_;
   int64_t total_, block_;
-  Matrices of_x_, of_dy_, product_;
+  Matrices<Element> of_x_, of_dy_;
+  Matrices<float> product_;
 };
 
 // The kernel of the forward pass, C rows of O. It is stored O, 3, 3, C: 16 x 16 channels are
 // transposed at a time, before the transform, where there are 9 numbers each and not 36.
+template <class Element>
 void pack_forward(InstructionSet set, const float* kernel, int64_t outputs, int64_t inputs,
-                  const Matrices& m, float* packed) {
+                  const Matrices<Element>& m, Element* packed) {
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t q = 0; q < panels(inputs); ++q)
     for (int64_t p = 0; p < panels(outputs); ++p) {
@@ -211,35 +226,37 @@ void pack_forward(InstructionSet set, const float* kernel, int64_t outputs, int6
                 l < columns ? kernel[((p * kPanel + l) * 9 + k) * inputs + q * kPanel + c] : 0;
       execute(set, [&] {
         for (int64_t c = 0; c < rows; ++c)
-          transform<KernelTransform>(
-              kPanel, [&](int k) { return square[k][c]; },
-              [&](int k, const float* values) {
-                std::memcpy(m.at(packed, k, q * kPanel + c, p), values, kPanel * sizeof(float));
+          transform<typename Transforms<Element>::Kernel>(
+              [&](int k, Panel& panel) { load(square[k][c], kPanel, panel); },
+              [&](int k, const Panel& panel) {
+                store(panel, kPanel, m.at(packed, k, q * kPanel + c, p));
               });
       });
     }
 }
 
 // That of the data gradient: rotated, O rows of C.
+template <class Element>
 void pack_backward(InstructionSet set, const float* kernel, int64_t outputs, int64_t inputs,
-                   const Matrices& m, float* packed) {
+                   const Matrices<Element>& m, Element* packed) {
 #pragma omp parallel for schedule(static)
   for (int64_t o = 0; o < outputs; ++o)
     execute(set, [&] {
       for (int64_t q = 0; q < panels(inputs); ++q)
-        transform<KernelTransform>(
-            lanes_of(q, inputs),
-            [&](int k) { return kernel + (o * 9 + 8 - k) * inputs + q * kPanel; },
-            [&](int k, const float* values) {
-              std::memcpy(m.at(packed, k, o, q), values, kPanel * sizeof(float));
-            });
+        transform<typename Transforms<Element>::Kernel>(
+            [&](int k, Panel& panel) {
+              load(kernel + (o * 9 + 8 - k) * inputs + q * kPanel, lanes_of(q, inputs), panel);
+            },
+            [&](int k, const Panel& panel) { store(panel, kPanel, m.at(packed, k, o, q)); });
     });
 }
 
+template <class Element>
 class Winograd : public ConvolutionPlan {
  public:
   Winograd(OneDnn& onednn, const ConvolutionGeometry& g, InstructionSet set)
       : onednn_(onednn),
+        multiplier_(onednn),
         g_(g),
         set_(set),
         forward_(set, g.input, g.output(), g.pad),
@@ -249,12 +266,14 @@ class Winograd : public ConvolutionPlan {
   int64_t packed_bytes(Direction direction) const override { return matrices(direction).bytes(); }
   int packed_layout(Direction direction) const override {
     return onednn_.layout(direction == kForward ? "winograd" : "winograd of the data gradient",
-                          stored(g_.kernel));
+                          stored(g_.kernel, g_.type));
   }
   void pack(Direction direction, const float* kernel, void* packed) override {
     onednn_.count_launch();
-    (direction == kForward ? pack_forward : pack_backward)(
-        set_, kernel, g_.kernel[0], g_.kernel[1], matrices(direction), static_cast<float*>(packed));
+    (direction == kForward ? pack_forward<Element>
+                           : pack_backward<Element>)(set_, kernel, g_.kernel[0], g_.kernel[1],
+                                                     matrices(direction),
+                                                     static_cast<Element*>(packed));
   }
 
   int64_t forward_workspace() const override { return forward_.workspace(); }
@@ -264,31 +283,32 @@ class Winograd : public ConvolutionPlan {
   void forward(const void* x, const void* packed, const float* bias, void* y,
                void* workspace) override {
     onednn_.count_launch();
-    forward_.run(static_cast<const float*>(x), static_cast<const float*>(packed),
-                 static_cast<float*>(y), {bias, g_.relu}, workspace);
+    forward_.run(multiplier_, static_cast<const Element*>(x), static_cast<const Element*>(packed),
+                 static_cast<Element*>(y), {bias, g_.relu}, workspace);
   }
   void backward_data(const void* dy, const void* packed, void* dx, void* workspace) override {
     onednn_.count_launch();
-    data_.run(static_cast<const float*>(dy), static_cast<const float*>(packed),
-              static_cast<float*>(dx), {nullptr, false}, workspace);
+    data_.run(multiplier_, static_cast<const Element*>(dy), static_cast<const Element*>(packed),
+              static_cast<Element*>(dx), {nullptr, false}, workspace);
   }
   void backward_kernel(const void* x, const void* dy, float* dkernel, bool accumulate,
                        void* workspace) override {
     onednn_.count_launch();
-    kernel_.run(static_cast<const float*>(x), static_cast<const float*>(dy), dkernel, accumulate,
-                workspace);
+    kernel_.run(multiplier_, static_cast<const Element*>(x), static_cast<const Element*>(dy),
+                dkernel, accumulate, workspace);
   }
   std::string algorithm() const override { return "winograd"; }
 
  private:
-  const Matrices& matrices(Direction direction) const {
+  const Matrices<Element>& matrices(Direction direction) const {
     return (direction == kForward ? forward_ : data_).kernel();
   }
   OneDnn& onednn_;
+  Multiplier<Element> multiplier_;
   ConvolutionGeometry g_;
   InstructionSet set_;
-  Correlation forward_, data_;
-  KernelGradient kernel_;
+  Correlation<Element> forward_, data_;
+  KernelGradient<Element> kernel_;
 };
 
 }  // namespace
@@ -296,19 +316,23 @@ class Winograd : public ConvolutionPlan {
 // It needs enough tiles to pay for transforming the kernel, and enough channels to pay for
 // transforming the tiles; the bounds are measured (docs/performance.md, "Convolution algorithms").
 bool is_winograd(const ConvolutionGeometry& g, Algorithm algorithm) {
-  const bool possible = g.type == DType::kFloat32 && g.kernel[2] == 3 && g.kernel[3] == 3 &&
-                        g.stride == Pair{1, 1} && g.dilation == Pair{1, 1} && g.groups == 1 &&
-                        g.pad[0] <= 2 && g.pad[1] <= 2;
-  const Shape y = g.output();
-  const int64_t tiles = y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4);
-  const bool faster = instruction_set() != InstructionSet::kBaseline &&
-                      std::min(g.input[1], g.kernel[0]) >= 32 && tiles >= 32;
+  const bool possible = g.kernel[2] == 3 && g.kernel[3] == 3 && g.stride == Pair{1, 1} &&
+                        g.dilation == Pair{1, 1} && g.groups == 1 && g.pad[0] <= 2 && g.pad[1] <= 2;
+  const bool narrow = g.type == DType::kBFloat16;
+  const int64_t side = narrow ? kTile<BFloat16> : kTile<float>;
+  const int64_t tiles = count(tiles_of(side, g.output(), g.output(), {0, 0}), g.output());
+  const int64_t channels = std::min(g.input[1], g.kernel[0]);
+  const bool faster =
+      narrow ? multiplies_bfloat16() && channels >= 128 && tiles >= 64
+             : instruction_set() != InstructionSet::kBaseline && channels >= 32 && tiles >= 32;
   return algorithm == Algorithm::kAuto && possible && faster;
 }
 
 std::unique_ptr<ConvolutionPlan> make_winograd(OneDnn& onednn, const ConvolutionGeometry& geometry,
                                                InstructionSet set) {
-  return std::make_unique<Winograd>(onednn, geometry, set);
+  if (geometry.type == DType::kBFloat16)
+    return std::make_unique<Winograd<BFloat16>>(onednn, geometry, set);
+  return std::make_unique<Winograd<float>>(onednn, geometry, set);
 }
 
 }  // namespace orepa::cpu

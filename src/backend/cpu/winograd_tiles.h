@@ -1,10 +1,12 @@
-// Tiles of images as the 36 matrices of tiles x channels that Winograd's convolution multiplies,
-// and back. Only src/backend/cpu includes this.
+// Tiles of images as the matrices of tiles x channels that Winograd's convolution multiplies, and
+// back. Element is the type of images, of the matrices that are multiplied, and of packed kernels;
+// products are float32. Only src/backend/cpu includes this.
 #pragma once
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "backend/cpu/instruction_set.h"
 #include "backend/cpu/winograd_transforms.h"
@@ -12,42 +14,51 @@
 
 namespace orepa::cpu::winograd {
 
-constexpr int64_t kProducts = 36;
+template <class Element>
+using Transforms = std::conditional_t<std::is_same_v<Element, float>, F4, F2>;
+template <class Element>
+constexpr int64_t kTile = Transforms<Element>::kTile;
+template <class Element>
+constexpr int64_t kProducts = (kTile<Element> + 2) * (kTile<Element> + 2);
 
 inline int64_t panels(int64_t channels) { return (channels + kPanel - 1) / kPanel; }
 
-// 36 matrices of rows x channels, padded to whole panels. A cache line more keeps the matrices, and
-// where a row is a multiple of 1 KiB the rows, from sharing cache sets.
+// `count` matrices of rows x channels, padded to whole panels. A cache line more keeps the
+// matrices, and where a row is a multiple of 1 KiB the rows, from sharing cache sets.
+template <class T>
 class Matrices {
  public:
-  Matrices(int64_t rows, int64_t channels)
-      : row_(panels(channels) * kPanel % 256 == 0 ? (panels(channels) + 1) * kPanel
-                                                  : panels(channels) * kPanel),
-        matrix_(rows * row_ + kPanel) {}
-  int64_t bytes() const { return kProducts * matrix_ * int64_t{sizeof(float)}; }
+  Matrices(int64_t count, int64_t rows, int64_t channels)
+      : count_(count),
+        row_(panels(channels) * kPanel * size_of_number() % 1024 == 0
+                 ? (panels(channels) + 1) * kPanel
+                 : panels(channels) * kPanel),
+        matrix_(rows * row_ + 64 / size_of_number()) {}
+  int64_t bytes() const { return count_ * matrix_ * size_of_number(); }
   int64_t row() const { return row_; }
-  float* at(float* data, int64_t k, int64_t r, int64_t panel = 0) const {
+  int64_t matrix() const { return matrix_; }  // numbers from one to the next
+  T* at(T* data, int64_t k, int64_t r, int64_t panel = 0) const {
     return data + k * matrix_ + r * row_ + panel * kPanel;
   }
-  const float* at(const float* data, int64_t k, int64_t r) const {
-    return data + k * matrix_ + r * row_;
-  }
+  const T* at(const T* data, int64_t k, int64_t r) const { return data + k * matrix_ + r * row_; }
 
  private:
-  int64_t row_, matrix_;
+  static constexpr int64_t size_of_number() { return sizeof(T); }
+  int64_t count_, row_, matrix_;
 };
 
 // Images, and the tiles that they are read or written in: down x across an image, their corners at
-// 4 (row, column) - pad.
+// `side` (row, column) - pad.
 struct Tiles {
+  int64_t side;  // of the outputs of a tile
   int64_t height, width, channels, down, across;
   Pair pad;
 
   // visit(place, offset of its channels; negative outside of the image)
   template <int kSize, class Visit>
   void for_each_place(int64_t tile, Visit visit) const {
-    const int64_t n = tile / (down * across), y0 = tile / across % down * 4 - pad[0],
-                  x0 = tile % across * 4 - pad[1];
+    const int64_t n = tile / (down * across), y0 = tile / across % down * side - pad[0],
+                  x0 = tile % across * side - pad[1];
     for (int i = 0; i < kSize; ++i)
       for (int j = 0; j < kSize; ++j) {
         const int64_t y = y0 + i, x = x0 + j;
@@ -57,26 +68,26 @@ struct Tiles {
   }
 };
 
-alignas(64) constexpr float kZeros[kPanel] = {};
-
 inline int64_t lanes_of(int64_t panel, int64_t channels) {
   return std::min<int64_t>(kPanel, channels - panel * kPanel);
 }
 
-// A tile of `image` into row r of 36 matrices.
-template <class T>
-void gather(InstructionSet set, const Tiles& tiles, const float* image, int64_t tile,
-            const Matrices& m, float* to, int64_t r) {
+// A tile of `image` into row r of the matrices.
+template <class Transform, class Element>
+void gather(InstructionSet set, const Tiles& tiles, const Element* image, int64_t tile,
+            const Matrices<Element>& m, Element* to, int64_t r) {
   execute(set, [&] {
-    int64_t places[T::kIn * T::kIn];
-    tiles.for_each_place<T::kIn>(tile, [&](int k, int64_t offset) { places[k] = offset; });
+    int64_t places[Transform::kIn * Transform::kIn];
+    tiles.for_each_place<Transform::kIn>(tile, [&](int k, int64_t offset) { places[k] = offset; });
     for (int64_t q = 0; q < panels(tiles.channels); ++q)
-      transform<T>(
-          lanes_of(q, tiles.channels),
-          [&](int k) { return places[k] < 0 ? kZeros : image + places[k] + q * kPanel; },
-          [&](int k, const float* values) {
-            std::memcpy(m.at(to, k, r, q), values, kPanel * sizeof(float));
-          });
+      transform<Transform>(
+          [&](int k, Panel& panel) {
+            if (places[k] < 0)
+              panel = Panel{};
+            else
+              load(image + places[k] + q * kPanel, lanes_of(q, tiles.channels), panel);
+          },
+          [&](int k, const Panel& panel) { store(panel, kPanel, m.at(to, k, r, q)); });
   });
 }
 
@@ -86,32 +97,27 @@ struct Epilogue {
   bool relu;
 };
 
-// Row r of 36 matrices into the places of a tile of `image`.
-inline void scatter(InstructionSet set, const Tiles& tiles, const Matrices& m, float* from,
-                    int64_t r, float* image, int64_t tile, const Epilogue& epilogue) {
+// Row r of the matrices into the places of a tile of `image`.
+template <class Element>
+void scatter(InstructionSet set, const Tiles& tiles, const Matrices<float>& m, float* from,
+             int64_t r, Element* image, int64_t tile, const Epilogue& epilogue) {
   execute(set, [&] {
-    int64_t places[16];
-    tiles.for_each_place<4>(tile, [&](int k, int64_t offset) { places[k] = offset; });
-    const float least = epilogue.relu ? 0 : -std::numeric_limits<float>::infinity();
+    using Transform = typename Transforms<Element>::Output;
+    int64_t places[Transform::kOut * Transform::kOut];
+    tiles.for_each_place<Transform::kOut>(tile, [&](int k, int64_t offset) { places[k] = offset; });
+    const Panel least = Panel{} + (epilogue.relu ? 0 : -std::numeric_limits<float>::infinity());
     for (int64_t q = 0; q < panels(tiles.channels); ++q) {
       const int64_t lanes = lanes_of(q, tiles.channels);
-      alignas(64) float bias[kPanel] = {};
-      if (epilogue.bias != nullptr) std::copy_n(epilogue.bias + q * kPanel, lanes, bias);
-      transform<OutputTransform>(
-          kPanel, [&](int k) { return m.at(from, k, r, q); },
-          [&](int k, const float* values) {
-            if (places[k] < 0) return;
-            float* to = image + places[k] + q * kPanel;
-            alignas(64) float finished[kPanel];
-            for (int l = 0; l < kPanel; ++l) {
-              const float value = values[l] + bias[l];
-              finished[l] = value < least ? least : value;  // what is no number stays none
-            }
-            if (lanes == kPanel)
-              std::memcpy(to, finished, sizeof finished);
-            else
-              std::copy_n(finished, lanes, to);
-          });
+      Panel bias{};
+      if (epilogue.bias != nullptr) load(epilogue.bias + q * kPanel, lanes, bias);
+      transform<Transform>([&](int k, Panel& panel) { load(m.at(from, k, r, q), kPanel, panel); },
+                           [&](int k, const Panel& panel) {
+                             if (places[k] < 0) return;
+                             const Panel value = panel + bias;
+                             // What is no number stays none.
+                             store(value < least ? least : value, lanes,
+                                   image + places[k] + q * kPanel);
+                           });
     }
   });
 }

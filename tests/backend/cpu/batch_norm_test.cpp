@@ -24,7 +24,7 @@ int64_t channel(const Shape& shape, int64_t i) {
 }
 
 struct Reference {
-  Reference(const Case& c, const Numbers& x, const Numbers& scale, const Numbers& shift, double eps)
+  Reference(const Case& c, const Values& x, const Values& scale, const Values& shift, double eps)
       : shape(c.shape),
         relu(c.relu),
         x(x.begin(), x.end()),
@@ -53,7 +53,7 @@ struct Reference {
     for (size_t i = 0; i < y.size(); ++i) y[i] = relu ? std::max(0.0, open(i)) : open(i);
     return y;
   }
-  void backward(const Numbers& dy) {
+  void backward(const Values& dy) {
     dx.assign(x.size(), 0);
     dscale.assign(scale.size(), 0);
     dshift.assign(scale.size(), 0);
@@ -81,11 +81,10 @@ TEST_P(BatchNorms, FollowTheDefinition) {
   const Case& c = GetParam();
   const float eps = 1e-3f;
   const int64_t channels = c.shape[1];
-  const Numbers ones(channels, 1), zeros(channels, 0);
-  const Numbers scale = c.affine ? random_numbers(channels, "scale") : ones;
-  const Numbers shift = c.affine ? random_numbers(channels, "shift") : zeros;
-  const Numbers x = random_numbers(c.shape.count(), "x"),
-                dy = random_numbers(c.shape.count(), "dy");
+  const Values ones(channels, 1), zeros(channels, 0);
+  const Values scale = c.affine ? random_numbers(channels, "scale") : ones;
+  const Values shift = c.affine ? random_numbers(channels, "shift") : zeros;
+  const Values x = random_numbers(c.shape.count(), "x"), dy = random_numbers(c.shape.count(), "dy");
   Reference reference(c, x, scale, shift, eps);
   reference.backward(dy);
 
@@ -98,33 +97,32 @@ TEST_P(BatchNorms, FollowTheDefinition) {
   const Buffer forward_workspace(*device, plan->forward_workspace());
   plan->forward(bx.data(), bscale.data(), bshift.data(), y.data(), mean.data(), variance.data(),
                 saved.data(), forward_workspace.data());
-  expect_close(y.numbers(), reference.y(), kTolerance, "y");
-  expect_close(mean.numbers(), reference.mean, kTolerance, "mean");
-  expect_close(variance.numbers(), reference.variance, kTolerance, "variance");
+  expect_close(y.values(), reference.y(), kTolerance, "y");
+  expect_close(mean.values(), reference.mean, kTolerance, "mean");
+  expect_close(variance.values(), reference.variance, kTolerance, "variance");
 
   const Buffer bdy(*device, dy), dx(*device, c.shape.bytes());
   const Buffer dscale(*device, row), dshift(*device, row);
   const Buffer workspace(*device, plan->backward_workspace());
   plan->backward(bx.data(), bdy.data(), bscale.data(), mean.data(), variance.data(), saved.data(),
                  dx.data(), dscale.data(), dshift.data(), workspace.data());
-  expect_close(dx.numbers(), reference.dx, kTolerance, "dx");
-  expect_close(dscale.numbers(), reference.dscale, kTolerance, "dscale");
-  expect_close(dshift.numbers(), reference.dshift, kTolerance, "dshift");
+  expect_close(dx.values(), reference.dx, kTolerance, "dx");
+  expect_close(dscale.values(), reference.dscale, kTolerance, "dscale");
+  expect_close(dshift.values(), reference.dshift, kTolerance, "dshift");
 
   plan->backward(bx.data(), bdy.data(), bscale.data(), mean.data(), variance.data(), saved.data(),
                  bdy.data(), nullptr, nullptr, workspace.data());
-  EXPECT_EQ(bdy.numbers(), dx.numbers()) << "dx in the place of dy, without dscale and dshift";
+  EXPECT_EQ(bdy.values(), dx.values()) << "dx in the place of dy, without dscale and dshift";
 }
 
 TEST_P(BatchNorms, NormaliseWithGivenStatistics) {
   const Case& c = GetParam();
   const float eps = 1e-3f;
   const int64_t channels = c.shape[1];
-  const Numbers x = random_numbers(c.shape.count(), "x");
-  const Numbers scale = random_numbers(channels, "scale"),
-                shift = random_numbers(channels, "shift");
-  const Numbers mean = random_numbers(channels, "mean");
-  Numbers variance = random_numbers(channels, "variance");
+  const Values x = random_numbers(c.shape.count(), "x");
+  const Values scale = random_numbers(channels, "scale"), shift = random_numbers(channels, "shift");
+  const Values mean = random_numbers(channels, "mean");
+  Values variance = random_numbers(channels, "variance");
   for (float& v : variance) v += 1.5f;
   Reference reference(c, x, scale, shift, eps);
   reference.mean.assign(mean.begin(), mean.end());
@@ -139,7 +137,7 @@ TEST_P(BatchNorms, NormaliseWithGivenStatistics) {
     const Buffer y(*device, c.shape.bytes()), workspace(*device, plan->forward_workspace());
     plan->normalize(bx.data(), bscale.data(), bshift.data(), bmean.data(), bvariance.data(),
                     y.data(), workspace.data());
-    expect_close(y.numbers(), reference.y(), kTolerance, "y");
+    expect_close(y.values(), reference.y(), kTolerance, "y");
   }
 }
 
@@ -147,9 +145,9 @@ TEST_P(BatchNorms, NormaliseWithGivenStatistics) {
 // the sum of 2^15 such numbers is off by 1e-4 deviations.
 TEST(BatchNormStatistics, AreExactToTheLastDigits) {
   const Shape shape{8, 24, 64, 64};
-  Numbers x = random_numbers(shape.count(), "x");
+  Values x = random_numbers(shape.count(), "x");
   for (float& value : x) value += 30;
-  const Numbers ones(24, 1), zeros(24, 0);
+  const Values ones(24, 1), zeros(24, 0);
   const Reference reference({"", shape}, x, ones, zeros, 0);
   const auto device = test_device();
   const auto plan = device->batch_norm({.shape = shape, .eps = 1e-5f});
@@ -159,8 +157,8 @@ TEST(BatchNormStatistics, AreExactToTheLastDigits) {
   const Buffer bones(*device, ones), bzeros(*device, zeros);
   plan->forward(bx.data(), bones.data(), bzeros.data(), y.data(), mean.data(), variance.data(),
                 saved.data(), workspace.data());
-  expect_close(mean.numbers(), reference.mean, 1e-7, "mean");
-  expect_close(variance.numbers(), reference.variance, 5e-7, "variance");
+  expect_close(mean.values(), reference.mean, 1e-7, "mean");
+  expect_close(variance.values(), reference.variance, 5e-7, "variance");
 }
 
 const Case kCases[] = {

@@ -19,6 +19,15 @@ TEST_P(Convolutions, FollowTheDefinition) {
   expect_definition(convolver);
 }
 
+TEST_P(Convolutions, FollowTheDefinitionInBFloat16) {
+  ConvolutionGeometry g = GetParam().geometry;
+  g.type = DType::kBFloat16;
+  if (make_device("cpu")->bfloat16() == Device::Support::kNone)
+    GTEST_SKIP() << "not on this processor";
+  Convolver convolver(g, GetParam().options);
+  expect_definition(convolver);
+}
+
 TEST_P(Convolutions, GiveTheSameBitsTwice) {
   Convolver first(GetParam().geometry, GetParam().options);
   Convolver second(GetParam().geometry, GetParam().options);

@@ -8,6 +8,11 @@ namespace orepa {
 // Sums of up to 10^4 products in float: sqrt(10^4) roundings of 6e-8 each. Winograd's transforms
 // lose a little more; measured, at most 3e-6.
 inline constexpr double kTolerance = 1e-5;
+// Where activations are bfloat16: y, the kernel and what Winograd multiplies are rounded by 2^-9.
+inline constexpr double kNarrowTolerance = 4.0 / 512;
+inline double tolerance(DType type) {
+  return type == DType::kFloat32 ? kTolerance : kNarrowTolerance;
+}
 
 // Calls visit(y index, x index, kernel index, o) for every product of the convolution.
 template <class Visit>
@@ -36,34 +41,34 @@ struct Convolver {
   explicit Convolver(const ConvolutionGeometry& geometry, const DeviceOptions& options = {})
       : g(geometry), device(make_device("cpu", options)), plan(device->convolution(g)) {}
 
-  Numbers forward() {
-    Buffer y(*device, g.output().bytes());
-    const Buffer input(*device, x), offset(*device, bias);
+  Values forward() {
+    Buffer y(*device, g.output().bytes(g.type), g.type);
+    const Buffer input(*device, x, g.type), offset(*device, bias);
     const Buffer packed(*device, plan->packed_bytes(ConvolutionPlan::kForward));
     pack(ConvolutionPlan::kForward, packed);
     const Buffer workspace(*device, plan->forward_workspace());
     plan->forward(input.data(), packed.data(), g.bias ? offset.data() : nullptr, y.data(),
                   workspace.data());
-    return y.numbers();
+    return y.values();
   }
-  Numbers backward_data() {
-    Buffer dx(*device, g.input.bytes());
-    const Buffer gradient(*device, dy);
+  Values backward_data() {
+    Buffer dx(*device, g.input.bytes(g.type), g.type);
+    const Buffer gradient(*device, dy, g.type);
     const Buffer packed(*device, plan->packed_bytes(ConvolutionPlan::kBackwardData));
     pack(ConvolutionPlan::kBackwardData, packed);
     const Buffer workspace(*device, plan->backward_data_workspace());
     plan->backward_data(gradient.data(), packed.data(), dx.data(), workspace.data());
-    return dx.numbers();
+    return dx.values();
   }
   // Added to `before` where it is given.
-  Numbers backward_kernel(const Numbers* before = nullptr) {
+  Values backward_kernel(const Values* before = nullptr) {
     Buffer dkernel(*device, g.kernel.bytes());
     if (before) std::copy(before->begin(), before->end(), dkernel.data());
-    const Buffer input(*device, x), gradient(*device, dy);
+    const Buffer input(*device, x, g.type), gradient(*device, dy, g.type);
     const Buffer workspace(*device, plan->backward_kernel_workspace());
     plan->backward_kernel(input.data(), gradient.data(), dkernel.data(), before != nullptr,
                           workspace.data());
-    return dkernel.numbers();
+    return dkernel.values();
   }
   void pack(ConvolutionPlan::Direction direction, const Buffer& packed) {
     const Buffer plain(*device, kernel);
@@ -71,10 +76,10 @@ struct Convolver {
   }
 
   ConvolutionGeometry g;
-  Numbers x = random_numbers(g.input.count(), "x");
-  Numbers kernel = random_numbers(g.kernel.count(), "kernel");
-  Numbers bias = random_numbers(g.kernel[0], "bias");
-  Numbers dy = random_numbers(g.output().count(), "dy");
+  Values x = random_numbers(g.input.count(), "x", g.type);
+  Values kernel = random_numbers(g.kernel.count(), "kernel");
+  Values bias = random_numbers(g.kernel[0], "bias");
+  Values dy = random_numbers(g.output().count(), "dy", g.type);
   std::unique_ptr<Device> device;
   std::shared_ptr<ConvolutionPlan> plan;
 };
@@ -91,18 +96,19 @@ inline std::vector<double> wanted_output(const Convolver& convolver) {
 
 // All three passes, and the last one's sum with what there was.
 inline void expect_definition(Convolver& convolver) {
-  expect_close(convolver.forward(), wanted_output(convolver), kTolerance, "y");
+  expect_close(convolver.forward(), wanted_output(convolver), tolerance(convolver.g.type), "y");
 
   std::vector<double> dx(convolver.x.size()), dkernel(convolver.kernel.size());
   for_each_product(convolver.g, [&](int64_t iy, int64_t ix, int64_t ik) {
     dx[ix] += double{convolver.dy[iy]} * convolver.kernel[ik];
     dkernel[ik] += double{convolver.dy[iy]} * convolver.x[ix];
   });
-  expect_close(convolver.backward_data(), dx, kTolerance, "dx");
-  expect_close(convolver.backward_kernel(), dkernel, kTolerance, "dkernel");
-  const Numbers before = random_numbers(convolver.g.kernel.count(), "before");
+  expect_close(convolver.backward_data(), dx, tolerance(convolver.g.type), "dx");
+  expect_close(convolver.backward_kernel(), dkernel, tolerance(convolver.g.type), "dkernel");
+  const Values before = random_numbers(convolver.g.kernel.count(), "before");
   for (size_t i = 0; i < dkernel.size(); ++i) dkernel[i] += before[i];
-  expect_close(convolver.backward_kernel(&before), dkernel, kTolerance, "accumulated dkernel");
+  expect_close(convolver.backward_kernel(&before), dkernel, tolerance(convolver.g.type),
+               "accumulated dkernel");
 }
 
 }  // namespace orepa

@@ -36,10 +36,10 @@ TEST(CpuDevice, RefusesMoreMemoryThanThereIs) {
 TEST(CpuDevice, CopiesAndZeroesToTheLastByte) {
   const auto device = make_device("cpu");
   for (const int64_t count : {int64_t{0}, int64_t{1}, int64_t{1000}, int64_t{1} << 19}) {
-    const Numbers numbers = random_numbers(count + 1, "copy");
+    const Values numbers = random_numbers(count + 1, "copy");
     const int64_t bytes = count * static_cast<int64_t>(sizeof(float)) + 1;
     const Buffer a(*device, bytes), b(*device, bytes);
-    Numbers back(numbers.size());
+    Values back(numbers.size());
     device->copy_to_device(a.data(), numbers.data(), bytes);
     device->copy(b.data(), a.data(), bytes);
     device->copy_to_host(back.data(), b.data(), bytes);
@@ -71,9 +71,9 @@ TEST(CpuDevice, MultipliesMatrices) {
           g.lda = (transpose_a ? g.m : g.k) + 2;
           g.ldb = (transpose_b ? g.k : g.n) + 3;
           g.ldc = g.n + 1;
-          const Numbers a = random_numbers(g.lda * (transpose_a ? g.k : g.m), "a");
-          const Numbers b = random_numbers(g.ldb * (transpose_b ? g.n : g.k), "b");
-          const Numbers before = random_numbers(g.ldc * g.m, "c");
+          const Values a = random_numbers(g.lda * (transpose_a ? g.k : g.m), "a");
+          const Values b = random_numbers(g.ldb * (transpose_b ? g.n : g.k), "b");
+          const Values before = random_numbers(g.ldc * g.m, "c");
           std::vector<double> want(before.begin(), before.end());
           const Buffer ba(*device, a), bb(*device, b), c(*device, before);
           for (int64_t i = 0; i < g.m; ++i)
@@ -91,7 +91,7 @@ TEST(CpuDevice, MultipliesMatrices) {
           g.b = bb.data();
           g.c = c.data();
           device->gemm(g);
-          expect_close(c.numbers(), want, 1e-6, "c");  // sums of at most 200 products
+          expect_close(c.values(), want, 1e-6, "c");  // sums of at most 200 products
         }
 }
 
@@ -99,8 +99,8 @@ TEST(CpuDevice, MultipliesToTheSameBitsTwice) {
   const auto device = make_device("cpu");
   const int64_t m = 40, n = 24, k = 5000;  // a long sum, which threads might share
   const Buffer a(*device, random_numbers(m * k, "a")), b(*device, random_numbers(k * n, "b"));
-  Numbers results[2];
-  for (Numbers& result : results) {
+  Values results[2];
+  for (Values& result : results) {
     const Buffer c(*device, m * n * static_cast<int64_t>(sizeof(float)));
     device->gemm({.m = m,
                   .n = n,
@@ -111,7 +111,7 @@ TEST(CpuDevice, MultipliesToTheSameBitsTwice) {
                   .ldb = n,
                   .c = c.data(),
                   .ldc = n});
-    result = c.numbers();
+    result = c.values();
   }
   EXPECT_EQ(results[0], results[1]);
 }

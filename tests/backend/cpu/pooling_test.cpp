@@ -23,7 +23,7 @@ struct Reference {
   std::vector<double> y, dx;
 };
 
-Reference reference(const PoolingGeometry& g, const Numbers& x, const Numbers& dy) {
+Reference reference(const PoolingGeometry& g, const Values& x, const Values& dy) {
   Reference result{std::vector<double>(dy.size()), std::vector<double>(x.size())};
   const int64_t channels = g.input[1], height = g.input[2], width = g.input[3];
   size_t i = 0;
@@ -56,23 +56,23 @@ Reference reference(const PoolingGeometry& g, const Numbers& x, const Numbers& d
 
 class Poolings : public testing::TestWithParam<Case> {
  protected:
-  void check(const PoolingGeometry& g, const Numbers& x) {
-    const Numbers dy = random_numbers(g.output.count(), "dy");
+  void check(const PoolingGeometry& g, const Values& x) {
+    const Values dy = random_numbers(g.output.count(), "dy");
     const Reference want = reference(g, x, dy);
     const auto device = test_device();
     const auto plan = device->pooling(g);
     const Buffer bx(*device, x), y(*device, g.output.bytes());
     const Buffer saved(*device, plan->saved_bytes());
     plan->forward(bx.data(), y.data(), saved.data());
-    expect_close(y.numbers(), want.y, kTolerance, "y");
+    expect_close(y.values(), want.y, kTolerance, "y");
     if (!g.training) return;
     const Buffer bdy(*device, dy), dx(*device, g.input.bytes());
     const Buffer workspace(*device, plan->backward_workspace());
     plan->backward(bdy.data(), saved.data(), dx.data(), workspace.data());
-    expect_close(dx.numbers(), want.dx, kTolerance, "dx");
+    expect_close(dx.values(), want.dx, kTolerance, "dx");
     const Buffer again(*device, g.input.bytes());
     plan->backward(bdy.data(), saved.data(), again.data(), workspace.data());
-    EXPECT_EQ(dx.numbers(), again.numbers());
+    EXPECT_EQ(dx.values(), again.values());
   }
 };
 
@@ -88,7 +88,7 @@ TEST_P(Poolings, FollowTheDefinition) {
 
 TEST_P(Poolings, GiveTheGradientToTheFirstOfEqualValues) {
   PoolingGeometry g = GetParam().geometry;
-  Numbers x = random_numbers(g.input.count(), "x");
+  Values x = random_numbers(g.input.count(), "x");
   for (float& value : x) value = value < 0 ? -1.0f : -2.0f;
   check(g, x);
 }
@@ -108,7 +108,7 @@ TEST(Pooling, OfPaddingAloneTakesNoGradient) {
     const Buffer saved(*device, plan->saved_bytes());
     plan->forward(x.data(), y.data(), saved.data());
     const float empty = method == Method::kMax ? std::numeric_limits<float>::lowest() : 0.0f;
-    Numbers dy(static_cast<size_t>(g.output.count()), 0.0f);
+    Values dy(static_cast<size_t>(g.output.count()), 0.0f);
     const auto last = [](int64_t i) { return i / 16 % 3 == 2 || i / 48 % 3 == 2; };
     for (int64_t i = 0; i < g.output.count(); ++i) {
       if (!last(i)) continue;
@@ -118,7 +118,7 @@ TEST(Pooling, OfPaddingAloneTakesNoGradient) {
     const Buffer bdy(*device, dy), dx(*device, g.input.bytes());
     const Buffer workspace(*device, plan->backward_workspace());
     plan->backward(bdy.data(), saved.data(), dx.data(), workspace.data());
-    for (const float value : dx.numbers()) ASSERT_EQ(value, 0.0f);
+    for (const float value : dx.values()) ASSERT_EQ(value, 0.0f);
   }
 }
 

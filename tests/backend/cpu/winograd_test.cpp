@@ -30,6 +30,7 @@ class Winograd : public testing::TestWithParam<std::tuple<InstructionSet, Case>>
   }
   InstructionSet set() const { return std::get<0>(GetParam()); }
   ConvolutionGeometry geometry() const { return std::get<1>(GetParam()).geometry; }
+  void expect_same_bits(const ConvolutionGeometry& g) const;
 };
 
 // Its plan is compiled for `set`, whatever the device would choose.
@@ -40,8 +41,33 @@ struct WinogradConvolver : Convolver {
   cpu::OneDnn onednn{*device, {}};
 };
 
+void Winograd::expect_same_bits(const ConvolutionGeometry& g) const {
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(1);
+  WinogradConvolver one(g, set());
+  const Values y = one.forward(), dx = one.backward_data(), dkernel = one.backward_kernel();
+  for (const int threads : {2, 3, 5, 13}) {
+    omp_set_num_threads(threads);
+    WinogradConvolver many(g, set());
+    EXPECT_EQ(many.forward(), y) << threads;
+    EXPECT_EQ(many.backward_data(), dx) << threads;
+    EXPECT_EQ(many.backward_kernel(), dkernel) << threads;
+    omp_set_num_threads(std::max(1, threads - 1));  // fewer than the plan knew of
+    EXPECT_EQ(many.forward(), y) << threads;
+  }
+  omp_set_num_threads(before);
+}
+
 TEST_P(Winograd, FollowsTheDefinition) {
   WinogradConvolver convolver(geometry(), set());
+  expect_definition(convolver);
+}
+
+TEST_P(Winograd, FollowsTheDefinitionInBFloat16) {
+  if (!cpu::multiplies_bfloat16()) GTEST_SKIP() << "this processor has no AVX512_BF16";
+  ConvolutionGeometry g = geometry();
+  g.type = DType::kBFloat16;
+  WinogradConvolver convolver(g, set());
   expect_definition(convolver);
 }
 
@@ -64,21 +90,13 @@ TEST_P(Winograd, KeepsWhatIsNoNumber) {
   EXPECT_TRUE(std::isnan(convolver.forward()[0]));
 }
 
-TEST_P(Winograd, HasTheSameBitsForAnyNumberOfThreads) {
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
-  WinogradConvolver one(geometry(), set());
-  const Numbers y = one.forward(), dx = one.backward_data(), dkernel = one.backward_kernel();
-  for (const int threads : {2, 3, 5, 13}) {
-    omp_set_num_threads(threads);
-    WinogradConvolver many(geometry(), set());
-    EXPECT_EQ(many.forward(), y) << threads;
-    EXPECT_EQ(many.backward_data(), dx) << threads;
-    EXPECT_EQ(many.backward_kernel(), dkernel) << threads;
-    omp_set_num_threads(std::max(1, threads - 1));  // fewer than the plan knew of
-    EXPECT_EQ(many.forward(), y) << threads;
-  }
-  omp_set_num_threads(before);
+TEST_P(Winograd, HasTheSameBitsForAnyNumberOfThreads) { expect_same_bits(geometry()); }
+
+TEST_P(Winograd, HasTheSameBitsForAnyNumberOfThreadsInBFloat16) {
+  if (!cpu::multiplies_bfloat16()) GTEST_SKIP() << "this processor has no AVX512_BF16";
+  ConvolutionGeometry g = geometry();
+  g.type = DType::kBFloat16;
+  expect_same_bits(g);
 }
 
 const Case kCases[] = {
