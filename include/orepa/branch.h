@@ -40,6 +40,20 @@ struct BranchSpec {
   std::vector<std::vector<BranchSpec>> chain;  // of a chain: the branches of each kernel
 };
 
+// Neighbouring output channels: whole groups, or a part of one.
+struct OutputBlock {
+  int64_t first = 0, count = 0;   // output channels
+  int64_t group = 0, groups = 0;  // the first group, and of how many this block has outputs
+  int64_t part = 0;               // which part of the group, where it has several
+  int64_t worker = 0;             // whose scratch; blocks worked on at a time have different ones
+
+  // What these outputs have of an array that holds `each` numbers an output; null of null.
+  template <class T>
+  T* of(T* all, int64_t each = 1) const {
+    return all == nullptr ? nullptr : all + first * each;
+  }
+};
+
 class WeightBranch {
  public:
   virtual ~WeightBranch() = default;
@@ -47,10 +61,16 @@ class WeightBranch {
   // where the branch does not exist for this geometry.
   virtual void setup(Setup& setup, const KernelGeometry& geometry, const BranchSpec& spec,
                      const std::string& prefix) = 0;
-  // weight += scale * K(factors), or weight = where !accumulate.
-  virtual void prepare(Pass& pass, float* weight, bool accumulate) = 0;
-  // Overwrites the gradients of scale and factors that pass.gradient() wants; dweight is dL/dW.
-  virtual void finish(Pass& pass, const float* dweight) = 0;
+  // Before the first block of Stage::kPrepare or kFinish: what blocks share, such as factors in
+  // another order.
+  virtual void begin(Pass&, Stage) {}
+  // weight += scale * K(factors), or weight = where !accumulate, in the block's rows of W.
+  virtual void compose(Pass& pass, const OutputBlock& block, float* weight, bool accumulate) = 0;
+  // From the block's rows of dL/dW: the gradients of what belongs to its outputs, those that
+  // pass.gradient() wants, overwritten.
+  virtual void differentiate(Pass& pass, const OutputBlock& block, const float* dweight) = 0;
+  // After the last block of Stage::kFinish, with all of dL/dW: the gradients of what outputs share.
+  virtual void end(Pass&, const float*) {}
 };
 
 struct BranchType {

@@ -15,6 +15,7 @@
 // back to another device or type.
 #pragma once
 #include <array>
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -212,12 +213,12 @@ class Device {
   struct Counts {
     int64_t waits = 0, launches = 0;
   };
-  const Counts& counts() const { return counts_; }
-  void count_wait() const { ++counts_.waits; }
-  void count_launch() const { ++counts_.launches; }
+  Counts counts() const { return {waits_, launches_}; }
+  void count_wait() const { waits_.fetch_add(1, std::memory_order_relaxed); }
+  void count_launch() const { launches_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
-  mutable Counts counts_;
+  mutable std::atomic<int64_t> waits_ = 0, launches_ = 0;
 };
 
 // How a device computes; the same for all that it computes.

@@ -57,7 +57,8 @@ class Chain : public WeightBranch {
     dcomposed_[1] = setup.scratch(Stage::kFinish, composed_bytes(links_.size() - 1));
   }
 
-  void prepare(Pass& pass, float* weight, bool accumulate) override {
+  void begin(Pass& pass, Stage stage) override {
+    if (stage != Stage::kPrepare) return;
     for (size_t n = 0; n < links_.size(); ++n) {
       links_[n].prepare(pass, pass.floats(kernels_[n]));
       if (n == 0) continue;
@@ -74,14 +75,21 @@ class Chain : public WeightBranch {
         pass.device().gemm(gemm);
       });
     }
-    const float* composed = pass.floats(composed_.back());
-    if (accumulate)
-      parallel_for(pass.device(), geometry_.shape().count(), AddTo{composed, weight});
-    else
-      pass.device().copy(weight, composed, geometry_.shape().bytes());
   }
 
-  void finish(Pass& pass, const float* dweight) override {
+  void compose(Pass& pass, const OutputBlock& block, float* weight, bool accumulate) override {
+    const int64_t each = row(links_.size() - 1), count = block.count * each;
+    const float* composed = block.of(pass.floats(composed_.back()), each);
+    if (accumulate)
+      parallel_for(pass.device(), count, AddTo{composed, weight});
+    else
+      pass.device().copy(weight, composed, count * int64_t{sizeof(float)});
+  }
+
+  // No kernel of a chain belongs to a block's outputs alone.
+  void differentiate(Pass&, const OutputBlock&, const float*) override {}
+
+  void end(Pass& pass, const float* dweight) override {
     const float* dcomposed = dweight;
     for (size_t n = links_.size() - 1; n > 0; --n) {
       float *dkernel = pass.floats(dkernel_), *dprevious = pass.floats(dcomposed_[n % 2]);

@@ -13,23 +13,24 @@ class Identity : public WeightBranch {
     setup.require(geometry.size == 1 && geometry.outputs == geometry.inputs, "branch \"identity\" ",
                   "needs kernel_size 1 and as many outputs as inputs, got ", geometry.size, ", ",
                   geometry.outputs, " and ", geometry.inputs);
-    geometry_ = geometry;
+    each_ = geometry.inputs_per_group();
     offset_ = setup.factor(prefix + "weight", geometry.shape(), Filler::constant(0));
   }
 
-  void prepare(Pass& pass, float* weight, bool accumulate) override {
-    parallel_rows(pass.device(), geometry_.outputs, geometry_.inputs_per_group(),
-                  PlusIdentity{pass.parameter(offset_).floats(), geometry_.inputs_per_group(),
-                               accumulate, weight});
+  void compose(Pass& pass, const OutputBlock& block, float* weight, bool accumulate) override {
+    parallel_rows(pass.device(), block.count, each_,
+                  PlusIdentity{block.of(pass.parameter(offset_).floats(), each_), block.first,
+                               each_, accumulate, weight});
   }
 
-  void finish(Pass& pass, const float* dweight) override {
+  void differentiate(Pass& pass, const OutputBlock& block, const float* dweight) override {
     if (const Tensor gradient = pass.gradient(offset_))
-      pass.device().copy(gradient.floats(), dweight, gradient.bytes());
+      pass.device().copy(block.of(gradient.floats(), each_), dweight,
+                         block.count * each_ * int64_t{sizeof(float)});
   }
 
  private:
-  KernelGeometry geometry_;
+  int64_t each_ = 0;  // numbers of W an output
   Handle offset_ = -1;
 };
 

@@ -19,27 +19,28 @@ class KxK : public WeightBranch {
  public:
   void setup(Setup& setup, const KernelGeometry& geometry, const BranchSpec& spec,
              const std::string& prefix) override {
-    outputs_ = geometry.outputs;
     each_ = geometry.taps() * geometry.inputs_per_group();
     kernel_ = setup.factor(prefix + "weight", geometry.shape(), spec.filler);
     scale_.setup(setup, geometry, spec, prefix);
   }
 
-  void prepare(Pass& pass, float* weight, bool accumulate) override {
-    parallel_rows(pass.device(), outputs_, each_,
-                  AddScaled{scale_.values(pass), pass.parameter(kernel_).floats(), each_,
-                            accumulate, weight});
+  void compose(Pass& pass, const OutputBlock& block, float* weight, bool accumulate) override {
+    parallel_rows(
+        pass.device(), block.count, each_,
+        AddScaled{scale_.values(pass, block), block.of(pass.parameter(kernel_).floats(), each_),
+                  each_, accumulate, weight});
   }
 
-  void finish(Pass& pass, const float* dweight) override {
-    reduce_rows(pass.device(), outputs_, each_,
-                ScaleGradient{scale_.values(pass), dweight, pass.parameter(kernel_).floats(), each_,
-                              pass.gradient(kernel_).floats()},
-                scale_.gradient(pass));
+  void differentiate(Pass& pass, const OutputBlock& block, const float* dweight) override {
+    reduce_rows(pass.device(), block.count, each_,
+                ScaleGradient{scale_.values(pass, block), dweight,
+                              block.of(pass.parameter(kernel_).floats(), each_), each_,
+                              block.of(pass.gradient(kernel_).floats(), each_)},
+                scale_.gradient(pass, block));
   }
 
  private:
-  int64_t outputs_ = 0, each_ = 0;  // rows of W and the numbers in each
+  int64_t each_ = 0;  // numbers of W an output
   Handle kernel_ = -1;
   Scaling scale_;
 };

@@ -45,21 +45,25 @@ void PointwiseBranch::setup(Setup& setup, const KernelGeometry& geometry, const 
       setup.constant({geometry.outputs, geometry.taps()}, [this] { return pattern(geometry_); });
 }
 
-void PointwiseBranch::prepare(Pass& pass, float* weight, bool accumulate) {
-  const int64_t columns = geometry_.inputs_per_group();
-  if (!accumulate) pass.device().zero(weight, geometry_.shape().bytes());
-  parallel_rows(pass.device(), geometry_.outputs * taps_, columns,
-                Spread{scale_.values(pass), pass.parameter(kernel_).floats(), pass.floats(pattern_),
-                       first_tap_, taps_, geometry_.taps(), columns, weight});
+void PointwiseBranch::compose(Pass& pass, const OutputBlock& block, float* weight,
+                              bool accumulate) {
+  const int64_t columns = geometry_.inputs_per_group(), taps = geometry_.taps();
+  if (!accumulate)
+    pass.device().zero(weight, block.count * taps * columns * int64_t{sizeof(float)});
+  parallel_rows(
+      pass.device(), block.count * taps_, columns,
+      Spread{scale_.values(pass, block), block.of(pass.parameter(kernel_).floats(), columns),
+             block.of(pass.floats(pattern_), taps), first_tap_, taps_, taps, columns, weight});
 }
 
-void PointwiseBranch::finish(Pass& pass, const float* dweight) {
-  const int64_t columns = geometry_.inputs_per_group();
+void PointwiseBranch::differentiate(Pass& pass, const OutputBlock& block, const float* dweight) {
+  const int64_t columns = geometry_.inputs_per_group(), taps = geometry_.taps();
   contract_rows(
-      pass.device(), geometry_.outputs, columns,
-      Gather{scale_.values(pass), pass.parameter(kernel_).floats(), pass.floats(pattern_), dweight,
-             first_tap_, taps_, geometry_.taps(), columns, pass.gradient(kernel_).floats()},
-      scale_.gradient(pass));
+      pass.device(), block.count, columns,
+      Gather{scale_.values(pass, block), block.of(pass.parameter(kernel_).floats(), columns),
+             block.of(pass.floats(pattern_), taps), dweight, first_tap_, taps_, taps, columns,
+             block.of(pass.gradient(kernel_).floats(), columns)},
+      scale_.gradient(pass, block));
 }
 
 }  // namespace orepa

@@ -11,8 +11,8 @@ class PointwiseBranch : public WeightBranch {
  public:
   void setup(Setup& setup, const KernelGeometry& geometry, const BranchSpec& spec,
              const std::string& prefix) override;
-  void prepare(Pass& pass, float* weight, bool accumulate) override;
-  void finish(Pass& pass, const float* dweight) override;
+  void compose(Pass& pass, const OutputBlock& block, float* weight, bool accumulate) override;
+  void differentiate(Pass& pass, const OutputBlock& block, const float* dweight) override;
 
  protected:
   // The pattern, O x K x K numbers.

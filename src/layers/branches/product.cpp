@@ -15,6 +15,25 @@ struct ScaleSecond {
   }
 };
 
+// Row (g, i): to[g, i, t] = M[g T/G + t, i].
+struct Transpose {
+  const float* m;
+  int64_t columns, middle;
+  float* to;
+  OREPA_HD void operator()(int64_t r, int64_t t) const {
+    to[r * middle + t] = m[(r / columns * middle + t) * columns + r % columns];
+  }
+};
+
+// And I on top of it, for row t of M.
+struct AddIdentity {
+  int64_t columns, middle;
+  float* to;
+  OREPA_HD void operator()(int64_t t) const {
+    to[(t / middle * columns + t % columns) * middle + t % middle] += 1;
+  }
+};
+
 // Terms of ds[o] and dN, as ScaleGradient, and s N in the same walk. `scaled` may be where
 // dN unscaled stands.
 struct SecondGradient {
@@ -43,66 +62,79 @@ void ProductBranch::declare(Setup& setup, const KernelGeometry& geometry, const 
   first_ = setup.factor(prefix + factors.first, first, factors.first_filler);
   second_ = setup.factor(prefix + factors.second, second, factors.second_filler);
   scale_.setup(setup, geometry, spec, prefix);
-  if (plus_identity_) {
-    prepare_first_ = setup.scratch(Stage::kPrepare, first.bytes());
-    finish_first_ = setup.scratch(Stage::kFinish, first.bytes());
+  if (plus_identity_) sum_ = setup.scratch(Stage::kPrepare, first.bytes());
+  transposed_ = setup.scratch(Stage::kFinish, first.bytes());
+  blocks_ = OutputBlocks(setup.device(), geometry);
+  block_second_ = blocks_.scratch(setup, Stage::kPrepare, each());
+  scaled_second_ = setup.scratch(Stage::kFinish, second.bytes());
+}
+
+void ProductBranch::begin(Pass& pass, Stage stage) {
+  const float* m = pass.parameter(first_).floats();
+  const int64_t columns = geometry_.inputs_per_group(), groups = geometry_.groups;
+  if (stage == Stage::kPrepare) {
+    if (plus_identity_)
+      parallel_rows(pass.device(), groups * middle_, columns,
+                    PlusIdentity{m, 0, columns, false, pass.floats(sum_)});
+    return;
   }
-  prepare_second_ = setup.scratch(Stage::kPrepare, second.bytes());
-  finish_second_ = setup.scratch(Stage::kFinish, second.bytes());
+  float* transposed = pass.floats(transposed_);
+  parallel_rows(pass.device(), groups * columns, middle_,
+                Transpose{m, columns, middle_, transposed});
+  if (plus_identity_)
+    parallel_for(pass.device(), groups * middle_, AddIdentity{columns, middle_, transposed});
 }
 
-const float* ProductBranch::first(Pass& pass, Handle scratch) {
-  const Tensor m = pass.parameter(first_);
-  if (!plus_identity_) return m.floats();
-  float* sum = pass.floats(scratch);
-  parallel_rows(pass.device(), m.shape[0], m.shape[1],
-                PlusIdentity{m.floats(), m.shape[1], false, sum});
-  return sum;
-}
-
-void ProductBranch::prepare(Pass& pass, float* weight, bool accumulate) {
-  const float* m = first(pass, prepare_first_);
-  float* n = pass.floats(prepare_second_);
-  parallel_rows(pass.device(), geometry_.outputs, each(),
-                ScaleSecond{scale_.values(pass), pass.parameter(second_).floats(), each(), n});
-  const int64_t rows = geometry_.outputs_per_group() * geometry_.taps();
-  const int64_t columns = geometry_.inputs_per_group();
+void ProductBranch::compose(Pass& pass, const OutputBlock& block, float* weight, bool accumulate) {
+  float* n = blocks_.scratch(pass, block_second_, block, each());
+  parallel_rows(pass.device(), block.count, each(),
+                ScaleSecond{scale_.values(pass, block),
+                            block.of(pass.parameter(second_).floats(), each()), each(), n});
+  const int64_t rows = block.count / block.groups * geometry_.taps();
+  const int64_t columns = geometry_.inputs_per_group(), stride_m = middle_ * columns;
+  const float* m = plus_identity_ ? pass.floats(sum_) : pass.parameter(first_).floats();
   Gemm gemm{false, false, rows, columns, middle_};
   gemm.a = n, gemm.lda = middle_, gemm.stride_a = rows * middle_;
-  gemm.b = m, gemm.ldb = columns, gemm.stride_b = middle_ * columns;
+  gemm.b = m + block.group * stride_m, gemm.ldb = columns, gemm.stride_b = stride_m;
   gemm.c = weight, gemm.ldc = columns, gemm.stride_c = rows * columns;
-  gemm.batch = geometry_.groups;
+  gemm.batch = block.groups;
   gemm.beta = accumulate ? 1.0f : 0.0f;
   pass.device().gemm(gemm);
 }
 
-// dN unscaled = dW (M + I)^T, ds = <dN unscaled, N>, dN = s dN unscaled, dM = (s N)^T dW
-void ProductBranch::finish(Pass& pass, const float* dweight) {
-  Device& device = pass.device();
+// dN unscaled = dW (M + I)^T, ds = <dN unscaled, N>, dN = s dN unscaled
+void ProductBranch::differentiate(Pass& pass, const OutputBlock& block, const float* dweight) {
+  const int64_t rows = block.count / block.groups * geometry_.taps();
+  const int64_t columns = geometry_.inputs_per_group(), stride_m = middle_ * columns;
+  float* n = block.of(pass.floats(scaled_second_), each());
+  float* dsecond = block.of(pass.gradient(second_).floats(), each());
+  float* unscaled = dsecond != nullptr ? dsecond : n;
+  Gemm gemm{false, false, rows, middle_, columns};
+  gemm.a = dweight, gemm.lda = columns, gemm.stride_a = rows * columns;
+  gemm.b = pass.floats(transposed_) + block.group * stride_m, gemm.ldb = middle_;
+  gemm.stride_b = stride_m;
+  gemm.c = unscaled, gemm.ldc = middle_, gemm.stride_c = rows * middle_;
+  gemm.batch = block.groups;
+  pass.device().gemm(gemm);
+  reduce_rows(pass.device(), block.count, each(),
+              SecondGradient{{scale_.values(pass, block), unscaled,
+                              block.of(pass.parameter(second_).floats(), each()), each(), dsecond},
+                             n},
+              scale_.gradient(pass, block));
+}
+
+// dM = (s N)^T dW
+void ProductBranch::end(Pass& pass, const float* dweight) {
+  const Tensor dfirst = pass.gradient(first_);
+  if (!dfirst) return;
   const int64_t rows = geometry_.outputs_per_group() * geometry_.taps();
   const int64_t columns = geometry_.inputs_per_group();
-  const Tensor dsecond = pass.gradient(second_), dfirst = pass.gradient(first_);
-  const float* m = first(pass, finish_first_);
-  float* n = pass.floats(finish_second_);
-  float* unscaled = dsecond ? dsecond.floats() : n;
-  Gemm to_second{false, true, rows, middle_, columns};
-  to_second.a = dweight, to_second.lda = columns, to_second.stride_a = rows * columns;
-  to_second.b = m, to_second.ldb = columns, to_second.stride_b = middle_ * columns;
-  to_second.c = unscaled, to_second.ldc = middle_, to_second.stride_c = rows * middle_;
-  to_second.batch = geometry_.groups;
-  device.gemm(to_second);
-  reduce_rows(device, geometry_.outputs, each(),
-              SecondGradient{{scale_.values(pass), unscaled, pass.parameter(second_).floats(),
-                              each(), dsecond.floats()},
-                             n},
-              scale_.gradient(pass));
-  if (!dfirst) return;
-  Gemm to_first{true, false, middle_, columns, rows};
-  to_first.a = n, to_first.lda = middle_, to_first.stride_a = rows * middle_;
-  to_first.b = dweight, to_first.ldb = columns, to_first.stride_b = rows * columns;
-  to_first.c = dfirst.floats(), to_first.ldc = columns, to_first.stride_c = middle_ * columns;
-  to_first.batch = geometry_.groups;
-  device.gemm(to_first);
+  Gemm gemm{true, false, middle_, columns, rows};
+  gemm.a = pass.floats(scaled_second_), gemm.lda = middle_, gemm.stride_a = rows * middle_;
+  gemm.b = dweight, gemm.ldb = columns, gemm.stride_b = rows * columns;
+  gemm.c = dfirst.floats(), gemm.ldc = columns, gemm.stride_c = middle_ * columns;
+  gemm.batch = geometry_.groups;
+  pass.device().gemm(gemm);
 }
 
 }  // namespace orepa

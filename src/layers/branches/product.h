@@ -2,14 +2,17 @@
 // over the middle channels: s[o] sum_t N[o,t,h,w] M[g T/G + t, i]. Stored OHWI, that is one gemm a
 // group: (Og K K x T/G) (T/G x Cg).
 #pragma once
+#include "layers/branches/output_blocks.h"
 #include "layers/branches/scaled.h"
 
 namespace orepa {
 
 class ProductBranch : public WeightBranch {
  public:
-  void prepare(Pass& pass, float* weight, bool accumulate) override;
-  void finish(Pass& pass, const float* dweight) override;
+  void begin(Pass& pass, Stage stage) override;
+  void compose(Pass& pass, const OutputBlock& block, float* weight, bool accumulate) override;
+  void differentiate(Pass& pass, const OutputBlock& block, const float* dweight) override;
+  void end(Pass& pass, const float* dweight) override;
 
  protected:
   struct Factors {
@@ -22,8 +25,6 @@ class ProductBranch : public WeightBranch {
                const std::string& prefix, const Factors& factors);
 
  private:
-  // M, or M + I in scratch.
-  const float* first(Pass& pass, Handle scratch);
   // Numbers of N[o].
   int64_t each() const { return geometry_.taps() * middle_; }
 
@@ -31,8 +32,9 @@ class ProductBranch : public WeightBranch {
   int64_t middle_ = 0;  // T / G
   bool plus_identity_ = false;
   Handle first_ = -1, second_ = -1;
-  Handle prepare_first_ = -1, finish_first_ = -1;    // M + I
-  Handle prepare_second_ = -1, finish_second_ = -1;  // s N
+  Handle sum_ = -1, transposed_ = -1;              // M + I, of a group (M + I)^T or M^T
+  Handle block_second_ = -1, scaled_second_ = -1;  // s N: of a block in prepare, all in finish
+  OutputBlocks blocks_;
   Scaling scale_;
 };
 

@@ -17,11 +17,13 @@ class Scaling {
     vector_ = setup.factor(prefix + "scale", shape, Filler::constant(spec.scale));
     unwanted_ = setup.scratch(Stage::kFinish, shape.bytes());
   }
-  const float* values(Pass& pass) const { return pass.parameter(vector_).floats(); }
-  // In finish(): where ds goes; scratch where nobody wants it, since it is a by-product.
-  float* gradient(Pass& pass) const {
+  const float* values(Pass& pass, const OutputBlock& block) const {
+    return block.of(pass.parameter(vector_).floats());
+  }
+  // Where ds goes; scratch where nobody wants it, since it is a by-product.
+  float* gradient(Pass& pass, const OutputBlock& block) const {
     const Tensor wanted = pass.gradient(vector_);
-    return wanted ? wanted.floats() : pass.floats(unwanted_);
+    return block.of(wanted ? wanted.floats() : pass.floats(unwanted_));
   }
 
  private:

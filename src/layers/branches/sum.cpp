@@ -6,6 +6,8 @@ namespace orepa {
 
 void BranchSum::setup(Setup& setup, const KernelGeometry& geometry,
                       const std::vector<BranchSpec>& specs, const std::string& prefix) {
+  each_ = geometry.taps() * geometry.inputs_per_group();
+  blocks_ = OutputBlocks(setup.device(), geometry);
   std::set<std::string> names;
   for (const BranchSpec& spec : specs) {
     setup.require(names.insert(spec.name).second, "two branches are called \"", spec.name,
@@ -24,11 +26,20 @@ void BranchSum::setup(Setup& setup, const KernelGeometry& geometry,
 }
 
 void BranchSum::prepare(Pass& pass, float* weight) {
-  for (size_t b = 0; b < branches_.size(); ++b) branches_[b]->prepare(pass, weight, b > 0);
+  for (const auto& branch : branches_) branch->begin(pass, Stage::kPrepare);
+  blocks_.each([&](const OutputBlock& block) {
+    for (size_t b = 0; b < branches_.size(); ++b)
+      branches_[b]->compose(pass, block, block.of(weight, each_), b > 0);
+  });
 }
 
 void BranchSum::finish(Pass& pass, const float* dweight) {
-  for (const auto& branch : branches_) branch->finish(pass, dweight);
+  for (const auto& branch : branches_) branch->begin(pass, Stage::kFinish);
+  blocks_.each([&](const OutputBlock& block) {
+    for (const auto& branch : branches_)
+      branch->differentiate(pass, block, block.of(dweight, each_));
+  });
+  for (const auto& branch : branches_) branch->end(pass, dweight);
 }
 
 }  // namespace orepa

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "orepa/branch.h"
+#include "layers/branches/output_blocks.h"
 
 namespace orepa {
 
@@ -17,6 +17,8 @@ class BranchSum {
   void finish(Pass& pass, const float* dweight);
 
  private:
+  int64_t each_ = 0;  // numbers of W an output
+  OutputBlocks blocks_;
   std::vector<std::unique_ptr<WeightBranch>> branches_;
 };
 
