@@ -4,7 +4,6 @@ The net is torchvision's (--torchvision resnet18) or one of the published code o
 --published CHECKOUT --architecture ResNet-18 --blocks OREPA). Images and kernels are channels_last, bf16 is autocast.
 """
 import argparse
-import contextlib
 import json
 import os
 import resource
@@ -24,8 +23,7 @@ def net(options):
     sys.path.insert(0, options.published)
     import convnet_utils
     convnet_utils.switch_conv_bn_impl(options.blocks)
-    with contextlib.redirect_stdout(sys.stderr):  # it prints its blocks
-        return convnet_utils.build_model(options.architecture)
+    return convnet_utils.build_model(options.architecture)
 
 
 def main():
