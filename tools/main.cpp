@@ -13,6 +13,7 @@
 #include "flags.h"
 #include "orepa/error.h"
 #include "signals.h"
+#include "waiting.h"
 
 namespace orepa::tool {
 namespace {
@@ -29,8 +30,8 @@ bool is_standard_output(const std::string& path) {
          file.st_dev == out.st_dev && file.st_ino == out.st_ino;
 }
 
-// `name` becomes that of the command, once it is known.
-void run(const std::vector<std::string>& words, std::string& name) {
+// `arguments` are main()'s. `name` becomes that of the command, once it is known.
+void run(char** arguments, const std::vector<std::string>& words, std::string& name) {
   if (words.empty()) throw UsageError("no command was given");
   if (words[0] == "help" || asks_for_help(words[0])) {
     std::cout << general_help();
@@ -44,6 +45,8 @@ void run(const std::vector<std::string>& words, std::string& name) {
     return;
   }
   set_flags(command, flags);
+  shorten_waiting(arguments);
+  listen_to_signals();
   // A report is no part of the file that is written there.
   for (const std::string& output : {FLAGS_output, FLAGS_output_weights})
     if (is_standard_output(output)) std::cout.rdbuf(std::cerr.rdbuf());
@@ -61,12 +64,11 @@ void finish_output() {
 
 int main(int argc, char** argv) {
   google::InstallFailureSignalHandler();  // a crash is a bug of ours: show where
-  orepa::tool::listen_to_signals();
   // Where nobody reads what is printed any more, a training goes on, and a file is written.
   std::signal(SIGPIPE, SIG_IGN);
   std::string name = "orepa_tool";
   try {
-    orepa::tool::run({argv + 1, argv + argc}, name);
+    orepa::tool::run(argv, {argv + 1, argv + argc}, name);
     orepa::tool::finish_output();
     return 0;
   } catch (const orepa::tool::UsageError& error) {

@@ -229,7 +229,9 @@ struct DeviceOptions {
 // The only way to a device. "cpu": oneDNN, using OpenMP's threads. No signal handler may run on a
 // thread that uses it or on OpenMP's, except on an alternate stack: in a gemm, oneDNN (dnnl_sgemm)
 // has the stack pointer in a block of the heap, and the handler's frame would overwrite what lies
-// below. Throws Error where there is no such device.
+// below. How long OpenMP's threads spin while they wait is the program's to decide, by what is in
+// its environment when it starts: docs/performance.md, "Beside other programs". Throws Error where
+// there is no such device.
 std::unique_ptr<Device> make_device(const std::string& name, const DeviceOptions& options = {});
 
 // A tensor's numbers on the host, in Caffe's order (row-major at every rank), and back; of float32

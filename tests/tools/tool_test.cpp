@@ -36,6 +36,7 @@ class ToolTest : public testing::Test {
     // HDF5 leaks a little when it refuses a file; under AddressSanitizer that would change the exit
     // code.
     setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+    for (const std::string& variable : environment_) putenv(const_cast<char*>(variable.c_str()));
     const std::string tool = tool_path();
     std::vector<char*> arguments = {const_cast<char*>(tool.c_str())};
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -108,6 +109,7 @@ layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "acc
 
   std::string folder_ = test_folder();
   std::string output_, net_, solver_;
+  std::vector<std::string> environment_;  // of the tool alone: NAME=value, or NAME to have none
 };
 
 #define EXPECT_SAYS(part) \
@@ -537,11 +539,33 @@ layer { name: "x" type: "DummyData" top: "x"
   dummy_data_param { shape { dim: 4 dim: 32 dim: 14 dim: 14 } } }
 layer { name: "conv" type: "Convolution" bottom: "x" top: "y"
   convolution_param { num_output: 32 kernel_size: 3 pad: 1 } })");
-  setenv("ONEDNN_MAX_CPU_ISA", "SSE41", 1);
-  const int code = run({"time", "--model", net, "--phase", "TEST", "--iterations", "1", "--json"});
-  unsetenv("ONEDNN_MAX_CPU_ISA");
-  ASSERT_EQ(code, kDone) << output_;
+  environment_ = {"ONEDNN_MAX_CPU_ISA=SSE41"};
+  ASSERT_EQ(run({"time", "--model", net, "--phase", "TEST", "--iterations", "1", "--json"}), kDone)
+      << output_;
   EXPECT_SAYS("\"algorithm\": \"direct\"");
+}
+
+// Each time the program starts, libgomp shows how often it looks before it sleeps.
+TEST_F(ToolTest, WaitsShortlyUnlessTheEnvironmentSaysHow) {
+  make_task(1);
+  const std::string odd = file(" odd\n\"\xff.prototxt", read_file(net_));
+  const auto shown = [&](const std::string& variable) {
+    environment_ = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_DISPLAY_ENV=verbose", variable};
+    EXPECT_EQ(run({"summary", "--model", odd}), kDone) << output_;
+    std::vector<int64_t> counts;
+    const std::string name = "GOMP_SPINCOUNT = '";
+    for (size_t at = 0; (at = output_.find(name, at)) != std::string::npos;)
+      counts.push_back(std::stoll(output_.substr(at += name.size())));
+    return counts;
+  };
+  const std::vector<int64_t> counts = shown("OMP_WAIT_POLICY");
+  ASSERT_EQ(counts.size(), 2) << output_;
+  EXPECT_LT(counts[1], counts[0]);  // libgomp's own, 300,000 or so
+  // 50 microseconds, where one look takes a nanosecond to a hundred
+  EXPECT_GE(counts[1], 500);
+  EXPECT_LE(counts[1], 50000);
+  EXPECT_EQ(shown("GOMP_SPINCOUNT=77"), std::vector<int64_t>{77});
+  EXPECT_EQ(shown("OMP_WAIT_POLICY=passive"), std::vector<int64_t>{0});
 }
 
 // Signals come at any moment, in the middle of a gemm too (see make_device()): with
