@@ -98,6 +98,27 @@ TEST(Snapshot, KeepsTheSeed) {
   EXPECT_EQ(second.state(), first.state());
 }
 
+// Parameters and momenta are float32 in either.
+TEST(Snapshot, ARunGoesOnInTheOtherPrecisionAndSaysSo) {
+  if (test_device()->bfloat16() == Device::Support::kNone) GTEST_SKIP() << "not on this processor";
+  const std::string solver = solver_text(test_folder());
+  Training first(solver);
+  first->step();
+  const std::string state = first->snapshot();
+  const std::vector<float> left = first.state();
+  Training narrow(solver + "precision: BF16 ", resuming(state));
+  EXPECT_EQ(narrow.state(), left);
+  EXPECT_NE(narrow.listener.notes.find(", BF16: the run goes on, but not with the same bits"),
+            std::string::npos)
+      << narrow.listener.notes;
+  narrow->step();
+  const std::string back = narrow->snapshot();
+  Training wide(solver, resuming(back));
+  EXPECT_EQ(wide.state(), narrow.state());
+  EXPECT_NE(wide.listener.notes.find(", BF16, this is"), std::string::npos);
+  wide->step();
+}
+
 TEST(Snapshot, SaysThatTheMachineChanged) {
   const std::string solver = solver_text(test_folder());
   Training first(solver);

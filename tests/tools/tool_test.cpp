@@ -17,6 +17,7 @@
 #include "tests/data/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -543,6 +544,26 @@ layer { name: "conv" type: "Convolution" bottom: "x" top: "y"
   ASSERT_EQ(run({"time", "--model", net, "--phase", "TEST", "--iterations", "1", "--json"}), kDone)
       << output_;
   EXPECT_SAYS("\"algorithm\": \"direct\"");
+}
+
+TEST_F(ToolTest, SaysWhereBFloat16IsSlowOrNotThere) {
+  make_task(1);
+  const std::vector<std::string> words{"time", "--model", net_, "--iterations", "1", "--precision"};
+  const auto time_in = [&](const std::string& precision) {
+    std::vector<std::string> call = words;
+    call.push_back(precision);
+    return run(call);
+  };
+  EXPECT_EQ(time_in("BF17"), kUsage);
+  EXPECT_SAYS("flag --precision is \"BF17\"; it can be FLOAT32 or BF16");
+  environment_ = {"ONEDNN_MAX_CPU_ISA=AVX2"};
+  EXPECT_EQ(time_in("BF16"), kFailed);
+  EXPECT_SAYS("precision BF16 needs a processor with AVX512_BF16");
+  EXPECT_EQ(time_in("FLOAT32"), kDone) << output_;
+  environment_ = {"ONEDNN_MAX_CPU_ISA=AVX512_CORE"};
+  if (test_device()->bfloat16() == Device::Support::kNone) return;
+  EXPECT_EQ(time_in("BF16"), kDone) << output_;
+  EXPECT_SAYS("note: precision BF16 is slower than FLOAT32 on this processor");
 }
 
 // Each time the program starts, libgomp shows how often it looks before it sleeps.

@@ -53,7 +53,7 @@ std::vector<std::string> golden_names() {
   return names;
 }
 
-SolverSpec golden_solver(const std::string& name) {
+SolverSpec golden_solver(const std::string& name, const std::string& more) {
   for (const Golden& golden : kNets) {
     if (golden.name != name) continue;
     NetBuilder net(name);
@@ -62,7 +62,8 @@ SolverSpec golden_solver(const std::string& name) {
     const std::string logits = add(net, golden.network, "x", 10);
     net.add("loss", "SoftmaxWithLoss", {logits, "t"}, "loss").add_include()->set_phase(TRAIN);
     const NetSpec styled = in_style(net.net(), golden.network, golden.style);
-    return SolverSpec::parse("net_param {\n" + print_text(styled.proto()) + "}" + kRecipe, name);
+    return SolverSpec::parse("net_param {\n" + print_text(styled.proto()) + "}" + kRecipe + more,
+                             name);
   }
   fail("there is no golden net \"", name, "\"", did_you_mean(name, golden_names()));
 }

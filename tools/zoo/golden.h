@@ -13,7 +13,7 @@ std::vector<std::string> golden_names();
 
 // The solver with which the published code made the trajectory, its net in it: images are the Input
 // "x", labels, in training only, the Input "t", logits are "linear". Throws Error where there is
-// none of that name.
-SolverSpec golden_solver(const std::string& name);
+// none of that name. `more`: further fields of the solver.
+SolverSpec golden_solver(const std::string& name, const std::string& more = "");
 
 }  // namespace orepa::zoo
