@@ -1,5 +1,3 @@
-#include <type_traits>
-
 #include "layers/branches/output_blocks.h"
 #include "layers/branches/scaled.h"
 
@@ -37,10 +35,12 @@ struct GatherPointwise {
       to[(o * channels + i) * expansion + t] = from[(o * expansion + t) * channels + i];
   }
 };
+struct Published {
+  OREPA_HD operator int64_t() const { return 8; }
+};
 template <template <class> class F>
 void reorder(const Device& device, int64_t outputs, const Extents& at, const float* from,
              float* to) {
-  using Published = std::integral_constant<int64_t, 8>;
   if (at.expansion == Published())
     parallel_rows(device, outputs, at.channels, F<Published>{at.channels, {}, from, to});
   else

@@ -3,14 +3,13 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <exception>
 
 namespace orepa {
 namespace {
 
-const int64_t kBlockBytes = getenv("BLK") ? atol(getenv("BLK")) << 10 : 256 << 10;  // of W
-const int64_t kMinBlocks = getenv("MINB") ? atol(getenv("MINB")) : 8;
+constexpr int64_t kBlockBytes = 256 << 10;  // of W
+constexpr int64_t kMinBlocks = 8;
 
 int64_t divided(int64_t count, int64_t by) { return (count + by - 1) / by; }
 
