@@ -89,15 +89,20 @@ TEST_P(Published, TrajectoriesAreFollowed) {
 }
 
 // The logits of `spec` for the published images; `fill` gives the parameters their values.
-// Four steps amplify what activations of 8 bits lose: measured, losses are off by at most 3.6 % and
-// what parameters have gone by 14 % of its length (DBB; 6.5 % plain, 0.7 to 1.8 % the others). The
-// bounds are less than twice that.
+// Of the first loss, activations of 8 bits lose up to 0.1 %, and each step amplifies that up to
+// fourfold: measured, the fourth is off by 12 % (DBB, where oneDNN makes up for the instructions;
+// else 3.6 %; 1.5 % plain, below 0.6 % the others), and what parameters have gone by 14 % of its
+// length (6.5 % plain, below 1.8 % the others).
 TEST_P(Published, TrajectoriesAreFollowedInBFloat16) {
   if (test_device()->bfloat16() == Device::Support::kNone) GTEST_SKIP() << "not on this processor";
   Training run(zoo::golden_solver(GetParam(), "precision: BF16"), feeding());
   Parameters& parameters = run->parameters();
   load(parameters, "/state0");
-  for (const float loss : golden_.read("/loss")) EXPECT_NEAR(run->step(), loss, loss / 16);
+  double share = 0.003;
+  for (const float loss : golden_.read("/loss")) {
+    EXPECT_NEAR(run->step(), loss, share * loss);
+    share *= 4;
+  }
   double off = 0, way = 0;
   for (const PublishedTensor& tensor : published_tensors(net_, parameters)) {
     if (tensor.is_count) continue;
