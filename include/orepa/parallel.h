@@ -147,8 +147,11 @@ float contract_columns(const F& f, int64_t r, int64_t begin, Count count) {
 #pragma omp simd
     for (int64_t j = 0; j < count; ++j) f.result(r, begin + j, sums[j]);
   } else {
+    // Two loops: GCC does not vectorise one that also changes in place what it sums.
+#pragma omp simd
+    for (int64_t j = 0; j < count; ++j) sums[j] = f.result(r, begin + j, sums[j]);
 #pragma omp simd reduction(+ : total)
-    for (int64_t j = 0; j < count; ++j) total += f.result(r, begin + j, sums[j]);
+    for (int64_t j = 0; j < count; ++j) total += sums[j];
   }
   return total;
 }
