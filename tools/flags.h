@@ -35,8 +35,9 @@ const std::string& choice(const char* flag, const std::string& value,
 // --iterations, or `absent` where it is 0.
 int64_t iterations(int64_t absent);
 
-// What --algorithm says.
-std::unique_ptr<Device> make_device();
+// What --device, --gpu, --algorithm and --tf32 say; `absent` where none names a device. `tf32` is
+// as good as the flag.
+std::unique_ptr<Device> make_device(const std::string& absent = "cpu", bool tf32 = false);
 
 // What --phase (`default_phase` where absent), --level, --stage and --precision say.
 NetOptions net_options(Phase default_phase);

@@ -135,7 +135,8 @@ const CommandRegistrar registrar({"run",
                                   "run a net once on tensors of a file, for checking and debugging",
                                   {"model", "input", "output"},
                                   {"weights", "weights_strict", "backward", "blobs", "phase",
-                                   "level", "stage", "algorithm", "precision"},
+                                   "level", "stage", "algorithm", "precision", "device", "gpu",
+                                   "tf32"},
                                   run});
 
 }  // namespace

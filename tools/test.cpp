@@ -46,7 +46,7 @@ const CommandRegistrar registrar({"test",
                                   "measure a net on its whole test set",
                                   {"model", "weights"},
                                   {"weights_strict", "iterations", "level", "stage", "algorithm",
-                                   "precision"},
+                                   "precision", "device", "gpu", "tf32"},
                                   test});
 
 }  // namespace

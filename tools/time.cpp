@@ -227,7 +227,7 @@ const CommandRegistrar registrar({"time",
                                   "time every layer, and whole steps with the update",
                                   {"model"},
                                   {"iterations", "iter_size", "phase", "level", "stage",
-                                   "algorithm", "precision", "json"},
+                                   "algorithm", "precision", "device", "gpu", "tf32", "json"},
                                   time});
 
 }  // namespace

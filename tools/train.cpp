@@ -35,6 +35,13 @@ SolverOptions solver_options() {
   return options;
 }
 
+// What the solver's file says where no flag does. Without a solver_mode that is the CPU, not, as in
+// Caffe, a GPU.
+std::string device_name(const Options& solver) {
+  const bool gpu = solver.has("solver_mode") && solver.choice("solver_mode") == "GPU";
+  return gpu ? text("cuda:", solver.integer("device_id")) : "cpu";
+}
+
 // Where a new run starts: --weights, else what the solver's file names (Caffe's precedence).
 std::vector<std::string> starting_weights(const SolverSpec& spec) {
   return FLAGS_weights.empty() ? spec.options().strings("weights") : split(FLAGS_weights);
@@ -73,7 +80,8 @@ void train() {
               effect("sighup_effect", FLAGS_sighup_effect));
   const SolverOptions options = solver_options();
   const SolverSpec spec = SolverSpec::read(FLAGS_solver);
-  const std::unique_ptr<Device> device = make_device();
+  const std::unique_ptr<Device> device =
+      make_device(device_name(spec.options()), spec.options().flag("tf32"));
   Progress progress(spec.options().integer("display"));
   Solver solver(spec, *device, options, progress);
   print_settings(spec, *device, solver);
@@ -87,7 +95,8 @@ const CommandRegistrar registrar({"train",
                                   "train a net, from the start, from weights or from a snapshot",
                                   {"solver"},
                                   {"weights", "weights_strict", "snapshot", "sigint_effect",
-                                   "sighup_effect", "level", "stage", "algorithm"},
+                                   "sighup_effect", "level", "stage", "algorithm", "device", "gpu",
+                                   "tf32"},
                                   train});
 
 }  // namespace

@@ -224,14 +224,19 @@ class Device {
 // How a device computes; the same for all that it computes.
 struct DeviceOptions {
   Algorithm algorithm = Algorithm::kAuto;
+  // Of a CUDA device: whether products of float32 may round their factors to TF32 (10 bits), and
+  // bytes that one pass of a plan may take beside what it reads and writes.
+  bool tf32 = false;
+  int64_t workspace_limit = int64_t{256} << 20;
 };
 
-// The only way to a device. "cpu": oneDNN, using OpenMP's threads. No signal handler may run on a
-// thread that uses it or on OpenMP's, except on an alternate stack: in a gemm, oneDNN (dnnl_sgemm)
-// has the stack pointer in a block of the heap, and the handler's frame would overwrite what lies
-// below. How long OpenMP's threads spin while they wait is the program's to decide, by what is in
-// its environment when it starts: docs/performance.md, "Beside other programs". Throws Error where
-// there is no such device.
+// The only way to a device. "cuda:0", "cuda:1", ...: cuDNN and cuBLAS, on an NVIDIA GPU, where the
+// program was built with the CUDA Toolkit. "cpu": oneDNN, using OpenMP's threads. No signal handler
+// may run on a thread that uses it or on OpenMP's, except on an alternate stack: in a gemm, oneDNN
+// (dnnl_sgemm) has the stack pointer in a block of the heap, and the handler's frame would
+// overwrite what lies below. How long OpenMP's threads spin while they wait is the program's to
+// decide, by what is in its environment when it starts: docs/performance.md, "Beside other
+// programs". Throws Error where there is no such device.
 std::unique_ptr<Device> make_device(const std::string& name, const DeviceOptions& options = {});
 
 // A tensor's numbers on the host, in Caffe's order (row-major at every rank), and back; of float32

@@ -1,0 +1,207 @@
+#include "backend/cuda/cuda_device.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "backend/cuda/check.h"
+#include "backend/cuda/libraries.h"
+
+namespace orepa::cuda {
+namespace {
+
+constexpr int kOldestMajor = 8;  // the oldest compute capability that is compiled for is 8.0
+
+class Stream {
+ public:
+  Stream() {
+    require_success(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking),
+                    "a CUDA stream cannot be made");
+  }
+  ~Stream() { cudaStreamDestroy(stream_); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  cudaStream_t get() const { return stream_; }
+  void synchronize() const {
+    require_success(cudaStreamSynchronize(stream_), "work on the CUDA device failed");
+  }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+class CudaDevice : public Device {
+ public:
+  CudaDevice(int index, const DeviceOptions& options) {
+    require_success(cudaSetDevice(index), "CUDA device ", index, " cannot be used");
+    require_success(cudaGetDeviceProperties(&properties_, index), "CUDA device ", index,
+                    " does not tell its properties");
+    require(properties_.major >= kOldestMajor, "CUDA device ", index, " (", properties_.name,
+            ") has compute capability ", properties_.major, ".", properties_.minor, "; ",
+            kOldestMajor, ".0 is the oldest that works: use another device, or --device cpu");
+    compute_.emplace();
+    copy_.emplace();
+    libraries_ = load_libraries(*this, options);
+  }
+  ~CudaDevice() override {
+    // What still runs may use memory that its owners release next.
+    cudaStreamSynchronize(compute_->get());
+    cudaStreamSynchronize(copy_->get());
+    libraries_.reset();
+  }
+
+  bool is_cuda() const override { return true; }
+  void* stream() const override { return compute_->get(); }
+  std::string description() const override {
+    return text("cuda ", properties_.name, ", sm_", properties_.major, properties_.minor, ", ",
+                libraries_->versions());
+  }
+  Support bfloat16() const override { return Support::kFull; }
+
+  void* allocate(int64_t bytes) override {
+    void* memory = nullptr;
+    const cudaError_t error = cudaMalloc(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
+    if (error == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      size_t available = 0, all = 0;
+      require_success(cudaMemGetInfo(&available, &all), "the CUDA device does not tell its memory");
+      fail("out of memory: ", bytes >> 20, " MiB are needed, ", available >> 20, " of ", all >> 20,
+           " MiB are available on ", properties_.name, "; use a smaller batch");
+    }
+    require_success(error, bytes >> 20, " MiB cannot be allocated on the CUDA device");
+    return memory;
+  }
+  void release(void* memory) noexcept override { cudaFree(memory); }
+  void zero(void* memory, int64_t bytes) override {
+    if (bytes == 0) return;
+    count_launch();
+    require_success(cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), compute_->get()),
+                    "device memory cannot be zeroed");
+  }
+  void copy(void* to, const void* from, int64_t bytes) override {
+    count_launch();
+    copy(to, from, bytes, cudaMemcpyDeviceToDevice, *compute_);
+  }
+  void copy_to_device(void* device, const void* host, int64_t bytes, Queue queue) override {
+    copy(device, host, bytes, cudaMemcpyHostToDevice, of(queue));
+  }
+  void copy_to_host(void* host, const void* device, int64_t bytes) override {
+    send_to_host(host, device, bytes);
+    count_wait();
+    compute_->synchronize();
+  }
+  void send_to_host(void* host, const void* device, int64_t bytes) override {
+    copy(host, device, bytes, cudaMemcpyDeviceToHost, *compute_);
+  }
+  void synchronize() override {
+    count_wait();
+    copy_->synchronize();
+    compute_->synchronize();
+  }
+
+  std::unique_ptr<Event> event() override { return std::make_unique<CudaEvent>(*this); }
+  void wait(Queue queue, const Event& event) override {
+    static_cast<const CudaEvent&>(event).hold_back(of(queue));
+  }
+  void* allocate_host(int64_t bytes) override {
+    void* memory = nullptr;
+    require_success(cudaMallocHost(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1))),
+                    bytes >> 20, " MiB of pinned host memory cannot be allocated");
+    return memory;
+  }
+  void release_host(void* memory) noexcept override { cudaFreeHost(memory); }
+
+  void gemm(const Gemm& gemm) override { libraries_->gemm(gemm); }
+  std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
+    return libraries_->convolution(geometry);
+  }
+  std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
+    return libraries_->batch_norm(geometry);
+  }
+  std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
+    return libraries_->pooling(geometry);
+  }
+
+ private:
+  class CudaEvent : public Event {
+   public:
+    explicit CudaEvent(CudaDevice& device) : device_(device) {
+      require_success(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming),
+                      "a CUDA event cannot be made");
+    }
+    ~CudaEvent() override { cudaEventDestroy(event_); }
+    void record(Queue queue) override {
+      require_success(cudaEventRecord(event_, device_.of(queue).get()),
+                      "a CUDA event cannot be recorded");
+    }
+    bool done() const override {
+      const cudaError_t state = cudaEventQuery(event_);
+      if (state == cudaErrorNotReady) {
+        cudaGetLastError();
+        return false;
+      }
+      require_success(state, "work on the CUDA device failed");
+      return true;
+    }
+    void wait() override {
+      device_.count_wait();
+      require_success(cudaEventSynchronize(event_), "work on the CUDA device failed");
+    }
+    void hold_back(const Stream& stream) const {
+      require_success(cudaStreamWaitEvent(stream.get(), event_, 0),
+                      "a CUDA stream cannot wait for an event");
+    }
+
+   private:
+    CudaDevice& device_;
+    cudaEvent_t event_ = nullptr;
+  };
+
+  const Stream& of(Queue queue) const { return queue == Queue::kCompute ? *compute_ : *copy_; }
+  static void copy(void* to, const void* from, int64_t bytes, cudaMemcpyKind kind,
+                   const Stream& stream) {
+    if (bytes == 0) return;
+    require_success(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), kind, stream.get()),
+                    bytes, " bytes cannot be copied");
+  }
+
+  cudaDeviceProp properties_{};
+  std::optional<Stream> compute_, copy_;
+  std::unique_ptr<Libraries> libraries_;
+};
+
+// N of "cuda:N"; "cuda" is the first.
+int index_of(const std::string& name) {
+  if (name == "cuda") return 0;
+  int index = -1;
+  const char *begin = name.c_str() + 5, *end = name.c_str() + name.size();
+  const bool number = name.starts_with("cuda:") && std::from_chars(begin, end, index).ptr == end;
+  require(number && index >= 0, "unknown device \"", name,
+          "\"; there are cpu, cuda:0, cuda:1, ...");
+  return index;
+}
+
+}  // namespace
+
+std::unique_ptr<Device> make_cuda_device(const std::string& name, const DeviceOptions& options) {
+  const int index = index_of(name);
+  int count = 0, driver = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaErrorInsufficientDriver || error == cudaErrorNoDevice) {
+    cudaGetLastError();
+    require_success(cudaDriverGetVersion(&driver), "the NVIDIA driver does not tell its version");
+    require(driver != 0, name, " needs an NVIDIA driver, and none is installed (no libcuda.so.1): ",
+            "install it, or use --device cpu");
+    require(error == cudaErrorNoDevice, name, " needs a driver for CUDA ", CUDART_VERSION / 1000,
+            ", this one is for CUDA ", driver / 1000, ".", driver % 1000 / 10,
+            ": install a newer one, or use --device cpu");
+  } else {
+    require_success(error, name, ": the CUDA devices cannot be counted");
+  }
+  require(index < count, "there is no ", name, ": this machine has ", count,
+          count == 1 ? " CUDA device" : " CUDA devices", "; use --device cpu",
+          count > 0 ? ", or cuda:0" : "");
+  return std::make_unique<CudaDevice>(index, options);
+}
+
+}  // namespace orepa::cuda

@@ -1,0 +1,90 @@
+#include "backend/cuda/libraries.h"
+
+#include <cudnn.h>
+
+#include "backend/cuda/check.h"
+#include "backend/cuda/plans.h"
+#include "backend/plan_cache.h"
+
+namespace orepa::cuda {
+namespace {
+
+constexpr size_t kGemmWorkspace = size_t{32} << 20;  // what cuBLAS asks for on sm_90
+
+// A handle of cuBLAS on the device's stream, with a workspace of its own: the same bits in every
+// run, and no allocation behind the plan's back.
+class Gemms {
+ public:
+  explicit Gemms(Device& device, bool tf32) : workspace_(device, kGemmWorkspace) {
+    require_success(cublasCreate(&handle_), "cuBLAS cannot start");
+    require_success(cublasSetStream(handle_, static_cast<cudaStream_t>(device.stream())),
+                    "cuBLAS does not take the stream");
+    require_success(cublasSetWorkspace(handle_, workspace_.data(), kGemmWorkspace),
+                    "cuBLAS does not take its workspace");
+    require_success(
+        cublasSetMathMode(handle_, tf32 ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_PEDANTIC_MATH),
+        "cuBLAS does not take the precision of products");
+  }
+  ~Gemms() { cublasDestroy(handle_); }
+  Gemms(const Gemms&) = delete;
+  Gemms& operator=(const Gemms&) = delete;
+
+  // cuBLAS stores columns one after another: what it takes for C' = op(B)' op(A)' is our C.
+  void run(const Gemm& g) const {
+    const auto operation = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
+    require_success(
+        cublasSgemmStridedBatched_64(handle_, operation(g.transpose_b), operation(g.transpose_a),
+                                     g.n, g.m, g.k, &g.alpha, g.b, g.ldb, g.stride_b, g.a, g.lda,
+                                     g.stride_a, &g.beta, g.c, g.ldc, g.stride_c, g.batch),
+        "gemm of ", g.m, " x ", g.n, " x ", g.k, " was refused by cuBLAS");
+  }
+
+ private:
+  DeviceMemory workspace_;
+  cublasHandle_t handle_ = nullptr;
+};
+
+class CudaLibraries : public Libraries {
+ public:
+  CudaLibraries(Device& device, const DeviceOptions& options)
+      : device_(device), gemms_(device, options.tf32), cudnn_(device, options) {}
+
+  std::string versions() const override {
+    const size_t version = cudnnGetVersion();
+    return text("cuDNN ", version / 10000, ".", version / 100 % 100);
+  }
+  void gemm(const Gemm& gemm) override {
+    device_.count_launch();
+    gemms_.run(gemm);
+  }
+  std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
+    return convolutions_.of(geometry, [&] { return make_convolution(cudnn_, geometry); });
+  }
+  std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
+    return batch_norms_.of(geometry, [&] { return make_batch_norm(cudnn_, geometry); });
+  }
+  std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
+    return poolings_.of(geometry, [&] { return make_pooling(cudnn_, geometry); });
+  }
+
+ private:
+  Device& device_;
+  Gemms gemms_;
+  Cudnn cudnn_;
+  PlanCache<ConvolutionGeometry, ConvolutionPlan> convolutions_;
+  PlanCache<BatchNormGeometry, BatchNormPlan> batch_norms_;
+  PlanCache<PoolingGeometry, PoolingPlan> poolings_;
+};
+
+}  // namespace
+
+std::unique_ptr<Libraries> make_libraries(Device& device, const DeviceOptions& options) {
+  return std::make_unique<CudaLibraries>(device, options);
+}
+
+}  // namespace orepa::cuda
+
+extern "C" orepa::cuda::Libraries* orepa_cuda_libraries(orepa::Device& device,
+                                                        const orepa::DeviceOptions& options) {
+  return orepa::cuda::make_libraries(device, options).release();
+}

@@ -1,0 +1,55 @@
+# The CUDA Toolkit, and how sources become CUDA (-DOREPA_CUDA=ON).
+if(NOT NVCC)
+  message(FATAL_ERROR "OREPA_CUDA needs nvcc of the CUDA Toolkit, which is not found")
+endif()
+set(CMAKE_CUDA_COMPILER ${NVCC})
+set(CMAKE_CUDA_HOST_COMPILER ${CMAKE_CXX_COMPILER})
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+endif()
+enable_language(CUDA)
+# CMake 3.25 predates C++20 in nvcc.
+if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+endif()
+set(CMAKE_CUDA_STANDARD 20)
+find_package(CUDAToolkit 13 REQUIRED)
+find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
+find_path(CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
+
+# Sets in `functors` those of the sources whose loops a device runs: every layer, and who else
+# hands functors to parallel.h.
+function(find_functors functors)
+  set(found)
+  foreach(source ${ARGN})
+    file(STRINGS ${source} lines REGEX
+      "OREPA_HD|parallel_(for|rows|teams)|reduce_(all|rows|columns)|contract_rows")
+    if(NOT source MATCHES "/src/backend/cpu/" AND (lines OR source MATCHES "/src/layers/"))
+      list(APPEND found ${source})
+    endif()
+  endforeach()
+  set(${functors} ${found} PARENT_SCOPE)
+endfunction()
+
+# Compiles them with nvcc, for the processor and for the device, and puts what calls cuBLAS and cuDNN
+# into a shared object, which make_device() loads where a GPU is asked for.
+function(compile_functors_as_cuda target)
+  get_target_property(sources ${target} SOURCES)
+  set(libraries ${sources})
+  list(FILTER libraries INCLUDE REGEX "/src/backend/cuda/(libraries|cudnn_.*|.*_kernels)\\.cpp$")
+  list(REMOVE_ITEM sources ${libraries})
+  set_target_properties(${target} PROPERTIES SOURCES "${sources}")
+  find_functors(functors ${sources} ${libraries})
+  set_source_files_properties(${functors} PROPERTIES LANGUAGE CUDA)
+  set(options $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-fopenmp>)
+  target_compile_options(${target} PRIVATE ${options})
+  target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  target_link_libraries(${target} PUBLIC CUDA::cudart_static ${CMAKE_DL_LIBS})
+
+  add_library(orepa_cuda SHARED ${libraries})
+  target_compile_options(orepa_cuda PRIVATE ${options})
+  target_include_directories(orepa_cuda PRIVATE include src)
+  target_include_directories(orepa_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE})
+  target_link_libraries(orepa_cuda PRIVATE CUDA::cublas ${CUDNN_LIBRARY} OpenMP::OpenMP_CXX)
+endfunction()

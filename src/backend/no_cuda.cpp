@@ -1,0 +1,12 @@
+// What a program built without the CUDA Toolkit says when it is asked for its devices.
+#include "backend/cuda/cuda_device.h"
+#include "orepa/error.h"
+
+namespace orepa::cuda {
+
+std::unique_ptr<Device> make_cuda_device(const std::string& name, const DeviceOptions&) {
+  fail("device \"", name, "\": this program was built without CUDA; install the CUDA Toolkit 13 ",
+       "with cuDNN 9 and build it again, or use cpu");
+}
+
+}  // namespace orepa::cuda
