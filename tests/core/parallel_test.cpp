@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "tests/error_of.h"
+#include "tests/kernel_device.h"
 #include "tests/test_device.h"
 
 namespace orepa {
@@ -46,31 +47,6 @@ struct Contract {
 
 struct Extent {
   int64_t rows, columns;
-};
-
-// One, fewer, as many and more columns than contract_rows() takes at once; enough for two threads.
-// A device that wants kernels, and does nothing else.
-class KernelDevice : public Device {
- public:
-  bool is_cuda() const override { return true; }
-  std::string description() const override { return "a device with kernels"; }
-  Support bfloat16() const override { return Support::kNone; }
-  void* allocate(int64_t) override { return nullptr; }
-  void release(void*) noexcept override {}
-  void zero(void*, int64_t) override {}
-  void copy(void*, const void*, int64_t) override {}
-  void copy_to_device(void*, const void*, int64_t, Queue) override {}
-  void copy_to_host(void*, const void*, int64_t) override {}
-  void send_to_host(void*, const void*, int64_t) override {}
-  void synchronize() override {}
-  std::unique_ptr<Event> event() override { return {}; }
-  void wait(Queue, const Event&) override {}
-  void* allocate_host(int64_t) override { return nullptr; }
-  void release_host(void*) noexcept override {}
-  void gemm(const Gemm&) override {}
-  std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry&) override { return {}; }
-  std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry&) override { return {}; }
-  std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry&) override { return {}; }
 };
 
 struct Nothing {
@@ -221,6 +197,7 @@ TEST_P(Parallel, ContractsRows) {
   }
 }
 
+// One, fewer, as many and more columns than contract_rows() takes at once; enough for two threads.
 INSTANTIATE_TEST_SUITE_P(Extents, Parallel,
                          testing::Values(Extent{1, 1}, Extent{3, 7}, Extent{5, 64}, Extent{4, 131},
                                          Extent{130, 140}, Extent{3, 9000}));

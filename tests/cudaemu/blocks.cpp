@@ -1,0 +1,274 @@
+#include "tests/cudaemu/blocks.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tests/cudaemu/fibers.h"
+#include "tests/cudaemu/settings.h"
+#include "tests/cudaemu/shared_memory.h"
+#include "tests/cudaemu/violation.h"
+#include "tests/cudaemu/warp.h"
+
+constinit thread_local uint3 threadIdx{}, blockIdx{};
+constinit thread_local dim3 blockDim{}, gridDim{};
+
+namespace cudaemu {
+namespace {
+
+struct Thread {
+  uint3 index;
+  uint32_t warp, lane;
+  enum { kRuns, kAtBarrier, kAtMeeting } state = kRuns;
+  Fiber* fiber = nullptr;  // on which it waits
+  Place place;             // of the barrier at which it waits
+};
+
+// The block that runs, and what is kept from one to the next.
+class Block {
+ public:
+  void run(dim3 grid, dim3 block, const Kernel& kernel);
+  void barrier(const Place& place);
+  uint64_t meet(const Warp::Request& request);
+  SharedMemory& shared() { return shared_; }
+
+ private:
+  void shape(dim3 block);
+  std::vector<uint64_t> order_of_blocks(uint64_t count);
+  void run_block(uint3 index);
+  void run_fresh_threads();
+  void enter(uint32_t thread);
+  void wait();
+  void resume(uint32_t thread);
+  void start_fresh_threads();
+  uint32_t take_ready();
+  void release_barrier();
+  void leave(uint32_t thread);
+  [[noreturn]] void report_deadlock() const;
+
+  // Work goes back and forth between the host's stack and the fibers of the threads.
+  Fiber host_;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<Fiber*> idle_;
+  Fiber* fiber_ = nullptr;         // that runs
+  std::thread::id system_thread_;  // which the fibers belong to
+
+  const Kernel* kernel_ = nullptr;
+  dim3 dimensions_{0, 0, 0};
+  std::vector<Thread> threads_;
+  std::vector<Warp> warps_;
+  std::vector<uint32_t> order_;  // in which threads start
+  size_t started_ = 0, left_ = 0, at_barrier_ = 0;
+  std::deque<uint32_t> ready_;  // waited, and may go on
+  uint32_t thread_ = 0;         // that runs
+  SharedMemory shared_;
+  std::mt19937 random_;
+};
+
+// Never destroyed: objects that outlive main() may free memory, and so run what waits.
+Block& block() {
+  static Block& block = *new Block;
+  return block;
+}
+
+void Block::shape(dim3 block) {
+  if (block.x == dimensions_.x && block.y == dimensions_.y && block.z == dimensions_.z) return;
+  dimensions_ = block;
+  const uint32_t count = block.x * block.y * block.z;
+  threads_.assign(count, {});
+  for (uint32_t i = 0; i < count; ++i) {
+    Thread& thread = threads_[i];
+    thread.index = {i % block.x, i / block.x % block.y, i / block.x / block.y};
+    thread.warp = i / kWarpSize;
+    thread.lane = i % kWarpSize;
+  }
+  warps_.assign((count + kWarpSize - 1) / kWarpSize, {});
+  order_.resize(count);
+  std::iota(order_.begin(), order_.end(), 0);
+  if (settings().order == Order::kDescending) std::reverse(order_.begin(), order_.end());
+}
+
+std::vector<uint64_t> Block::order_of_blocks(uint64_t count) {
+  std::vector<uint64_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  if (settings().order == Order::kDescending) std::reverse(order.begin(), order.end());
+  if (settings().order == Order::kShuffled) std::shuffle(order.begin(), order.end(), random_);
+  return order;
+}
+
+void Block::run(dim3 grid, dim3 block, const Kernel& kernel) {
+  shape(block);
+  if (system_thread_ != std::this_thread::get_id()) {
+    idle_.clear();
+    fibers_.clear();
+    system_thread_ = std::this_thread::get_id();
+  }
+  kernel_ = &kernel;
+  gridDim = grid;
+  blockDim = block;
+  for (const uint64_t i : order_of_blocks(uint64_t{grid.x} * grid.y * grid.z))
+    run_block({static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
+               static_cast<unsigned>(i / grid.x / grid.y)});
+}
+
+void Block::run_block(uint3 index) {
+  blockIdx = index;
+  started_ = left_ = at_barrier_ = 0;
+  shared_.start_block();
+  const auto count = static_cast<uint32_t>(threads_.size());
+  for (uint32_t i = 0; i < warps_.size(); ++i)
+    warps_[i].start(std::min(kWarpSize, count - i * kWarpSize));
+  if (settings().order == Order::kShuffled) std::shuffle(order_.begin(), order_.end(), random_);
+  const auto fresh_first = [&] {
+    return settings().order == Order::kShuffled && (random_() & 1) != 0;
+  };
+  running.kernel = true;
+  while (!ready_.empty() || started_ < count) {
+    if (!ready_.empty() && (started_ == count || !fresh_first()))
+      resume(take_ready());
+    else
+      start_fresh_threads();
+  }
+  running.kernel = false;
+  if (left_ != count) report_deadlock();
+  shared_.end_block();
+}
+
+void Block::enter(uint32_t thread) {
+  thread_ = thread;
+  threadIdx = threads_[thread].index;
+}
+
+// On a fiber: threads that never wait, up to one that let others become ready.
+void Block::run_fresh_threads() {
+  while (started_ < order_.size() && ready_.empty()) {
+    enter(order_[started_++]);
+    kernel_->thread(kernel_->call.get());
+    leave(thread_);
+  }
+}
+
+void Block::start_fresh_threads() {
+  const auto run = [](void* block_pointer) {
+    Block& block = *static_cast<Block*>(block_pointer);
+    for (;;) {
+      block.run_fresh_threads();
+      block.idle_.push_back(block.fiber_);
+      switch_fiber(*block.fiber_, block.host_);
+    }
+  };
+  if (idle_.empty()) {
+    fibers_.push_back(std::make_unique<Fiber>(run, this));
+    idle_.push_back(fibers_.back().get());
+  }
+  fiber_ = idle_.back();
+  idle_.pop_back();
+  switch_fiber(host_, *fiber_);
+}
+
+void Block::resume(uint32_t thread) {
+  fiber_ = threads_[thread].fiber;
+  enter(thread);
+  switch_fiber(host_, *fiber_);
+}
+
+// Leaves the thread that runs, until resume().
+void Block::wait() {
+  threads_[thread_].fiber = fiber_;
+  switch_fiber(*fiber_, host_);
+}
+
+uint32_t Block::take_ready() {
+  if (settings().order == Order::kShuffled)
+    std::swap(ready_.front(), ready_[random_() % ready_.size()]);
+  const bool last = settings().order == Order::kDescending;
+  const uint32_t thread = last ? ready_.back() : ready_.front();
+  last ? ready_.pop_back() : ready_.pop_front();
+  return thread;
+}
+
+void Block::leave(uint32_t thread) {
+  ++left_;
+  warps_[threads_[thread].warp].leave(threads_[thread].lane);
+  if (at_barrier_ != 0 && at_barrier_ + left_ == threads_.size()) release_barrier();
+}
+
+void Block::barrier(const Place& place) {
+  Thread& thread = threads_[thread_];
+  thread.state = Thread::kAtBarrier;
+  thread.place = place;
+  if (++at_barrier_ + left_ == threads_.size()) release_barrier();
+  wait();
+}
+
+void Block::release_barrier() {
+  const Thread* first = nullptr;
+  for (const uint32_t i : order_) {
+    Thread& thread = threads_[i];
+    if (thread.state != Thread::kAtBarrier) continue;
+    if (first == nullptr) first = &thread;
+    if (thread.place.line() != first->place.line() ||
+        thread.place.column() != first->place.column())
+      violation("threads of a block wait in different calls of __syncthreads(): thread ",
+                first - threads_.data(), " at line ", first->place.line(), ", thread ", i,
+                " at line ", thread.place.line());
+    thread.state = Thread::kRuns;
+    ready_.push_back(i);
+  }
+  at_barrier_ = 0;
+}
+
+uint64_t Block::meet(const Warp::Request& request) {
+  Thread& thread = threads_[thread_];
+  Warp& warp = warps_[thread.warp];
+  thread.state = Thread::kAtMeeting;
+  if (warp.arrive(thread.lane, request))
+    for (uint32_t lane = 0; lane < kWarpSize; ++lane)
+      if ((request.mask >> lane & 1) != 0) {
+        const uint32_t other = thread.warp * kWarpSize + lane;
+        threads_[other].state = Thread::kRuns;
+        ready_.push_back(other);
+      }
+  wait();
+  return warp.answer(thread.lane);
+}
+
+void Block::report_deadlock() const {
+  std::string waiting;
+  for (size_t i = 0; i < threads_.size() && waiting.size() < 300; ++i) {
+    const Thread& thread = threads_[i];
+    if (thread.state == Thread::kAtBarrier)
+      waiting +=
+          orepa::text(" thread ", i, " in __syncthreads() at line ", thread.place.line(), ";");
+    if (thread.state == Thread::kAtMeeting)
+      waiting += orepa::text(" thread ", i, " for its warp at line ",
+                             warps_[thread.warp].place(thread.lane).line(), ";");
+  }
+  violation("a block cannot go on: ", left_, " of ", threads_.size(), " threads have left;",
+            waiting);
+}
+
+}  // namespace
+
+void run_grid(dim3 grid, dim3 block_dimensions, const Kernel& kernel) {
+  block().run(grid, block_dimensions, kernel);
+}
+
+void block_barrier(const Place& place) { block().barrier(place); }
+
+uint64_t meet_lanes(Collective collective, unsigned mask, uint64_t value, int argument, int width,
+                    const Place& place) {
+  return block().meet({collective, mask, value, argument, width, place});
+}
+
+void* shared_static(const void* key, size_t bytes, size_t align, const char* name) {
+  return block().shared().variable(key, bytes, align, name);
+}
+
+}  // namespace cudaemu

@@ -1,0 +1,112 @@
+// The part of cuBLAS that the CUDA backend uses, computed by oneDNN when the stream gets there. In
+// float32 whatever the math mode, so TF32's rounding is not seen.
+#include <cublas_v2.h>
+#include <oneapi/dnnl/dnnl.h>
+
+#include <algorithm>
+
+#include "tests/cudaemu/emulation.h"
+#include "tests/cudaemu/violation.h"
+
+struct cublasContext {
+  cudaStream_t stream = nullptr;
+};
+
+namespace cudaemu {
+namespace {
+
+// A matrix as cuBLAS has it: columns one behind the other, `leading` numbers apart.
+struct Matrix {
+  const float* data;
+  int rows, columns, leading;
+  long long stride;  // from one to the next of a batch
+
+  bool valid() const { return leading >= std::max(1, rows) && stride >= 0; }
+  MemoryRange range(int batch) const {
+    if (rows == 0 || columns == 0) return {data, 0};
+    const auto numbers =
+        stride * (batch - 1) + static_cast<long long>(leading) * (columns - 1) + rows;
+    return {data, static_cast<size_t>(numbers) * sizeof(float)};
+  }
+};
+
+Matrix stored(cublasOperation_t operation, const float* data, int rows, int columns, int leading,
+              long long stride) {
+  return operation == CUBLAS_OP_N ? Matrix{data, rows, columns, leading, stride}
+                                  : Matrix{data, columns, rows, leading, stride};
+}
+
+}  // namespace
+}  // namespace cudaemu
+
+using namespace cudaemu;
+
+extern "C" {
+
+cublasStatus_t cublasCreate_v2(cublasHandle_t* handle) {
+  *handle = new cublasContext;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasDestroy_v2(cublasHandle_t handle) {
+  delete handle;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
+  handle->stream = stream;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t, void* workspace, size_t bytes) {
+  if (reinterpret_cast<size_t>(workspace) % 256 != 0) return CUBLAS_STATUS_INVALID_VALUE;
+  if (bytes > 0) require_device({workspace, bytes}, "cublasSetWorkspace");
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
+
+cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t transpose_a,
+                                         cublasOperation_t transpose_b, int m, int n, int k,
+                                         const float* alpha, const float* a, int lda,
+                                         long long stride_a, const float* b, int ldb,
+                                         long long stride_b, const float* beta, float* c, int ldc,
+                                         long long stride_c, int batch) {
+  if (m < 0 || n < 0 || k < 0 || batch < 0) return CUBLAS_STATUS_INVALID_VALUE;
+  const Matrix left = stored(transpose_a, a, m, k, lda, stride_a),
+               right = stored(transpose_b, b, k, n, ldb, stride_b), out{c, m, n, ldc, stride_c};
+  if (!left.valid() || !right.valid() || !out.valid()) return CUBLAS_STATUS_INVALID_VALUE;
+  if (m == 0 || n == 0 || batch == 0) return CUBLAS_STATUS_SUCCESS;
+  std::vector<MemoryRange> memory{out.range(batch)};
+  if (k > 0) memory.insert(memory.end(), {left.range(batch), right.range(batch)});
+  enqueue(handle->stream, "cublasSgemm", memory, [=, alpha = *alpha, beta = *beta] {
+    // By rows, as oneDNN has them, each matrix is its transpose: C' = op(B)' op(A)'.
+    const auto letter = [](cublasOperation_t operation) {
+      return operation == CUBLAS_OP_N ? 'N' : 'T';
+    };
+    for (int i = 0; i < batch; ++i) {
+      const dnnl_status_t status =
+          dnnl_sgemm(letter(transpose_b), letter(transpose_a), n, m, k, alpha, b + i * stride_b,
+                     ldb, a + i * stride_a, lda, beta, c + i * stride_c, ldc);
+      if (status != dnnl_success) violation("dnnl_sgemm() failed with ", int{status});
+    }
+  });
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transpose_a,
+                              cublasOperation_t transpose_b, int m, int n, int k,
+                              const float* alpha, const float* a, int lda, const float* b, int ldb,
+                              const float* beta, float* c, int ldc) {
+  return cublasSgemmStridedBatched(handle, transpose_a, transpose_b, m, n, k, alpha, a, lda, 0, b,
+                                   ldb, 0, beta, c, ldc, 0, 1);
+}
+
+const char* cublasGetStatusString(cublasStatus_t status) {
+  return status == CUBLAS_STATUS_SUCCESS         ? "success"
+         : status == CUBLAS_STATUS_INVALID_VALUE ? "an unsupported value or parameter was passed "
+                                                   "to the function"
+                                                 : "an unknown status";
+}
+
+}  // extern "C"
