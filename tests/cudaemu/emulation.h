@@ -1,0 +1,31 @@
+// What an emulated library (cuBLAS, cuDNN) needs of the emulated device.
+//
+// The emulation takes the place of libcudart: it has the functions that the CUDA backend calls,
+// with the signatures of the real headers; one that nobody calls is missing, and the linker says
+// so. There is one device. One thread at a time may use it. Streams are queues: nothing runs
+// before somebody waits for it, a stream runs as late as is allowed, and only events order streams.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+namespace cudaemu {
+
+struct MemoryRange {
+  const void* data;
+  size_t bytes;
+};
+
+// A violation, which names `what`, where the range isn't inside one live allocation of the device.
+void require_device(MemoryRange range, const char* what);
+
+// Puts `run` into the stream, to be called when all before it has run; where the stream is
+// captured, into the graph, and called at each launch. `memory` is all of the device's memory that
+// it touches, which is checked here and accessible, from OpenMP's threads too, while `run` runs.
+// `name` stands in messages, and stays.
+void enqueue(cudaStream_t stream, const char* name, std::vector<MemoryRange> memory,
+             std::function<void()> run);
+
+}  // namespace cudaemu
