@@ -184,8 +184,8 @@ class BatchNorm : public BatchNormPlan {
     parallel_rows(device_, count, channels,
                   Moments{layout_, numbers(x), parts.mean, parts.squares});
     reduce_rows(device_, channels, count, MeanOfPiece{layout_, parts.mean}, mean);
-    reduce_rows(device_, channels, count,
-                VarianceOfPiece{layout_, parts.mean, parts.squares, mean}, variance);
+    reduce_rows(device_, channels, count, VarianceOfPiece{layout_, parts.mean, parts.squares, mean},
+                variance);
     normalize(x, scale, shift, mean, variance, y, parts.factors);
     if (g_.relu) device_.copy(saved, shift, layout_.bytes_of_channels());
   }
@@ -259,9 +259,8 @@ class BatchNorm : public BatchNormPlan {
                  const float* variance, void* y, const OfChannels& factors) {
     parallel_for(device_, layout_.channels,
                  Factors{scale, variance, g_.eps, factors.inverse, factors.factor});
-    parallel_rows(
-        device_, layout_.rows, layout_.channels,
-        Normalize{layout_, numbers(x), numbers(y), mean, factors.factor, shift, g_.relu});
+    parallel_rows(device_, layout_.rows, layout_.channels,
+                  Normalize{layout_, numbers(x), numbers(y), mean, factors.factor, shift, g_.relu});
   }
   Numbers numbers(const void* data) const { return Tensor{const_cast<void*>(data), {}, g_.type}; }
 

@@ -1,6 +1,7 @@
+#include "backend/cuda/cudnn_convolution.h"
+
 #include <algorithm>
 
-#include "backend/cuda/cudnn_convolution.h"
 #include "backend/cuda/direct_convolution.h"
 #include "backend/pieces.h"
 #include "orepa/numbers.h"

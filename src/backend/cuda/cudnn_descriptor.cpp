@@ -32,16 +32,16 @@ void Descriptor::set(cudnnBackendAttributeName_t name, const std::vector<Descrip
   set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, static_cast<int64_t>(raw.size()), raw.data());
 }
 
-void Descriptor::set(cudnnBackendAttributeName_t name, AttributeType type,
-                     int64_t count, const void* values) {
+void Descriptor::set(cudnnBackendAttributeName_t name, AttributeType type, int64_t count,
+                     const void* values) {
   check(cudnnBackendSetAttribute(get(), name, type, count, values),
         text("attribute ", name, " of a descriptor of cuDNN"));
 }
 
 cudnnStatus_t Descriptor::finalize() { return cudnnBackendFinalize(get()); }
 
-int64_t Descriptor::get(cudnnBackendAttributeName_t name, AttributeType type,
-                        int64_t most, void* values) const {
+int64_t Descriptor::get(cudnnBackendAttributeName_t name, AttributeType type, int64_t most,
+                        void* values) const {
   int64_t count = 0;
   check(cudnnBackendGetAttribute(get(), name, type, most, &count, values),
         text("attribute ", name, " of a descriptor of cuDNN"));
@@ -68,8 +68,7 @@ std::vector<Descriptor> Descriptor::descriptors(cudnnBackendAttributeName_t name
   for (int64_t i = 0; i < most; ++i) raw.push_back(values.emplace_back(type).get());
   // The second count may be smaller than the first.
   if (most > 0)
-    values.resize(
-        static_cast<size_t>(get(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, most, raw.data())));
+    values.resize(static_cast<size_t>(get(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, most, raw.data())));
   return values;
 }
 

@@ -67,8 +67,7 @@ class Descriptor {
                                       cudnnBackendDescriptorType_t type) const;
 
  private:
-  void set(cudnnBackendAttributeName_t name, AttributeType type, int64_t count,
-           const void* values);
+  void set(cudnnBackendAttributeName_t name, AttributeType type, int64_t count, const void* values);
   // Returns how many there are.
   int64_t get(cudnnBackendAttributeName_t name, AttributeType type, int64_t most,
               void* values) const;

@@ -38,12 +38,12 @@ Graph::Value Graph::intermediate(const Shape& shape) {
 
 void Graph::convolution(const ConvolutionGeometry& geometry, const Value& x, const Value& kernel,
                         const Value& y) {
-  Descriptor forward = operation(
-      CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
-      {{CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, window(geometry)},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, kernel},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y}});
+  Descriptor forward =
+      operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+                {{CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, window(geometry)},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, kernel},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y}});
   forward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, 1.0f);
   forward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, 0.0f);
   append(forward);
@@ -51,12 +51,12 @@ void Graph::convolution(const ConvolutionGeometry& geometry, const Value& x, con
 
 void Graph::convolution_backward_data(const ConvolutionGeometry& geometry, const Value& dy,
                                       const Value& kernel, const Value& dx) {
-  Descriptor backward = operation(
-      CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
-      {{CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, window(geometry)},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, dy},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, kernel},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dx}});
+  Descriptor backward =
+      operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+                {{CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, window(geometry)},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, dy},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, kernel},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dx}});
   backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, 1.0f);
   backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, 0.0f);
   append(backward);
@@ -64,12 +64,12 @@ void Graph::convolution_backward_data(const ConvolutionGeometry& geometry, const
 
 void Graph::convolution_backward_kernel(const ConvolutionGeometry& geometry, const Value& x,
                                         const Value& dy, const Value& dkernel) {
-  Descriptor backward = operation(
-      CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
-      {{CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, window(geometry)},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, x},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, dy},
-       {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, dkernel}});
+  Descriptor backward =
+      operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
+                {{CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, window(geometry)},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, x},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, dy},
+                 {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, dkernel}});
   backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA, 1.0f);
   backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA, 0.0f);
   append(backward);
@@ -112,9 +112,7 @@ Graph::Value Graph::value(int64_t id, const Shape& shape, cudnnDataType_t type, 
 }
 
 Descriptor Graph::window(const ConvolutionGeometry& geometry) {
-  const auto both = [](const Pair& pair) {
-    return std::vector<int64_t>(pair.begin(), pair.end());
-  };
+  const auto both = [](const Pair& pair) { return std::vector<int64_t>(pair.begin(), pair.end()); };
   Descriptor window(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
   window.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_DATA_FLOAT);
   window.set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_CROSS_CORRELATION);

@@ -105,9 +105,7 @@ struct KernelTerm {
   }
 };
 
-Numbers numbers(const void* data, DType type) {
-  return Tensor{const_cast<void*>(data), {}, type};
-}
+Numbers numbers(const void* data, DType type) { return Tensor{const_cast<void*>(data), {}, type}; }
 
 }  // namespace
 
@@ -122,9 +120,9 @@ void direct_forward(const Device& device, const ConvolutionGeometry& g, const vo
 void direct_backward_data(const Device& device, const ConvolutionGeometry& g, const void* dy,
                           const void* kernel, void* dx) {
   const Windows windows(g);
-  parallel_rows(device, windows.x.pixels(), windows.x.c,
-                BackwardData{windows, numbers(dy, g.type), numbers(kernel, g.type),
-                             numbers(dx, g.type)});
+  parallel_rows(
+      device, windows.x.pixels(), windows.x.c,
+      BackwardData{windows, numbers(dy, g.type), numbers(kernel, g.type), numbers(dx, g.type)});
 }
 
 void direct_backward_kernel(const Device& device, const ConvolutionGeometry& g, const void* x,

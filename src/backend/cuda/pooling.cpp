@@ -146,9 +146,9 @@ class Pooling : public PoolingPlan {
   void backward(const void* dy, const void* saved, void* dx, void*) override {
     const int64_t rows = g_.input.count() / windows_.channels;
     if (is_maximum())
-      parallel_rows(device_, rows, windows_.channels,
-                    MaximumGradient{windows_, numbers(dy), numbers(dx),
-                                    static_cast<const int32_t*>(saved)});
+      parallel_rows(
+          device_, rows, windows_.channels,
+          MaximumGradient{windows_, numbers(dy), numbers(dx), static_cast<const int32_t*>(saved)});
     else
       parallel_rows(device_, rows, windows_.channels,
                     MeanGradient{windows_, numbers(dy), numbers(dx)});

@@ -21,8 +21,7 @@ TEST_P(Convolutions, FollowTheDefinition) {
 TEST_P(Convolutions, FollowTheDefinitionInBFloat16) {
   ConvolutionGeometry g = GetParam().geometry;
   g.type = DType::kBFloat16;
-  if (test_device()->bfloat16() == Device::Support::kNone)
-    GTEST_SKIP() << "not on this device";
+  if (test_device()->bfloat16() == Device::Support::kNone) GTEST_SKIP() << "not on this device";
   Convolver convolver(g, GetParam().options);
   expect_definition(convolver);
 }
