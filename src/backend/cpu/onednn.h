@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/cpu/instruction_set.h"
+#include "backend/pieces.h"
 #include "orepa/device.h"
 #include "orepa/error.h"
 
@@ -84,22 +85,6 @@ void require_countable(const char* what, int64_t count);
 // The windows of a convolution or a pool along both axes of `input`.
 void require_countable(const Shape& input, const Pair& window, const Pair& stride, const Pair& pad,
                        const Pair& dilation = {1, 1});
-
-// Hands out pieces of a workspace one after another; only counts where the workspace is null.
-class Pieces {
- public:
-  explicit Pieces(void* workspace) : base_(static_cast<char*>(workspace)) {}
-  void* take(int64_t bytes) {
-    void* piece = base_ == nullptr ? nullptr : base_ + used_;
-    used_ += aligned(bytes);
-    return piece;
-  }
-  int64_t used() const { return used_; }
-
- private:
-  char* base_;
-  int64_t used_ = 0;
-};
 
 inline int64_t bytes(const dnnl::memory::desc& desc) {
   return static_cast<int64_t>(desc.get_size());

@@ -3,6 +3,7 @@
 #include <cudnn.h>
 
 #include "backend/cuda/check.h"
+#include "backend/cuda/cudnn_descriptor.h"
 #include "backend/cuda/plans.h"
 #include "backend/plan_cache.h"
 
@@ -44,10 +45,30 @@ class Gemms {
   cublasHandle_t handle_ = nullptr;
 };
 
+// A handle of cuDNN on the device's stream.
+class CudnnHandle {
+ public:
+  explicit CudnnHandle(const Device& device) {
+    check(cudnnCreate(&handle_), "cuDNN cannot start");
+    check(cudnnSetStream(handle_, static_cast<cudaStream_t>(device.stream())),
+          "cuDNN does not take the stream");
+  }
+  ~CudnnHandle() { cudnnDestroy(handle_); }
+  CudnnHandle(const CudnnHandle&) = delete;
+  CudnnHandle& operator=(const CudnnHandle&) = delete;
+  cudnnHandle_t get() const { return handle_; }
+
+ private:
+  cudnnHandle_t handle_ = nullptr;
+};
+
 class CudaLibraries : public Libraries {
  public:
   CudaLibraries(Device& device, const DeviceOptions& options)
-      : device_(device), gemms_(device, options.tf32), cudnn_(device, options) {}
+      : device_(device),
+        gemms_(device, options.tf32),
+        cudnn_(device),
+        context_{device, cudnn_.get(), options} {}
 
   std::string versions() const override {
     const size_t version = cudnnGetVersion();
@@ -58,19 +79,20 @@ class CudaLibraries : public Libraries {
     gemms_.run(gemm);
   }
   std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
-    return convolutions_.of(geometry, [&] { return make_convolution(cudnn_, geometry); });
+    return convolutions_.of(geometry, [&] { return make_convolution(context_, geometry); });
   }
   std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
-    return batch_norms_.of(geometry, [&] { return make_batch_norm(cudnn_, geometry); });
+    return batch_norms_.of(geometry, [&] { return make_batch_norm(device_, geometry); });
   }
   std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
-    return poolings_.of(geometry, [&] { return make_pooling(cudnn_, geometry); });
+    return poolings_.of(geometry, [&] { return make_pooling(device_, geometry); });
   }
 
  private:
   Device& device_;
   Gemms gemms_;
-  Cudnn cudnn_;
+  CudnnHandle cudnn_;
+  Cudnn context_;
   PlanCache<ConvolutionGeometry, ConvolutionPlan> convolutions_;
   PlanCache<BatchNormGeometry, BatchNormPlan> batch_norms_;
   PlanCache<PoolingGeometry, PoolingPlan> poolings_;

@@ -1,5 +1,4 @@
 // Every kind of convolution against its definition, summed in double.
-#include "backend/cpu/instruction_set.h"
 #include "tests/backend/cpu/convolver.h"
 
 namespace orepa {
@@ -22,8 +21,7 @@ TEST_P(Convolutions, FollowTheDefinition) {
 TEST_P(Convolutions, FollowTheDefinitionInBFloat16) {
   ConvolutionGeometry g = GetParam().geometry;
   g.type = DType::kBFloat16;
-  if (make_device("cpu")->bfloat16() == Device::Support::kNone)
-    GTEST_SKIP() << "not on this processor";
+  if (test_device()->bfloat16() == Device::Support::kNone) GTEST_SKIP() << "not on this device";
   Convolver convolver(g, GetParam().options);
   expect_definition(convolver);
 }
@@ -118,16 +116,6 @@ const Case kCases[] = {
 
 INSTANTIATE_TEST_SUITE_P(Cpu, Convolutions, testing::ValuesIn(kCases),
                          [](const auto& info) { return "of_" + std::string(info.param.name); });
-
-TEST(ConvolutionAlgorithm, IsAFunctionOfShape) {
-  const auto device = make_device("cpu");
-  ConvolutionGeometry g{.input = {16, 64, 56, 56}, .kernel = {64, 64, 3, 3}, .pad = {1, 1}};
-  const bool vectors = cpu::instruction_set() != cpu::InstructionSet::kBaseline;
-  EXPECT_EQ(device->convolution(g)->algorithm(), vectors ? "winograd" : "direct");
-  EXPECT_EQ(make_device("cpu", {Algorithm::kDirect})->convolution(g)->algorithm(), "direct");
-  g.stride = {2, 2};
-  EXPECT_EQ(device->convolution(g)->algorithm(), "direct");
-}
 
 }  // namespace
 }  // namespace orepa

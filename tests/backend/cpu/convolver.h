@@ -2,6 +2,7 @@
 #pragma once
 #include "tests/backend/cpu/numbers.h"
 #include "tests/comparison.h"
+#include "tests/test_device.h"
 
 namespace orepa {
 
@@ -39,7 +40,7 @@ void for_each_product(const ConvolutionGeometry& g, Visit visit) {
 // A plan with its inputs.
 struct Convolver {
   explicit Convolver(const ConvolutionGeometry& geometry, const DeviceOptions& options = {})
-      : g(geometry), device(make_device("cpu", options)), plan(device->convolution(g)) {}
+      : g(geometry), device(test_device(options)), plan(device->convolution(g)) {}
 
   Values forward() {
     Buffer y(*device, g.output().bytes(g.type), g.type);
@@ -63,7 +64,7 @@ struct Convolver {
   // Added to `before` where it is given.
   Values backward_kernel(const Values* before = nullptr) {
     Buffer dkernel(*device, g.kernel.bytes());
-    if (before) std::copy(before->begin(), before->end(), dkernel.data());
+    if (before) dkernel.set(*before);
     const Buffer input(*device, x, g.type), gradient(*device, dy, g.type);
     const Buffer workspace(*device, plan->backward_kernel_workspace());
     plan->backward_kernel(input.data(), gradient.data(), dkernel.data(), before != nullptr,

@@ -123,5 +123,15 @@ INSTANTIATE_TEST_SUITE_P(Cpu, Winograd,
                                   std::get<1>(info.param).name;
                          });
 
+TEST(ConvolutionAlgorithm, IsAFunctionOfShape) {
+  const auto device = make_device("cpu");
+  ConvolutionGeometry g{.input = {16, 64, 56, 56}, .kernel = {64, 64, 3, 3}, .pad = {1, 1}};
+  const bool vectors = cpu::instruction_set() != cpu::InstructionSet::kBaseline;
+  EXPECT_EQ(device->convolution(g)->algorithm(), vectors ? "winograd" : "direct");
+  EXPECT_EQ(make_device("cpu", {Algorithm::kDirect})->convolution(g)->algorithm(), "direct");
+  g.stride = {2, 2};
+  EXPECT_EQ(device->convolution(g)->algorithm(), "direct");
+}
+
 }  // namespace
 }  // namespace orepa

@@ -1,0 +1,138 @@
+#include "backend/cuda/cudnn_convolution.h"
+
+#include <algorithm>
+
+#include "backend/cuda/direct_convolution.h"
+#include "backend/pieces.h"
+#include "orepa/numbers.h"
+#include "orepa/parallel.h"
+
+namespace orepa::cuda {
+namespace {
+
+struct Convert {
+  const float* from;
+  Numbers to;
+  OREPA_HD void operator()(int64_t i) const { to.set(i, from[i]); }
+};
+
+// Where cuDNN has no engine that does it with the convolution. In bfloat16, y is rounded twice.
+struct BiasAndRelu {
+  Numbers y;
+  int64_t channels;
+  const float* bias;  // null: none
+  bool relu;
+  OREPA_HD void operator()(int64_t pixel, int64_t o) const {
+    const int64_t i = pixel * channels + o;
+    const float value = y[i] + (bias ? bias[o] : 0);
+    y.set(i, relu && value < 0 ? 0 : value);
+  }
+};
+
+struct Write {
+  Numbers from;
+  float* to;
+  bool accumulate;
+  OREPA_HD void operator()(int64_t i) const { to[i] = (accumulate ? to[i] : 0) + from[i]; }
+};
+
+// A pass whose graph has no engine is computed by direct_convolution.h.
+class Convolution : public ConvolutionPlan {
+ public:
+  Convolution(const Cudnn& cudnn, const ConvolutionGeometry& g) : cudnn_(cudnn), g_(g) {
+    if (g.bias || g.relu) forward_ = plan(fused_forward_graph(g));
+    fused_ = forward_.has_value();
+    if (!fused_) forward_ = plan(forward_graph(g));
+    if (g.training) backward_kernel_ = plan(backward_kernel_graph(g));
+    if (g.training && g.data_gradient) backward_data_ = plan(backward_data_graph(g));
+  }
+
+  // O, kh, kw, C/G, as it is stored, in the type of activations.
+  int64_t packed_bytes(Direction) const override { return g_.kernel.bytes(g_.type); }
+  int packed_layout(Direction) const override { return static_cast<int>(g_.type); }
+  void pack(Direction, const float* kernel, void* packed) override {
+    parallel_for(cudnn_.device, g_.kernel.count(), Convert{kernel, numbers(packed)});
+  }
+
+  int64_t forward_workspace() const override { return workspace(forward_); }
+  int64_t backward_data_workspace() const override { return workspace(backward_data_); }
+  int64_t backward_kernel_workspace() const override {
+    if (!backward_kernel_) return 0;
+    Pieces pieces(nullptr);
+    pieces.take(g_.kernel.bytes(g_.type));
+    pieces.take(backward_kernel_->workspace());
+    return pieces.used();
+  }
+
+  void forward(const void* x, const void* packed, const float* bias, void* y,
+               void* workspace) override {
+    if (!forward_) return direct_forward(cudnn_.device, g_, x, packed, bias, y);
+    std::map<int64_t, const void*> tensors = {{kX, x}, {kKernel, packed}, {kY, y}};
+    if (fused_ && g_.bias) tensors[kBias] = bias;
+    run(*forward_, tensors, workspace);
+    if (fused_ || !(g_.bias || g_.relu)) return;
+    const int64_t channels = g_.kernel[0];
+    parallel_rows(cudnn_.device, g_.output().count() / channels, channels,
+                  BiasAndRelu{numbers(y), channels, bias, g_.relu});
+  }
+
+  void backward_data(const void* dy, const void* packed, void* dx, void* workspace) override {
+    if (!backward_data_) return direct_backward_data(cudnn_.device, g_, dy, packed, dx);
+    run(*backward_data_, {{kY, dy}, {kKernel, packed}, {kX, dx}}, workspace);
+  }
+
+  void backward_kernel(const void* x, const void* dy, float* dkernel, bool accumulate,
+                       void* workspace) override {
+    if (!backward_kernel_)
+      return direct_backward_kernel(cudnn_.device, g_, x, dy, dkernel, accumulate);
+    // The gradient is added in float32: cuDNN would add to a number of the type that it writes, and
+    // has no engine that reads bfloat16 and writes float32.
+    Pieces pieces(workspace);
+    void* gradient = pieces.take(g_.kernel.bytes(g_.type));
+    void* rest = pieces.take(backward_kernel_->workspace());
+    run(*backward_kernel_, {{kX, x}, {kY, dy}, {kKernel, gradient}}, rest);
+    parallel_for(cudnn_.device, g_.kernel.count(), Write{numbers(gradient), dkernel, accumulate});
+  }
+
+  // "cudnn" or "direct", or what each pass is computed by where they differ.
+  std::string algorithm() const override {
+    std::vector<const char*> names = {name(forward_)};
+    if (g_.training && g_.data_gradient) names.push_back(name(backward_data_));
+    if (g_.training) names.push_back(name(backward_kernel_));
+    std::string all = names[0];
+    if (std::equal(names.begin() + 1, names.end(), names.begin())) return all;
+    for (size_t i = 1; i < names.size(); ++i) all += text(", ", names[i]);
+    return all;
+  }
+
+ private:
+  std::optional<GraphPlan> plan(const Graph& graph) const {
+    return GraphPlan::make(graph, {.handle = cudnn_.handle, .description = {}},
+                           engine_limits(g_, cudnn_.options));
+  }
+  void run(const GraphPlan& plan, const std::map<int64_t, const void*>& tensors, void* workspace) {
+    cudnn_.device.count_launch();
+    plan.run(cudnn_.handle, tensors, workspace);
+  }
+  static int64_t workspace(const std::optional<GraphPlan>& plan) {
+    return plan ? plan->workspace() : 0;
+  }
+  static const char* name(const std::optional<GraphPlan>& plan) {
+    return plan ? "cudnn" : "direct";
+  }
+  Numbers numbers(void* data) const { return Tensor{data, {}, g_.type}; }
+
+  Cudnn cudnn_;
+  ConvolutionGeometry g_;
+  std::optional<GraphPlan> forward_, backward_data_, backward_kernel_;
+  bool fused_ = false;  // the forward plan adds the bias and clamps
+};
+
+}  // namespace
+
+std::unique_ptr<ConvolutionPlan> make_convolution(const Cudnn& cudnn,
+                                                  const ConvolutionGeometry& geometry) {
+  return std::make_unique<Convolution>(cudnn, geometry);
+}
+
+}  // namespace orepa::cuda
