@@ -212,7 +212,8 @@ TEST_F(ThreadsDeathTest, MeetAtOnePlace) {
   };
   EXPECT_DEATH(run(64, barriers_apart), "wait in different calls of __syncthreads.*at line");
   EXPECT_DEATH(run(32, barrier_or_shuffle), "a block cannot go on: 0 of 32 threads have left");
-  EXPECT_DEATH(run(32, lanes_left), "for the lanes fff00000, which have left the kernel");
+  EXPECT_DEATH(run(32, lanes_left),
+               "waits at line [0-9]+ for the lanes [0-9a-f]{8}, which have left the kernel");
   EXPECT_DEATH(run(20, lanes_missing), "names lanes that do not exist; those that do are 000fffff");
   EXPECT_DEATH(run(32, lane_not_in_mask), "lane [0-9]+ is not in the mask 0000ffff");
   EXPECT_DEATH(run(32, shuffles_apart), "lanes 0 and 16 meet at different places");
