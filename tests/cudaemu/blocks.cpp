@@ -104,7 +104,7 @@ std::vector<uint64_t> Block::order_of_blocks(uint64_t count) {
 
 void Block::run(dim3 grid, dim3 block, const Kernel& kernel) {
   shape(block);
-  if (system_thread_ != std::this_thread::get_id()) {
+  if (system_thread_ != std::this_thread::get_id()) {  // fibers do not move to another one
     idle_.clear();
     fibers_.clear();
     system_thread_ = std::this_thread::get_id();
