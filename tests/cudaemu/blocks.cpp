@@ -42,18 +42,18 @@ class Block {
   void shape(dim3 block);
   std::vector<uint64_t> order_of_blocks(uint64_t count);
   void run_block(uint3 index);
+  void shuffle_threads();
   void run_fresh_threads();
   void enter(uint32_t thread);
   void wait();
-  void resume(uint32_t thread);
-  void start_fresh_threads();
+  void switch_to_next(Fiber& from);
+  Fiber* take_idle();
   uint32_t take_ready();
   void release_barrier();
   void leave(uint32_t thread);
   [[noreturn]] void report_deadlock() const;
 
-  // Work goes back and forth between the host's stack and the fibers of the threads.
-  Fiber host_;
+  Fiber host_;  // the stack of who called run()
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
   Fiber* fiber_ = nullptr;         // that runs
@@ -104,7 +104,7 @@ std::vector<uint64_t> Block::order_of_blocks(uint64_t count) {
 
 void Block::run(dim3 grid, dim3 block, const Kernel& kernel) {
   shape(block);
-  if (system_thread_ != std::this_thread::get_id()) {
+  if (system_thread_ != std::this_thread::get_id()) {  // fibers do not move to another one
     idle_.clear();
     fibers_.clear();
     system_thread_ = std::this_thread::get_id();
@@ -124,20 +124,28 @@ void Block::run_block(uint3 index) {
   const auto count = static_cast<uint32_t>(threads_.size());
   for (uint32_t i = 0; i < warps_.size(); ++i)
     warps_[i].start(std::min(kWarpSize, count - i * kWarpSize));
-  if (settings().order == Order::kShuffled) std::shuffle(order_.begin(), order_.end(), random_);
-  const auto fresh_first = [&] {
-    return settings().order == Order::kShuffled && (random_() & 1) != 0;
-  };
+  if (settings().order == Order::kShuffled) shuffle_threads();
   running.kernel = true;
-  while (!ready_.empty() || started_ < count) {
-    if (!ready_.empty() && (started_ == count || !fresh_first()))
-      resume(take_ready());
-    else
-      start_fresh_threads();
-  }
+  switch_to_next(host_);  // comes back when nothing can go on
   running.kernel = false;
   if (left_ != count) report_deadlock();
   shared_.end_block();
+}
+
+// Warps, and lanes of each: the threads of a warp start one after another, so that their stacks
+// stay in the cache while they meet.
+void Block::shuffle_threads() {
+  std::vector<uint32_t> warps(warps_.size());
+  std::iota(warps.begin(), warps.end(), 0);
+  std::shuffle(warps.begin(), warps.end(), random_);
+  auto end = order_.begin();
+  for (const uint32_t warp : warps) {
+    const uint32_t first = warp * kWarpSize;
+    const auto lanes = std::min<uint32_t>(kWarpSize, static_cast<uint32_t>(order_.size()) - first);
+    const auto begin = std::exchange(end, end + lanes);
+    std::iota(begin, end, first);
+    std::shuffle(begin, end, random_);
+  }
 }
 
 void Block::enter(uint32_t thread) {
@@ -154,34 +162,43 @@ void Block::run_fresh_threads() {
   }
 }
 
-void Block::start_fresh_threads() {
-  const auto run = [](void* block_pointer) {
-    Block& block = *static_cast<Block*>(block_pointer);
-    for (;;) {
-      block.run_fresh_threads();
-      block.idle_.push_back(block.fiber_);
-      switch_fiber(*block.fiber_, block.host_);
-    }
-  };
+Fiber* Block::take_idle() {
   if (idle_.empty()) {
+    const auto run = [](void* block_pointer) {
+      Block& block = *static_cast<Block*>(block_pointer);
+      for (;;) {
+        block.run_fresh_threads();
+        block.idle_.push_back(block.fiber_);
+        block.switch_to_next(*block.fiber_);
+      }
+    };
     fibers_.push_back(std::make_unique<Fiber>(run, this));
     idle_.push_back(fibers_.back().get());
   }
-  fiber_ = idle_.back();
+  Fiber* fiber = idle_.back();
   idle_.pop_back();
-  switch_fiber(host_, *fiber_);
+  return fiber;
 }
 
-void Block::resume(uint32_t thread) {
-  fiber_ = threads_[thread].fiber;
-  enter(thread);
-  switch_fiber(host_, *fiber_);
+// From what runs to a thread that has waited, to fresh ones or, where there are none, to the host.
+void Block::switch_to_next(Fiber& from) {
+  const bool fresh = started_ < order_.size();
+  const bool fresh_first = fresh && settings().order == Order::kShuffled && (random_() & 1) != 0;
+  fiber_ = &host_;
+  if (!ready_.empty() && !fresh_first) {
+    const uint32_t thread = take_ready();
+    fiber_ = threads_[thread].fiber;
+    enter(thread);
+  } else if (fresh) {
+    fiber_ = take_idle();
+  }
+  if (fiber_ != &from) switch_fiber(from, *fiber_);
 }
 
-// Leaves the thread that runs, until resume().
+// Leaves the thread that runs, until it's taken from those that are ready.
 void Block::wait() {
   threads_[thread_].fiber = fiber_;
-  switch_fiber(*fiber_, host_);
+  switch_to_next(*fiber_);
 }
 
 uint32_t Block::take_ready() {

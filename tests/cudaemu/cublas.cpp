@@ -36,6 +36,27 @@ Matrix stored(cublasOperation_t operation, const float* data, int rows, int colu
                                   : Matrix{data, columns, rows, leading, stride};
 }
 
+void multiply(cublasOperation_t transpose_a, cublasOperation_t transpose_b, int m, int n, int k,
+              float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c,
+              int ldc) {
+  // By rows, as oneDNN has them, each matrix is its transpose: C' = op(B)' op(A)'.
+  const auto letter = [](cublasOperation_t operation) {
+    return operation == CUBLAS_OP_N ? 'N' : 'T';
+  };
+  const dnnl_status_t status = dnnl_sgemm(letter(transpose_b), letter(transpose_a), n, m, k, alpha,
+                                          b, ldb, a, lda, beta, c, ldc);
+  if (status != dnnl_success) violation("dnnl_sgemm() failed with ", int{status});
+}
+
+// The product where k is 0, where oneDNN leaves C as it is.
+void scale(float beta, float* c, const Matrix& of) {
+  for (int column = 0; column < of.columns; ++column)
+    for (int row = 0; row < of.rows; ++row) {
+      float& value = c[static_cast<long long>(column) * of.leading + row];
+      value = beta == 0 ? 0 : beta * value;
+    }
+}
+
 }  // namespace
 }  // namespace cudaemu
 
@@ -80,15 +101,13 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
   std::vector<MemoryRange> memory{out.range(batch)};
   if (k > 0) memory.insert(memory.end(), {left.range(batch), right.range(batch)});
   enqueue(handle->stream, "cublasSgemm", memory, [=, alpha = *alpha, beta = *beta] {
-    // By rows, as oneDNN has them, each matrix is its transpose: C' = op(B)' op(A)'.
-    const auto letter = [](cublasOperation_t operation) {
-      return operation == CUBLAS_OP_N ? 'N' : 'T';
-    };
     for (int i = 0; i < batch; ++i) {
-      const dnnl_status_t status =
-          dnnl_sgemm(letter(transpose_b), letter(transpose_a), n, m, k, alpha, b + i * stride_b,
-                     ldb, a + i * stride_a, lda, beta, c + i * stride_c, ldc);
-      if (status != dnnl_success) violation("dnnl_sgemm() failed with ", int{status});
+      float* const c_of_batch = c + i * stride_c;
+      if (k == 0)
+        scale(beta, c_of_batch, out);
+      else
+        multiply(transpose_a, transpose_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b,
+                 ldb, beta, c_of_batch, ldc);
     }
   });
   return CUBLAS_STATUS_SUCCESS;

@@ -71,6 +71,24 @@ TEST_F(Cublas, MultipliesBatchesOfMatrices) {
         }
 }
 
+// Large enough for all of oneDNN's threads, which may touch the device's memory then.
+TEST_F(Cublas, MultipliesWithSeveralThreads) {
+  const int n = 400;
+  const float one = 1, zero = 0;
+  const std::vector<float> a = numbers(n * n);
+  float* c = device(n * n);
+  EXPECT_EQ(cublasSgemm(handle_, CUBLAS_OP_N, CUBLAS_OP_N, n, n, n, &one, device(a), n, device(a),
+                        n, &zero, c, n),
+            CUBLAS_STATUS_SUCCESS);
+  const std::vector<float> product = read(c, n * n);
+  for (int column = 0; column < n; ++column)
+    for (int row = 0; row < n; ++row) {
+      double sum = 0;
+      for (int term = 0; term < n; ++term) sum += double{a[row + term * n]} * a[term + column * n];
+      ASSERT_EQ(product[row + column * n], sum) << row << ", " << column;
+    }
+}
+
 TEST_F(Cublas, MultipliesWhenTheStreamGetsThere) {
   const float one = 1, zero = 0, *x = device(std::vector<float>{2, 3});
   float *a = device(1), *c = device(1);

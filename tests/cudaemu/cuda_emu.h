@@ -80,8 +80,8 @@ cudaError_t issue_launch(const cudaLaunchConfig_t& config, Kernel kernel);
 void check_argument(const char* kernel, const void* argument, size_t bytes);
 
 template <class... Parameters>
-const char* kernel_name() {
-  return __PRETTY_FUNCTION__;
+const char* kernel_taking() {
+  return std::strstr(__PRETTY_FUNCTION__, "kernel_taking");
 }
 
 template <class... Parameters, class... Arguments>
@@ -95,7 +95,7 @@ LaunchStatus launch(const cudaLaunchConfig_t* config, void (*kernel)(Parameters.
   };
   const auto call =
       std::make_shared<const Call>(Call{kernel, {static_cast<Parameters>(arguments)...}});
-  const char* name = kernel_name<Parameters...>();
+  const char* name = kernel_taking<Parameters...>();
   std::apply([&](const auto&... values) { (check_argument(name, &values, sizeof(values)), ...); },
              call->values);
   const auto thread = [](const void* call) {

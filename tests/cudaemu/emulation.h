@@ -4,6 +4,10 @@
 // with the signatures of the real headers; one that nobody calls is missing, and the linker says
 // so. There is one device. One thread at a time may use it. Streams are queues: nothing runs
 // before somebody waits for it, a stream runs as late as is allowed, and only events order streams.
+//
+// It says nothing of speed, of work that runs at the same time, and of rounding that is the
+// device's own (TF32, tensor cores). The null stream, dynamic shared memory, launches with
+// attributes and capture of several streams are refused; atomics and warp votes do not exist.
 #pragma once
 #include <cuda_runtime_api.h>
 

@@ -24,10 +24,11 @@ bool possible(dim3 grid, dim3 block) {
          in(grid.z, kMostBlocksYZ);
 }
 
-// Whether something of the host's lies at an address.
+// Whether something of the host's lies at an address. Below the lowest one are two small numbers
+// of 32 bits, and AddressSanitizer's own memory.
 bool mapped(uint64_t address) {
-  constexpr uint64_t kPage = 4096, kAddresses = uint64_t{1} << 47;
-  if (address < kPage || address >= kAddresses) return false;
+  constexpr uint64_t kPage = 4096, kLowest = uint64_t{1} << 45, kEnd = uint64_t{1} << 47;
+  if (address < kLowest || address >= kEnd) return false;
   unsigned char resident;
   return mincore(reinterpret_cast<void*>(address / kPage * kPage), 1, &resident) == 0;
 }

@@ -254,7 +254,8 @@ void require_device(MemoryRange range, const char* what) {
   const auto* data = static_cast<const char*>(range.data);
   const Allocation* allocation = arena().holds(data) ? arena().at(data) : nullptr;
   if (allocation == nullptr || data < allocation->data ||
-      data + range.bytes > allocation->data + allocation->bytes)
+      data > allocation->data + allocation->bytes ||
+      range.bytes > static_cast<size_t>(allocation->data + allocation->bytes - data))
     violation(what, ": ", range.bytes, " bytes at ", range.data,
               " are not inside one allocation of the device");
 }
@@ -278,7 +279,7 @@ bool is_pinned(MemoryRange range) {
   const auto behind = pinned().upper_bound(data);
   if (behind == pinned().begin()) return false;
   const auto& [begin, bytes] = *std::prev(behind);
-  return data + range.bytes <= begin + bytes;
+  return data <= begin + bytes && range.bytes <= static_cast<size_t>(begin + bytes - data);
 }
 
 }  // namespace cudaemu

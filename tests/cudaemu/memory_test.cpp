@@ -68,6 +68,7 @@ TEST_F(MemoryDeathTest, IsNotTheHosts) {
 TEST_F(MemoryDeathTest, EndsWhereItEnds) {
   for (const size_t count : {10, 64, 1024}) {
     float* y = device(count);
+    device(1024);  // there is something behind it
     EXPECT_DEATH(
         {
           EXPECT_EQ(launch(stream_, 1, 1, write_at, y, static_cast<long>(count)), cudaSuccess);

@@ -59,6 +59,7 @@ TEST_F(Streams, AnEventIsDoneWhenItsStreamGotThere) {
 TEST_F(Streams, DeliverToTheHostWhenItWaits) {
   const float* x = device(ascending(8));
   float* host = pinned(8);
+  std::fill_n(host, 8, 0.0f);
   const auto copy = [&] {
     EXPECT_EQ(cudaMemcpyAsync(host, x, 32, cudaMemcpyDeviceToHost, stream_), cudaSuccess);
   };

@@ -188,8 +188,14 @@ __global__ void barrier_or_shuffle(float* y) {
     y[0] = __shfl_xor_sync(0xffffffffu, 1.0f, 1);
 }
 
+// Some lanes leave before others arrive, some thereafter, in whatever order threads run.
 __global__ void lanes_left(float* y) {
   if (threadIdx.x >= 20) return;
+  y[threadIdx.x] = __shfl_down_sync(0xffffffffu, 1.0f, 1);
+}
+
+__global__ void first_lanes_left(float* y) {
+  if (threadIdx.x < 20) return;
   y[threadIdx.x] = __shfl_down_sync(0xffffffffu, 1.0f, 1);
 }
 
@@ -212,7 +218,10 @@ TEST_F(ThreadsDeathTest, MeetAtOnePlace) {
   };
   EXPECT_DEATH(run(64, barriers_apart), "wait in different calls of __syncthreads.*at line");
   EXPECT_DEATH(run(32, barrier_or_shuffle), "a block cannot go on: 0 of 32 threads have left");
-  EXPECT_DEATH(run(32, lanes_left), "for the lanes fff00000, which have left the kernel");
+  EXPECT_DEATH(run(32, first_lanes_left),
+               "waits at line [0-9]+ for the lanes [0-9a-f]{8}, which have left the kernel");
+  EXPECT_DEATH(run(32, lanes_left),
+               "waits at line [0-9]+ for the lanes [0-9a-f]{8}, which have left the kernel");
   EXPECT_DEATH(run(20, lanes_missing), "names lanes that do not exist; those that do are 000fffff");
   EXPECT_DEATH(run(32, lane_not_in_mask), "lane [0-9]+ is not in the mask 0000ffff");
   EXPECT_DEATH(run(32, shuffles_apart), "lanes 0 and 16 meet at different places");

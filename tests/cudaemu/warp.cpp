@@ -56,7 +56,7 @@ bool Warp::arrive(uint32_t lane, const Request& request) {
     violation(where(), ": the width is ", request.width, "; a power of two up to 32 was expected");
   requests_[lane] = request;
   arrived_ |= 1u << lane;
-  require_nobody_waits_for_left();
+  if (left_ != 0) require_nobody_waits_for_left();
   if ((arrived_ & request.mask) != request.mask) return false;
   arrived_ &= ~request.mask;
   answer_all(request.mask);
