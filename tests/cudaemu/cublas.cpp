@@ -18,27 +18,26 @@ namespace {
 // A matrix as cuBLAS has it: columns one behind the other, `leading` numbers apart.
 struct Matrix {
   const float* data;
-  int rows, columns, leading;
-  long long stride;  // from one to the next of a batch
+  int64_t rows, columns, leading;
+  int64_t stride;  // from one to the next of a batch
 
-  bool valid() const { return leading >= std::max(1, rows) && stride >= 0; }
-  MemoryRange range(int batch) const {
+  bool valid() const { return leading >= std::max<int64_t>(1, rows) && stride >= 0; }
+  MemoryRange range(int64_t batch) const {
     if (rows == 0 || columns == 0) return {data, 0};
-    const auto numbers =
-        stride * (batch - 1) + static_cast<long long>(leading) * (columns - 1) + rows;
+    const auto numbers = stride * (batch - 1) + leading * (columns - 1) + rows;
     return {data, static_cast<size_t>(numbers) * sizeof(float)};
   }
 };
 
-Matrix stored(cublasOperation_t operation, const float* data, int rows, int columns, int leading,
-              long long stride) {
+Matrix stored(cublasOperation_t operation, const float* data, int64_t rows, int64_t columns,
+              int64_t leading, int64_t stride) {
   return operation == CUBLAS_OP_N ? Matrix{data, rows, columns, leading, stride}
                                   : Matrix{data, columns, rows, leading, stride};
 }
 
-void multiply(cublasOperation_t transpose_a, cublasOperation_t transpose_b, int m, int n, int k,
-              float alpha, const float* a, int lda, const float* b, int ldb, float beta, float* c,
-              int ldc) {
+void multiply(cublasOperation_t transpose_a, cublasOperation_t transpose_b, int64_t m, int64_t n,
+              int64_t k, float alpha, const float* a, int64_t lda, const float* b, int64_t ldb,
+              float beta, float* c, int64_t ldc) {
   // By rows, as oneDNN has them, each matrix is its transpose: C' = op(B)' op(A)'.
   const auto letter = [](cublasOperation_t operation) {
     return operation == CUBLAS_OP_N ? 'N' : 'T';
@@ -50,9 +49,9 @@ void multiply(cublasOperation_t transpose_a, cublasOperation_t transpose_b, int 
 
 // The product where k is 0, where oneDNN leaves C as it is.
 void scale(float beta, float* c, const Matrix& of) {
-  for (int column = 0; column < of.columns; ++column)
-    for (int row = 0; row < of.rows; ++row) {
-      float& value = c[static_cast<long long>(column) * of.leading + row];
+  for (int64_t column = 0; column < of.columns; ++column)
+    for (int64_t row = 0; row < of.rows; ++row) {
+      float& value = c[column * of.leading + row];
       value = beta == 0 ? 0 : beta * value;
     }
 }
@@ -87,12 +86,13 @@ cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t, void* workspace, size_t byt
 
 cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
 
-cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t transpose_a,
-                                         cublasOperation_t transpose_b, int m, int n, int k,
-                                         const float* alpha, const float* a, int lda,
-                                         long long stride_a, const float* b, int ldb,
-                                         long long stride_b, const float* beta, float* c, int ldc,
-                                         long long stride_c, int batch) {
+cublasStatus_t cublasSgemmStridedBatched_64(cublasHandle_t handle, cublasOperation_t transpose_a,
+                                            cublasOperation_t transpose_b, int64_t m, int64_t n,
+                                            int64_t k, const float* alpha, const float* a,
+                                            int64_t lda, long long stride_a, const float* b,
+                                            int64_t ldb, long long stride_b, const float* beta,
+                                            float* c, int64_t ldc, long long stride_c,
+                                            int64_t batch) {
   if (m < 0 || n < 0 || k < 0 || batch < 0) return CUBLAS_STATUS_INVALID_VALUE;
   const Matrix left = stored(transpose_a, a, m, k, lda, stride_a),
                right = stored(transpose_b, b, k, n, ldb, stride_b), out{c, m, n, ldc, stride_c};
@@ -101,7 +101,7 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
   std::vector<MemoryRange> memory{out.range(batch)};
   if (k > 0) memory.insert(memory.end(), {left.range(batch), right.range(batch)});
   enqueue(handle->stream, "cublasSgemm", memory, [=, alpha = *alpha, beta = *beta] {
-    for (int i = 0; i < batch; ++i) {
+    for (int64_t i = 0; i < batch; ++i) {
       float* const c_of_batch = c + i * stride_c;
       if (k == 0)
         scale(beta, c_of_batch, out);
@@ -111,14 +111,6 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
     }
   });
   return CUBLAS_STATUS_SUCCESS;
-}
-
-cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transpose_a,
-                              cublasOperation_t transpose_b, int m, int n, int k,
-                              const float* alpha, const float* a, int lda, const float* b, int ldb,
-                              const float* beta, float* c, int ldc) {
-  return cublasSgemmStridedBatched(handle, transpose_a, transpose_b, m, n, k, alpha, a, lda, 0, b,
-                                   ldb, 0, beta, c, ldc, 0, 1);
 }
 
 const char* cublasGetStatusString(cublasStatus_t status) {

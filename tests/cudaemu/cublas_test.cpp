@@ -24,6 +24,12 @@ class Cublas : public Emulation {
 using CublasDeathTest = Cublas;
 
 // Whole numbers, so that sums in float are exact.
+cublasStatus_t multiply(cublasHandle_t handle, int64_t n, float alpha, const float* a, int64_t lda,
+                        const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  return cublasSgemmStridedBatched_64(handle, CUBLAS_OP_N, CUBLAS_OP_N, n, n, n, &alpha, a, lda, 0,
+                                      b, ldb, 0, &beta, c, ldc, 0, 1);
+}
+
 float number(size_t i) { return static_cast<float>(static_cast<int>(i * 7919 % 23) - 11); }
 
 std::vector<float> numbers(size_t count) {
@@ -56,10 +62,10 @@ TEST_F(Cublas, MultipliesBatchesOfMatrices) {
                 out = static_cast<float>(alpha * sum + beta * out);
               }
           float* on_c = device(c);
-          EXPECT_EQ(cublasSgemmStridedBatched(handle_, transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N,
-                                              transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N, m, n, k,
-                                              &alpha, on_a, lda, stride, on_b, ldb, stride, &beta,
-                                              on_c, ldc, stride, batch),
+          EXPECT_EQ(cublasSgemmStridedBatched_64(handle_, transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N,
+                                                 transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N, m, n, k,
+                                                 &alpha, on_a, lda, stride, on_b, ldb, stride,
+                                                 &beta, on_c, ldc, stride, batch),
                     CUBLAS_STATUS_SUCCESS);
           c = read(on_c, 450);
           for (int i = 0; i < batch; ++i)
@@ -74,12 +80,9 @@ TEST_F(Cublas, MultipliesBatchesOfMatrices) {
 // Large enough for all of oneDNN's threads, which may touch the device's memory then.
 TEST_F(Cublas, MultipliesWithSeveralThreads) {
   const int n = 400;
-  const float one = 1, zero = 0;
   const std::vector<float> a = numbers(n * n);
   float* c = device(n * n);
-  EXPECT_EQ(cublasSgemm(handle_, CUBLAS_OP_N, CUBLAS_OP_N, n, n, n, &one, device(a), n, device(a),
-                        n, &zero, c, n),
-            CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(multiply(handle_, n, 1, device(a), n, device(a), n, 0, c, n), CUBLAS_STATUS_SUCCESS);
   const std::vector<float> product = read(c, n * n);
   for (int column = 0; column < n; ++column)
     for (int row = 0; row < n; ++row) {
@@ -90,22 +93,18 @@ TEST_F(Cublas, MultipliesWithSeveralThreads) {
 }
 
 TEST_F(Cublas, MultipliesWhenTheStreamGetsThere) {
-  const float one = 1, zero = 0, *x = device(std::vector<float>{2, 3});
+  const float* x = device(std::vector<float>{2, 3});
   float *a = device(1), *c = device(1);
   EXPECT_EQ(cudaMemcpyAsync(a, x, 4, cudaMemcpyDeviceToDevice, stream_), cudaSuccess);
-  EXPECT_EQ(
-      cublasSgemm(handle_, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, a, 1, x + 1, 1, &zero, c, 1),
-      CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(multiply(handle_, 1, 1, a, 1, x + 1, 1, 0, c, 1), CUBLAS_STATUS_SUCCESS);
   EXPECT_EQ(cudaMemsetAsync(a, 0, 4, stream_), cudaSuccess);
   EXPECT_EQ(read(c, 1), std::vector<float>{6});
 }
 
 TEST_F(CublasDeathTest, ChecksItsArguments) {
-  const float one = 1;
   float *a = device(12), host[12];
   const auto square = [&](const float* a, const float* b, float* c, int leading) {
-    return cublasSgemm(handle_, CUBLAS_OP_N, CUBLAS_OP_N, 3, 3, 3, &one, a, leading, b, leading,
-                       &one, c, leading);
+    return multiply(handle_, 3, 1, a, leading, b, leading, 1, c, leading);
   };
   EXPECT_EQ(square(a, a, a, 2), CUBLAS_STATUS_INVALID_VALUE);
   EXPECT_EQ(cublasSetWorkspace(handle_, a + 1, 4), CUBLAS_STATUS_INVALID_VALUE);
