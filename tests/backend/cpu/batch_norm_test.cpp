@@ -9,6 +9,7 @@ namespace {
 
 // Sums of up to 10^3 floats; dx is a difference of three terms.
 constexpr double kTolerance = 1e-5;
+constexpr double kNarrowTolerance = 1.0 / 256;  // of what is rounded to bfloat16, by 2^-9
 
 struct Case {
   const char* name;
@@ -75,44 +76,54 @@ struct Reference {
   double eps;
 };
 
-class BatchNorms : public testing::TestWithParam<Case> {};
+class BatchNorms : public testing::TestWithParam<Case> {
+ protected:
+  static void expect_definition(const Case& c, DType type) {
+    const float eps = 1e-3f;
+    const double tolerance = type == DType::kFloat32 ? kTolerance : kNarrowTolerance;
+    const int64_t channels = c.shape[1];
+    const Values ones(channels, 1), zeros(channels, 0);
+    const Values scale = c.affine ? random_numbers(channels, "scale") : ones;
+    const Values shift = c.affine ? random_numbers(channels, "shift") : zeros;
+    const Values x = random_numbers(c.shape.count(), "x", type);
+    const Values dy = random_numbers(c.shape.count(), "dy", type);
+    Reference reference(c, x, scale, shift, eps);
+    reference.backward(dy);
 
-TEST_P(BatchNorms, FollowTheDefinition) {
-  const Case& c = GetParam();
-  const float eps = 1e-3f;
-  const int64_t channels = c.shape[1];
-  const Values ones(channels, 1), zeros(channels, 0);
-  const Values scale = c.affine ? random_numbers(channels, "scale") : ones;
-  const Values shift = c.affine ? random_numbers(channels, "shift") : zeros;
-  const Values x = random_numbers(c.shape.count(), "x"), dy = random_numbers(c.shape.count(), "dy");
-  Reference reference(c, x, scale, shift, eps);
-  reference.backward(dy);
+    const auto device = test_device();
+    const auto plan =
+        device->batch_norm({.shape = c.shape, .eps = eps, .relu = c.relu, .type = type});
+    const Buffer bx(*device, x, type), bscale(*device, scale), bshift(*device, shift);
+    const int64_t row = channels * static_cast<int64_t>(sizeof(float));
+    const Buffer y(*device, c.shape.bytes(type), type), mean(*device, row), variance(*device, row);
+    const Buffer saved(*device, plan->saved_bytes());
+    const Buffer forward_workspace(*device, plan->forward_workspace());
+    plan->forward(bx.data(), bscale.data(), bshift.data(), y.data(), mean.data(), variance.data(),
+                  saved.data(), forward_workspace.data());
+    expect_close(y.values(), reference.y(), tolerance, "y");
+    expect_close(mean.values(), reference.mean, kTolerance, "mean");
+    expect_close(variance.values(), reference.variance, kTolerance, "variance");
 
-  const auto device = test_device();
-  const auto plan = device->batch_norm({.shape = c.shape, .eps = eps, .relu = c.relu});
-  const Buffer bx(*device, x), bscale(*device, scale), bshift(*device, shift);
-  const int64_t row = channels * static_cast<int64_t>(sizeof(float));
-  const Buffer y(*device, c.shape.bytes()), mean(*device, row), variance(*device, row);
-  const Buffer saved(*device, plan->saved_bytes());
-  const Buffer forward_workspace(*device, plan->forward_workspace());
-  plan->forward(bx.data(), bscale.data(), bshift.data(), y.data(), mean.data(), variance.data(),
-                saved.data(), forward_workspace.data());
-  expect_close(y.values(), reference.y(), kTolerance, "y");
-  expect_close(mean.values(), reference.mean, kTolerance, "mean");
-  expect_close(variance.values(), reference.variance, kTolerance, "variance");
+    const Buffer bdy(*device, dy, type), dx(*device, c.shape.bytes(type), type);
+    const Buffer dscale(*device, row), dshift(*device, row);
+    const Buffer workspace(*device, plan->backward_workspace());
+    plan->backward(bx.data(), bdy.data(), bscale.data(), mean.data(), variance.data(), saved.data(),
+                   dx.data(), dscale.data(), dshift.data(), workspace.data());
+    expect_close(dx.values(), reference.dx, tolerance, "dx");
+    expect_close(dscale.values(), reference.dscale, kTolerance, "dscale");
+    expect_close(dshift.values(), reference.dshift, kTolerance, "dshift");
 
-  const Buffer bdy(*device, dy), dx(*device, c.shape.bytes());
-  const Buffer dscale(*device, row), dshift(*device, row);
-  const Buffer workspace(*device, plan->backward_workspace());
-  plan->backward(bx.data(), bdy.data(), bscale.data(), mean.data(), variance.data(), saved.data(),
-                 dx.data(), dscale.data(), dshift.data(), workspace.data());
-  expect_close(dx.values(), reference.dx, kTolerance, "dx");
-  expect_close(dscale.values(), reference.dscale, kTolerance, "dscale");
-  expect_close(dshift.values(), reference.dshift, kTolerance, "dshift");
+    plan->backward(bx.data(), bdy.data(), bscale.data(), mean.data(), variance.data(), saved.data(),
+                   bdy.data(), nullptr, nullptr, workspace.data());
+    EXPECT_EQ(bdy.values(), dx.values()) << "dx in the place of dy, without dscale and dshift";
+  }
+};
 
-  plan->backward(bx.data(), bdy.data(), bscale.data(), mean.data(), variance.data(), saved.data(),
-                 bdy.data(), nullptr, nullptr, workspace.data());
-  EXPECT_EQ(bdy.values(), dx.values()) << "dx in the place of dy, without dscale and dshift";
+TEST_P(BatchNorms, FollowTheDefinition) { expect_definition(GetParam(), DType::kFloat32); }
+
+TEST_P(BatchNorms, FollowTheDefinitionInBFloat16) {
+  if (test_device()->bfloat16() == Device::Support::kNone) GTEST_SKIP() << "not on this device";
+  expect_definition(GetParam(), DType::kBFloat16);
 }
 
 TEST_P(BatchNorms, NormaliseWithGivenStatistics) {

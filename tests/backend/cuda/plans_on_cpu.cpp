@@ -32,7 +32,7 @@ class PlansOnCpu : public Device {
   ~PlansOnCpu() override { cudnnDestroy(handle_); }
 
   bool is_cuda() const override { return false; }
-  std::string description() const override { return inner_->description(); }
+  std::string description() const override { return "plans of CUDA on " + inner_->description(); }
   Support bfloat16() const override { return Support::kFull; }
   void* allocate(int64_t bytes) override { return inner_->allocate(bytes); }
   void release(void* memory) noexcept override { inner_->release(memory); }
