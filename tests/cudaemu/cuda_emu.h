@@ -96,8 +96,11 @@ LaunchStatus launch(const cudaLaunchConfig_t* config, void (*kernel)(Parameters.
   const auto call =
       std::make_shared<const Call>(Call{kernel, {static_cast<Parameters>(arguments)...}});
   const char* name = kernel_taking<Parameters...>();
-  std::apply([&](const auto&... values) { (check_argument(name, &values, sizeof(values)), ...); },
-             call->values);
+  const auto check = [&](auto value) {
+    __builtin_clear_padding(&value);  // where there may be anything
+    check_argument(name, &value, sizeof(value));
+  };
+  std::apply([&](const auto&... values) { (check(values), ...); }, call->values);
   const auto thread = [](const void* call) {
     std::apply(static_cast<const Call*>(call)->kernel, static_cast<const Call*>(call)->values);
   };

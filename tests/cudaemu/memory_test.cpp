@@ -20,6 +20,12 @@ struct HoldsPointer {
 };
 __global__ void read_struct(HoldsPointer from, float* y) { y[0] = from.x[0]; }
 
+struct HasPadding {
+  bool set;
+  alignas(8) float number;
+};
+__global__ void read_padded(HasPadding from, float* y) { y[0] = from.number; }
+
 TEST_F(Memory, KeepsWhatIsWritten) {
   const float* x = device(ascending(100));
   float* y = device(100);
@@ -130,6 +136,13 @@ TEST_F(MemoryDeathTest, OfTheHostIsNoArgument) {
   EXPECT_EQ(launch(stream_, 1, 1, read_struct, HoldsPointer{shared, 1}, y), cudaSuccess);
   EXPECT_EQ(read(y, 1), std::vector<float>{3});
   EXPECT_EQ(cudaFreeHost(shared), cudaSuccess);
+  // What was in memory where a struct has nothing is none either.
+  HasPadding padded;
+  std::fill_n(reinterpret_cast<void**>(&padded), sizeof(padded) / sizeof(void*), host.data());
+  padded.set = false;
+  padded.number = 4;
+  EXPECT_EQ(launch(stream_, 1, 1, read_padded, padded, y), cudaSuccess);
+  EXPECT_EQ(read(y, 1), std::vector<float>{4});
 }
 
 }  // namespace
