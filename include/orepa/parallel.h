@@ -24,7 +24,13 @@
 #define OREPA_HD
 #endif
 
-namespace orepa {
+// One program holds files compiled with CUDA and without: a loop of one functor has a name of its
+// own in each, or the linker would keep one of the two for both.
+#ifdef OREPA_CUDA
+namespace orepa::inline with_kernels {
+#else
+namespace orepa::inline without_kernels {
+#endif
 namespace parallel {
 
 constexpr int64_t kGrain = 16384;     // calls below which a second thread does not pay

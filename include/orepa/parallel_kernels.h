@@ -10,7 +10,7 @@
 #include "orepa/device.h"
 #include "orepa/error.h"
 
-namespace orepa::parallel {
+namespace orepa::inline with_kernels::parallel {
 
 constexpr int64_t kThreads = 256, kWarp = 32;
 constexpr int64_t kMostBlocks = 65536;  // of one launch; kernels stride over what is beyond
@@ -159,4 +159,4 @@ __global__ void teams_kernel(int64_t rows, F f) {
     f(r, WarpTeam());
 }
 
-}  // namespace orepa::parallel
+}  // namespace orepa::inline with_kernels::parallel

@@ -2,39 +2,12 @@
 
 #include <algorithm>
 
+#include "backend/cuda/convolution_loops.h"
 #include "backend/cuda/direct_convolution.h"
 #include "backend/pieces.h"
-#include "orepa/numbers.h"
-#include "orepa/parallel.h"
 
 namespace orepa::cuda {
 namespace {
-
-struct Convert {
-  const float* from;
-  Numbers to;
-  OREPA_HD void operator()(int64_t i) const { to.set(i, from[i]); }
-};
-
-// Where cuDNN has no engine that does it with the convolution. In bfloat16, y is rounded twice.
-struct BiasAndRelu {
-  Numbers y;
-  int64_t channels;
-  const float* bias;  // null: none
-  bool relu;
-  OREPA_HD void operator()(int64_t pixel, int64_t o) const {
-    const int64_t i = pixel * channels + o;
-    const float value = y[i] + (bias ? bias[o] : 0);
-    y.set(i, relu && value < 0 ? 0 : value);
-  }
-};
-
-struct Write {
-  Numbers from;
-  float* to;
-  bool accumulate;
-  OREPA_HD void operator()(int64_t i) const { to[i] = (accumulate ? to[i] : 0) + from[i]; }
-};
 
 // A pass whose graph has no engine is computed by direct_convolution.h.
 class Convolution : public ConvolutionPlan {
@@ -51,7 +24,7 @@ class Convolution : public ConvolutionPlan {
   int64_t packed_bytes(Direction) const override { return g_.kernel.bytes(g_.type); }
   int packed_layout(Direction) const override { return static_cast<int>(g_.type); }
   void pack(Direction, const float* kernel, void* packed) override {
-    parallel_for(cudnn_.device, g_.kernel.count(), Convert{kernel, numbers(packed)});
+    pack_kernel(cudnn_.device, g_, kernel, packed);
   }
 
   int64_t forward_workspace() const override { return workspace(forward_); }
@@ -70,10 +43,7 @@ class Convolution : public ConvolutionPlan {
     std::map<int64_t, const void*> tensors = {{kX, x}, {kKernel, packed}, {kY, y}};
     if (fused_ && g_.bias) tensors[kBias] = bias;
     run(*forward_, tensors, workspace);
-    if (fused_ || !(g_.bias || g_.relu)) return;
-    const int64_t channels = g_.kernel[0];
-    parallel_rows(cudnn_.device, g_.output().count() / channels, channels,
-                  BiasAndRelu{numbers(y), channels, bias, g_.relu});
+    if (!fused_ && (g_.bias || g_.relu)) add_bias_and_clamp(cudnn_.device, g_, bias, y);
   }
 
   void backward_data(const void* dy, const void* packed, void* dx, void* workspace) override {
@@ -91,7 +61,7 @@ class Convolution : public ConvolutionPlan {
     void* gradient = pieces.take(g_.kernel.bytes(g_.type));
     void* rest = pieces.take(backward_kernel_->workspace());
     run(*backward_kernel_, {{kX, x}, {kY, dy}, {kKernel, gradient}}, rest);
-    parallel_for(cudnn_.device, g_.kernel.count(), Write{numbers(gradient), dkernel, accumulate});
+    unpack_gradient(cudnn_.device, g_, gradient, dkernel, accumulate);
   }
 
   // "cudnn" or "direct", or what each pass is computed by where they differ.
@@ -120,7 +90,6 @@ class Convolution : public ConvolutionPlan {
   static const char* name(const std::optional<GraphPlan>& plan) {
     return plan ? "cudnn" : "direct";
   }
-  Numbers numbers(void* data) const { return Tensor{data, {}, g_.type}; }
 
   Cudnn cudnn_;
   ConvolutionGeometry g_;

@@ -7,6 +7,7 @@ set(CMAKE_CUDA_HOST_COMPILER ${CMAKE_CXX_COMPILER})
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
 endif()
+set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 enable_language(CUDA)
 # CMake 3.25 predates C++20 in nvcc.
 if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
@@ -17,6 +18,8 @@ set(CMAKE_CUDA_STANDARD 20)
 find_package(CUDAToolkit 13 REQUIRED)
 find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
 find_path(CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
+# Programs find liborepa_cuda.so beside them.
+list(APPEND CMAKE_BUILD_RPATH $ORIGIN)
 
 # Sets in `functors` those of the sources whose loops a device runs: every layer, and who else
 # hands functors to parallel.h.
@@ -33,23 +36,28 @@ function(find_functors functors)
 endfunction()
 
 # Compiles them with nvcc, for the processor and for the device, and puts what calls cuBLAS and cuDNN
-# into a shared object, which make_device() loads where a GPU is asked for.
+# into a shared object, which make_device() loads where a GPU is asked for. What that needs of
+# `target`, kernels among it, the program gives it.
 function(compile_functors_as_cuda target)
   get_target_property(sources ${target} SOURCES)
   set(libraries ${sources})
-  list(FILTER libraries INCLUDE REGEX "/src/backend/cuda/(libraries|cudnn_.*|.*_kernels)\\.cpp$")
+  list(FILTER libraries INCLUDE REGEX "/src/backend/cuda/(libraries|cudnn_.*)\\.cpp$")
   list(REMOVE_ITEM sources ${libraries})
   set_target_properties(${target} PROPERTIES SOURCES "${sources}")
-  find_functors(functors ${sources} ${libraries})
+  find_functors(functors ${sources})
   set_source_files_properties(${functors} PROPERTIES LANGUAGE CUDA)
-  set(options $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-fopenmp>)
-  target_compile_options(${target} PRIVATE ${options})
-  target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  # Warnings are errors, as with -Werror=all-warnings, but for those of ptxas, which tells of
+  # registers that a kernel spills.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcudafe=--promote_warnings
+    -Xcompiler=-Werror,-fopenmp -Xptxas=-warn-spills>)
+  target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE})
   target_link_libraries(${target} PUBLIC CUDA::cudart_static ${CMAKE_DL_LIBS})
+  target_link_options(${target} PUBLIC -rdynamic)
 
   add_library(orepa_cuda SHARED ${libraries})
-  target_compile_options(orepa_cuda PRIVATE ${options})
+  target_compile_options(orepa_cuda PRIVATE ${OWN_CODE_OPTIONS})
   target_include_directories(orepa_cuda PRIVATE include src)
   target_include_directories(orepa_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE})
-  target_link_libraries(orepa_cuda PRIVATE CUDA::cublas ${CUDNN_LIBRARY} OpenMP::OpenMP_CXX)
+  target_link_libraries(orepa_cuda PRIVATE CUDA::cublas ${CUDNN_LIBRARY})
+  add_dependencies(${target} orepa_cuda)
 endfunction()
