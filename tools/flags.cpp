@@ -17,7 +17,7 @@ DEFINE_string(stage, "", "the NetState's stages, with commas between");
 DEFINE_string(algorithm, "AUTO",
               "AUTO, or DIRECT to keep Winograd convolutions out for the smaller rounding error");
 DEFINE_string(device, "", "cpu, or cuda:0, cuda:1, ...; default: as the solver says, else cpu");
-DEFINE_string(gpu, "", "N is --device cuda:N, as in Caffe");
+DEFINE_string(gpu, "", "N is --device cuda:N, as in Caffe; several are one process each");
 DEFINE_bool(tf32, false, "on a GPU, let float32 products round their factors to TF32");
 DEFINE_string(precision, "",
               "FLOAT32, or BF16 to store activations in bfloat16; default: as the net says");
@@ -57,17 +57,31 @@ int64_t iterations(int64_t absent) {
   return FLAGS_iterations > 0 ? FLAGS_iterations : absent;
 }
 
+namespace {
+
+// The device of --gpu.
+std::string gpu_device() {
+  if (!FLAGS_device.empty()) throw UsageError("--gpu and --device say the same: give one");
+  const bool numbers = FLAGS_gpu.find_first_not_of("0123456789,") == std::string::npos;
+  const std::vector<std::string> gpus = split(FLAGS_gpu);
+  if (gpus.empty() || !(numbers || FLAGS_gpu == "all"))
+    throw UsageError("flag --gpu is \"" + FLAGS_gpu + "\"; it can be the number of one GPU");
+  require(numbers && gpus.size() == 1, "--gpu ", FLAGS_gpu,
+          ": several GPUs are one process each, `mpirun -np ", numbers ? text(gpus.size()) : "N",
+          " orepa_tool train ...`, which needs a program with ",
+          "MPI; this one has none: give one GPU");
+  return "cuda:" + gpus[0];
+}
+
+}  // namespace
+
 std::unique_ptr<Device> make_device(const std::string& absent, bool tf32) {
   DeviceOptions options;
   if (choice("algorithm", FLAGS_algorithm, {"AUTO", "DIRECT"}) == "DIRECT")
     options.algorithm = Algorithm::kDirect;
   options.tf32 = FLAGS_tf32 || tf32;
-  if (FLAGS_gpu.empty())
-    return orepa::make_device(FLAGS_device.empty() ? absent : FLAGS_device, options);
-  if (!FLAGS_device.empty()) throw UsageError("--gpu and --device say the same: give one");
-  if (FLAGS_gpu.find_first_not_of("0123456789") != std::string::npos)
-    throw UsageError("flag --gpu is \"" + FLAGS_gpu + "\"; it can be the number of one GPU");
-  return orepa::make_device("cuda:" + FLAGS_gpu, options);
+  if (!FLAGS_gpu.empty()) return orepa::make_device(gpu_device(), options);
+  return orepa::make_device(FLAGS_device.empty() ? absent : FLAGS_device, options);
 }
 
 NetOptions net_options(Phase default_phase) {

@@ -6,7 +6,12 @@ namespace orepa::cuda {
 
 std::unique_ptr<Device> make_cuda_device(const std::string& name, const DeviceOptions&) {
   fail("device \"", name, "\": this program was built without CUDA; install the CUDA Toolkit 13 ",
-       "with cuDNN 9 and build it again, or use cpu");
+       "with cuDNN 9 and build it again with -DOREPA_CUDA=ON, or use --device cpu");
+}
+
+Inventory take_inventory() {
+  return {
+      .program = "built without CUDA (-DOREPA_CUDA=ON)", .driver = {}, .libraries = {}, .gpus = {}};
 }
 
 }  // namespace orepa::cuda

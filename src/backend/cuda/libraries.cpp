@@ -70,10 +70,6 @@ class CudaLibraries : public Libraries {
         cudnn_(device),
         context_{device, cudnn_.get(), options} {}
 
-  std::string versions() const override {
-    const size_t version = cudnnGetVersion();
-    return text("cuDNN ", version / 10000, ".", version / 100 % 100);
-  }
   void gemm(const Gemm& gemm) override {
     device_.count_launch();
     gemms_.run(gemm);
@@ -100,11 +96,23 @@ class CudaLibraries : public Libraries {
 
 }  // namespace
 
+std::string library_versions() {
+  int major = 0, minor = 0;
+  require_success(cublasGetProperty(MAJOR_VERSION, &major), "cuBLAS does not tell its version");
+  require_success(cublasGetProperty(MINOR_VERSION, &minor), "cuBLAS does not tell its version");
+  const size_t cudnn = cudnnGetVersion();
+  return text("cuBLAS ", major, ".", minor, ", cuDNN ", cudnn / 10000, ".", cudnn / 100 % 100);
+}
+
 std::unique_ptr<Libraries> make_libraries(Device& device, const DeviceOptions& options) {
   return std::make_unique<CudaLibraries>(device, options);
 }
 
 }  // namespace orepa::cuda
+
+extern "C" void orepa_cuda_library_versions(std::string& versions) {
+  versions = orepa::cuda::library_versions();
+}
 
 extern "C" orepa::cuda::Libraries* orepa_cuda_libraries(orepa::Device& device,
                                                         const orepa::DeviceOptions& options) {

@@ -11,20 +11,24 @@ namespace orepa::cuda {
 class Libraries {
  public:
   virtual ~Libraries() = default;
-  virtual std::string versions() const = 0;  // "cuDNN 9.19"
   virtual void gemm(const Gemm& gemm) = 0;
   virtual std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) = 0;
   virtual std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) = 0;
   virtual std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
 };
 
+std::string library_versions();  // "cuBLAS 13.1, cuDNN 9.19"; in the shared object
+using VersionsDoor = void(std::string& versions);
+constexpr char kVersionsDoor[] = "orepa_cuda_library_versions";  // by its name in C
+
 // For a device whose stream exists; it outlives them. In the shared object.
 std::unique_ptr<Libraries> make_libraries(Device& device, const DeviceOptions& options);
 using LibrariesDoor = Libraries*(Device& device, const DeviceOptions& options);
 constexpr char kLibrariesDoor[] = "orepa_cuda_libraries";  // make_libraries(), by its name in C
 
-// The same, in the program: loads the shared object first. Throws Error where it or a library that
-// it needs is missing.
+// The same, in the program: these load the shared object first. Throw Error where it or a library
+// that it needs is missing.
+std::string load_library_versions();
 std::unique_ptr<Libraries> load_libraries(Device& device, const DeviceOptions& options);
 
 }  // namespace orepa::cuda

@@ -4,16 +4,30 @@
 #include "orepa/error.h"
 
 namespace orepa::cuda {
+namespace {
 
-std::unique_ptr<Libraries> load_libraries(Device& device, const DeviceOptions& options) {
+template <class Door>
+Door* door(const char* name) {
   // Beside the program; never closed, since plans may live as long as the process.
   void* object = dlopen("liborepa_cuda.so", RTLD_NOW);
   require(object != nullptr,
           "a CUDA device needs cuDNN 9 and cuBLAS 13, which cannot be loaded: ", dlerror(),
           "; name their folder in LD_LIBRARY_PATH, or use --device cpu");
-  const auto door = reinterpret_cast<LibrariesDoor*>(dlsym(object, kLibrariesDoor));
-  require(door != nullptr, "liborepa_cuda.so is of another build: ", dlerror());
-  return std::unique_ptr<Libraries>(door(device, options));
+  const auto function = reinterpret_cast<Door*>(dlsym(object, name));
+  require(function != nullptr, "liborepa_cuda.so is of another build: ", dlerror());
+  return function;
+}
+
+}  // namespace
+
+std::string load_library_versions() {
+  std::string versions;
+  door<VersionsDoor>(kVersionsDoor)(versions);
+  return versions;
+}
+
+std::unique_ptr<Libraries> load_libraries(Device& device, const DeviceOptions& options) {
+  return std::unique_ptr<Libraries>(door<LibrariesDoor>(kLibrariesDoor)(device, options));
 }
 
 }  // namespace orepa::cuda

@@ -3,6 +3,8 @@
 
 namespace orepa::cuda {
 
+std::string load_library_versions() { return library_versions(); }
+
 std::unique_ptr<Libraries> load_libraries(Device& device, const DeviceOptions& options) {
   return make_libraries(device, options);
 }

@@ -1,0 +1,39 @@
+#include <iostream>
+
+#include "backend/cuda/cuda_device.h"
+#include "command.h"
+#include "orepa/device.h"
+#include "orepa/error.h"
+
+namespace orepa::tool {
+namespace {
+
+void print(const std::string& what, const std::string& words) {
+  std::string line = what;
+  line.resize(12, ' ');
+  std::cout << line << words << '\n';
+}
+
+void device_query() {
+  const cuda::Inventory cuda = cuda::take_inventory();
+  print("cpu", make_device("cpu")->description());
+  print("CUDA", cuda.program);
+  if (!cuda.driver.empty()) print("  driver", cuda.driver);
+  if (!cuda.libraries.empty()) print("  libraries", cuda.libraries);
+  for (size_t i = 0; i < cuda.gpus.size(); ++i) {
+    const cuda::Gpu& gpu = cuda.gpus[i];
+    print(text("  cuda:", i),
+          text(gpu.name, ", compute capability ", gpu.major, ".", gpu.minor, ", ",
+               gpu.multiprocessors, " multiprocessors, ", gpu.free_bytes >> 20, " of ",
+               gpu.total_bytes >> 20, " MiB available"));
+  }
+  if (cuda.gpus.empty()) print("  devices", "none");
+  print("MPI", "not used yet");
+  print("LMDB", "not used yet");
+}
+
+const CommandRegistrar registrar(
+    {"device_query", "the devices there are, versions, and optional parts", {}, {}, device_query});
+
+}  // namespace
+}  // namespace orepa::tool
