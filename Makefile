@@ -1,7 +1,7 @@
-# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda-check | demo | bench |
+# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | demo | bench |
 # bench-peers | bench-models | experiment | models | format | clean. Everything is built in build/; each target first
 # installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda-check demo bench bench-peers \
+.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda demo bench bench-peers \
   bench-models experiment models format clean
 
 BUILD ?= build
@@ -56,10 +56,11 @@ fuzz: install
 	@cmake --build build-fuzz --parallel $(JOBS)
 	@sh tests/fuzz/run.sh build-fuzz $(FUZZ_SECONDS)
 
-# Compiles every layer and branch as CUDA (nvcc), links nothing.
-cuda-check: install
-	@cmake -S . -B build-cuda -G Ninja -DOREPA_CUDA_CHECK=ON
-	@cmake --build build-cuda --parallel $(JOBS) --target cuda_check
+# The program with the CUDA backend, in build-cuda (docs/gpu.md), and what it says where there is no GPU.
+cuda: install
+	@cmake -S . -B build-cuda -G Ninja -DOREPA_CUDA=ON
+	@cmake --build build-cuda --parallel $(JOBS) --target orepa_tool
+	@sh tests/cuda_without_driver.sh build-cuda/orepa_tool
 
 # Trains an OREPA ResNet on Fashion-MNIST, tests, converts, tests again. SHORT=1: about a minute.
 demo: tool

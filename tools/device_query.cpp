@@ -16,7 +16,7 @@ void print(const std::string& what, const std::string& words) {
 
 void device_query() {
   const cuda::Inventory cuda = cuda::take_inventory();
-  print("cpu", make_device("cpu")->description());
+  print("processor", make_device("cpu")->description());
   print("CUDA", cuda.program);
   if (!cuda.driver.empty()) print("  driver", cuda.driver);
   if (!cuda.libraries.empty()) print("  libraries", cuda.libraries);

@@ -11,8 +11,8 @@ Door* door(const char* name) {
   // Beside the program; never closed, since plans may live as long as the process.
   void* object = dlopen("liborepa_cuda.so", RTLD_NOW);
   require(object != nullptr,
-          "a CUDA device needs cuDNN 9 and cuBLAS 13, which cannot be loaded: ", dlerror(),
-          "; name their folder in LD_LIBRARY_PATH, or use --device cpu");
+          "a CUDA device needs liborepa_cuda.so beside the program, cuDNN 9 and cuBLAS 13: ",
+          dlerror(), "; name the libraries' folder in LD_LIBRARY_PATH, or use --device cpu");
   const auto function = reinterpret_cast<Door*>(dlsym(object, name));
   require(function != nullptr, "liborepa_cuda.so is of another build: ", dlerror());
   return function;

@@ -35,21 +35,24 @@ function(find_functors functors)
   set(${functors} ${found} PARENT_SCOPE)
 endfunction()
 
-# Compiles them with nvcc, for the processor and for the device, and puts what calls cuBLAS and cuDNN
-# into a shared object, which make_device() loads where a GPU is asked for. What that needs of
-# `target`, kernels among it, the program gives it.
+# Compiles them with nvcc, for the processor and for the device. Warnings are errors, but for those
+# of ptxas, which tells of registers that a kernel spills.
 function(compile_functors_as_cuda target)
+  get_target_property(sources ${target} SOURCES)
+  find_functors(functors ${sources})
+  set_source_files_properties(${functors} PROPERTIES LANGUAGE CUDA)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcudafe=--promote_warnings
+    -Xcompiler=-Werror,-fopenmp -Xptxas=-warn-spills>)
+endfunction()
+
+# Puts what calls cuBLAS and cuDNN into a shared object, which make_device() loads where a GPU is asked
+# for. What that needs of `target`, kernels among it, the program gives it.
+function(separate_cuda_libraries target)
   get_target_property(sources ${target} SOURCES)
   set(libraries ${sources})
   list(FILTER libraries INCLUDE REGEX "/src/backend/cuda/(libraries|cudnn_.*)\\.cpp$")
   list(REMOVE_ITEM sources ${libraries})
   set_target_properties(${target} PROPERTIES SOURCES "${sources}")
-  find_functors(functors ${sources})
-  set_source_files_properties(${functors} PROPERTIES LANGUAGE CUDA)
-  # Warnings are errors, as with -Werror=all-warnings, but for those of ptxas, which tells of
-  # registers that a kernel spills.
-  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcudafe=--promote_warnings
-    -Xcompiler=-Werror,-fopenmp -Xptxas=-warn-spills>)
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE})
   target_link_libraries(${target} PUBLIC CUDA::cudart_static ${CMAKE_DL_LIBS})
   target_link_options(${target} PUBLIC -rdynamic)
