@@ -51,7 +51,7 @@ for words in "built with CUDA" "libraries cuBLAS 13" "devices   none"; do
 done
 
 # A program that computes on the CPU loads none of them.
-LD_DEBUG=libs LD_DEBUG_OUTPUT=libraries "$tool" layers >layers
+LD_DEBUG=libs LD_DEBUG_OUTPUT=libraries "$tool" layers >list
 grep -hE 'calling init: .*/lib(cuda|cublas|cudnn|nv|orepa_cuda)[^/]*$' libraries.* && fail "libraries of CUDA are loaded without need"
 grep -q 'calling init: .*/libprotobuf' libraries.* || fail "the list of loaded libraries is not understood"
 echo "tests/cuda_without_driver.sh: passed"
