@@ -21,10 +21,10 @@ struct HoldsPointer {
 __global__ void read_struct(HoldsPointer from, float* y) { y[0] = from.x[0]; }
 
 struct HasPadding {
+  double numbers[12];  // so many that all of it is copied
   bool set;
-  alignas(8) float number;
 };
-__global__ void read_padded(HasPadding from, float* y) { y[0] = from.number; }
+__global__ void read_padded(HasPadding from, double* y) { y[0] = from.numbers[0]; }
 
 TEST_F(Memory, KeepsWhatIsWritten) {
   const float* x = device(ascending(100));
@@ -137,12 +137,14 @@ TEST_F(MemoryDeathTest, OfTheHostIsNoArgument) {
   EXPECT_EQ(read(y, 1), std::vector<float>{3});
   EXPECT_EQ(cudaFreeHost(shared), cudaSuccess);
   // What was in memory where a struct has nothing is none either.
-  HasPadding padded;
-  std::fill_n(reinterpret_cast<void**>(&padded), sizeof(padded) / sizeof(void*), host.data());
-  padded.set = false;
-  padded.number = 4;
-  EXPECT_EQ(launch(stream_, 1, 1, read_padded, padded, y), cudaSuccess);
-  EXPECT_EQ(read(y, 1), std::vector<float>{4});
+  std::vector<HasPadding> padded(1);
+  const float* const address = host.data();
+  std::memcpy(static_cast<void*>(&padded[0].set), &address, sizeof(address));
+  padded[0].numbers[0] = 4;
+  padded[0].set = false;
+  double* z = device<double>(1);
+  EXPECT_EQ(launch(stream_, 1, 1, read_padded, padded[0], z), cudaSuccess);
+  EXPECT_EQ(read(z, 1), std::vector<double>{4});
 }
 
 }  // namespace

@@ -69,8 +69,11 @@ class Reading {
       }
   }
   bool contains(const pb::FieldDescriptor& field) const {
-    // Read by orepa_tool train: ToolTest.StartsFromTheWeightsThatTheSolverNames.
-    return reads_.contains(field) || field.full_name() == "orepa.SolverParameter.weights";
+    // Read by orepa_tool train: ToolTest.StartsFromTheWeightsThatTheSolverNames, and which device.
+    static const std::set<std::string> tool{
+        "orepa.SolverParameter.weights", "orepa.SolverParameter.solver_mode",
+        "orepa.SolverParameter.device_id", "orepa.SolverParameter.tf32"};
+    return reads_.contains(field) || tool.contains(field.full_name());
   }
 
  private:

@@ -25,6 +25,8 @@ TEST_P(BadLayerTest, IsRefusedClearly) {
   const std::string text = "layer { name: \"x\" type: \"Input\" top: \"x\" input_param { shape { " +
                            bad.bottom + " } } }\nlayer { name: \"it\" " + bad.layer + " }\n";
   const auto device = test_device();
+  if (device->is_cuda() && bad.expected.find("than this device counts") != std::string::npos)
+    GTEST_SKIP() << "oneDNN counts to 2^31";
   Parameters parameters(*device, 1, true);
   Arena arena(*device);
   NetOptions options;

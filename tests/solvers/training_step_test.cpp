@@ -84,6 +84,7 @@ std::vector<float> learned(Solver& solver) {
 }
 
 TEST(TrainingStep, IsReadWhileTheNextOneRuns) {
+  if (test_device()->is_cuda()) GTEST_SKIP() << "two runs on the CPU have the same bits";
   for (const char* more : {"", "clip_gradients: 0.1 ", "iter_size: 3 "}) {
     Training direct(solver(more), fed());
     EXPECT_TRUE(direct->solve());
@@ -103,6 +104,7 @@ TEST(TrainingStep, IsReadWhileTheNextOneRuns) {
 }
 
 TEST(TrainingStep, ThatIsNotFiniteStopsThoseIssuedBehindIt) {
+  if (test_device()->is_cuda()) GTEST_SKIP() << "two runs on the CPU have the same bits";
   Training sound(solver(), fed());
   LateRun late(solver(), fed(3));
   const std::string message = error_of([&] { late.solver->solve(); });

@@ -4,7 +4,6 @@
 
 #include "orepa/error.h"
 #include "tests/error_of.h"
-#include "tests/test_device.h"
 
 namespace orepa {
 namespace {
@@ -15,7 +14,7 @@ constexpr double kRate = 0.1, kMomentum = 0.9, kScale = 0.5, kL2 = 0.01, kL1 = 0
 // the formulas in double, to the rounding of float.
 template <class Formula>
 void expect_steps(const std::string& type, bool rate_in_momentum, Formula formula) {
-  const std::unique_ptr<Device> device = test_device();
+  const std::unique_ptr<Device> device = make_device("cpu");
   const std::unique_ptr<UpdateRule> rule = make_update_rule(type, "test");
   std::vector<float> weight{1, -2, 0}, history(3, 0.0f);
   std::vector<double> w{1, -2, 0}, v(3, 0.0);
@@ -66,7 +65,7 @@ TEST(UpdateRule, NesterovFollowsBothConventions) {
 }
 
 TEST(UpdateRule, ChangesNothingWhereTheStepDoesNotProceed) {
-  const std::unique_ptr<Device> device = test_device();
+  const std::unique_ptr<Device> device = make_device("cpu");
   const float gradient[] = {1, 2};
   for (const SolverType& type : solver_types()) {
     float weight[] = {3, 4}, history[] = {5, 6};

@@ -14,7 +14,7 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 class Convolutions : public testing::TestWithParam<Case> {};
 
 TEST_P(Convolutions, FollowTheDefinition) {
-  Convolver convolver(GetParam().geometry, GetParam().options);
+  Convolver convolver(GetParam().geometry, test_device(GetParam().options));
   expect_definition(convolver);
 }
 
@@ -22,13 +22,13 @@ TEST_P(Convolutions, FollowTheDefinitionInBFloat16) {
   ConvolutionGeometry g = GetParam().geometry;
   g.type = DType::kBFloat16;
   if (test_device()->bfloat16() == Device::Support::kNone) GTEST_SKIP() << "not on this device";
-  Convolver convolver(g, GetParam().options);
+  Convolver convolver(g, test_device(GetParam().options));
   expect_definition(convolver);
 }
 
 TEST_P(Convolutions, GiveTheSameBitsTwice) {
-  Convolver first(GetParam().geometry, GetParam().options);
-  Convolver second(GetParam().geometry, GetParam().options);
+  Convolver first(GetParam().geometry, test_device(GetParam().options));
+  Convolver second(GetParam().geometry, test_device(GetParam().options));
   EXPECT_EQ(first.forward(), second.forward());
   EXPECT_EQ(first.backward_data(), second.backward_data());
   EXPECT_EQ(first.backward_kernel(), second.backward_kernel());

@@ -39,8 +39,9 @@ void for_each_product(const ConvolutionGeometry& g, Visit visit) {
 
 // A plan with its inputs.
 struct Convolver {
-  explicit Convolver(const ConvolutionGeometry& geometry, const DeviceOptions& options = {})
-      : g(geometry), device(test_device(options)), plan(device->convolution(g)) {}
+  explicit Convolver(const ConvolutionGeometry& geometry,
+                     std::unique_ptr<Device> on = test_device())
+      : g(geometry), device(std::move(on)), plan(device->convolution(g)) {}
 
   Values forward() {
     Buffer y(*device, g.output().bytes(g.type), g.type);

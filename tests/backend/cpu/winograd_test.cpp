@@ -35,7 +35,8 @@ class Winograd : public testing::TestWithParam<std::tuple<InstructionSet, Case>>
 
 // Its plan is compiled for `set`, whatever the device would choose.
 struct WinogradConvolver : Convolver {
-  WinogradConvolver(const ConvolutionGeometry& geometry, InstructionSet set) : Convolver(geometry) {
+  WinogradConvolver(const ConvolutionGeometry& geometry, InstructionSet set)
+      : Convolver(geometry, make_device("cpu")) {
     plan = cpu::make_winograd(onednn, geometry, set);
   }
   cpu::OneDnn onednn{*device, {}};
