@@ -92,7 +92,7 @@ std::string general_help() {
   std::string help = "usage: orepa_tool COMMAND --flag value ...\n\ncommands:\n";
   for (const Command& command : commands()) {
     std::string line = "  " + command.name;
-    line.resize(14, ' ');
+    line.resize(16, ' ');
     help += line + command.help + "\n";
   }
   return help + "\n`orepa_tool COMMAND --help` lists the flags of a command.\n";

@@ -39,6 +39,7 @@ endfunction()
 # of ptxas, which tells of registers that a kernel spills.
 function(compile_functors_as_cuda target)
   get_target_property(sources ${target} SOURCES)
+  list(FILTER sources INCLUDE REGEX "\\.cpp$")
   find_functors(functors ${sources})
   set_source_files_properties(${functors} PROPERTIES LANGUAGE CUDA)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcudafe=--promote_warnings
