@@ -135,7 +135,7 @@ TEST(ParallelOnTheHost, CountsItsLaunches) {
   float out[1] = {};
   double scratch[1];
   const int64_t before = device->counts().launches;
-  parallel_for(*device, 1, Zero{});
+  parallel_for(*device, 1, Nothing{});
   parallel_rows(*device, 1, 1, Nothing{});
   contract_rows(*device, 1, 1, Nothing{});
   parallel_teams(*device, 1, NoTeam{});
