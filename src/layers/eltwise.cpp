@@ -12,7 +12,7 @@ constexpr int kMost = 16;  // bottoms: they travel inside the functors
 
 struct Operands {
   Numbers x[kMost];
-  float coefficient[kMost];
+  float coefficient[kMost] = {};
   int count = 0;
   bool relu = false;
   OREPA_HD float open(float y) const { return relu && !(y > 0) ? 0.0f : y; }
