@@ -25,7 +25,7 @@ std::vector<float> numbers(int64_t count) {
 struct Product {
   const float* values;
   int64_t columns;
-  float operator()(int64_t r, int64_t j) const { return values[r * columns + j] * 2; }
+  OREPA_HD float operator()(int64_t r, int64_t j) const { return values[r * columns + j] * 2; }
 };
 
 // Row r has r + 1 terms a[n, j] b[r, j]; their sum is kept, and returned where Returns.
@@ -34,11 +34,11 @@ struct Contract {
   const float *a, *b;
   int64_t columns;
   float* kept;
-  int64_t terms(int64_t r) const { return r + 1; }
-  float term(int64_t r, int64_t n, int64_t j) const {
+  OREPA_HD int64_t terms(int64_t r) const { return r + 1; }
+  OREPA_HD float term(int64_t r, int64_t n, int64_t j) const {
     return a[n * columns + j] * b[r * columns + j];
   }
-  Returns result(int64_t r, int64_t j, float sum) const {
+  OREPA_HD Returns result(int64_t r, int64_t j, float sum) const {
     kept[r * columns + j] = sum;
     return static_cast<Returns>(sum);
   }
@@ -95,11 +95,12 @@ struct TeamRow {
   int64_t columns;
   float *largest, *total;
   template <class Team>
-  void operator()(int64_t r, Team team) const {
+  OREPA_HD void operator()(int64_t r, Team team) const {
     float most = a[r * columns], sum = 0;
     for (int64_t j = team.first(); j < columns; j += team.step()) {
-      most = std::max(most, a[r * columns + j]);
-      sum += a[r * columns + j];
+      const float value = a[r * columns + j];
+      most = value > most ? value : most;
+      sum += value;
     }
     largest[r] = team.max(most);
     total[r] = team.sum(sum);
