@@ -1,7 +1,7 @@
-# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | demo | bench |
+# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | demo | bench |
 # bench-peers | bench-models | experiment | models | format | clean. Everything is built in build/; each target first
 # installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda demo bench bench-peers \
+.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda test-cuda demo bench bench-peers \
   bench-models experiment models format clean
 
 BUILD ?= build
@@ -62,6 +62,17 @@ cuda: install
 	@cmake --build build-cuda --parallel $(JOBS) --target orepa_tool
 	@sh tests/cuda_without_driver.sh build-cuda/orepa_tool
 
+# The suite on a CUDA device that the CPU emulates (tests/cudaemu), then what computes once more in the other two orders of
+# a block's threads, and a training beside the CPU's. Needs the toolkit's headers.
+EMULATED = env OREPA_TEST_DEVICE=cuda:0 ctest --test-dir build-emulation --parallel $(JOBS) --output-on-failure --no-tests=error
+COMPUTING = '^(Rows/LayerTest|Published|Golden|Branches|TrainingStep|NetMemory|Cpu/(Convolutions|BatchNorm|Pooling))'
+test-cuda: install
+	@cmake -S . -B build-emulation -G Ninja -DOREPA_CUDA_EMULATION=ON
+	@cmake --build build-emulation --parallel $(JOBS)
+	@$(EMULATED) --label-exclude slow
+	@for order in 1 2; do CUDAEMU_ORDER=$$order $(EMULATED) --label-exclude slow --tests-regex $(COMPUTING) || exit 1; done
+	@sh tests/cudaemu/training.sh build-emulation/orepa_tool
+
 # Trains an OREPA ResNet on Fashion-MNIST, tests, converts, tests again. SHORT=1: about a minute.
 demo: tool
 	@BUILD=$(BUILD) SHORT=$(SHORT) sh models/fashion_mnist/demo.sh
@@ -104,4 +115,4 @@ format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-sanitize build-fuzz build-cuda build-portable build-avx2
+	rm -rf build build-sanitize build-fuzz build-cuda build-emulation build-portable build-avx2
