@@ -1,8 +1,8 @@
 # make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | demo | bench |
-# bench-peers | bench-models | experiment | models | format | clean. Everything is built in build/; each target first
-# installs what it misses of Debian.
+# bench-peers | bench-deploy | bench-models | experiment | models | format | clean. Everything is built in build/; each target
+# first installs what it misses of Debian.
 .PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda test-cuda demo bench bench-peers \
-  bench-models experiment models format clean
+  bench-deploy bench-models experiment models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -94,6 +94,13 @@ bench-peers: tool
 	@/usr/bin/python3 -m venv $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --requirement tools/bench/requirements.txt
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch2 $(PEERS)/bin/python --programs '*' $(BENCH)
+
+# The zoo's deploy nets at batch 1 beside onnxruntime.
+bench-deploy: tool
+	@sh .ci/install.sh python3-venv
+	@/usr/bin/python3 -m venv $(REFEREES)
+	@$(REFEREES)/bin/pip install --quiet --requirement tests/referees/requirements.txt
+	@$(REFEREES)/bin/python tools/bench/deploy.py --tool $(BUILD)/orepa_tool
 
 # A step of every model and style: the times of README's table.
 bench-models: tool
