@@ -1,8 +1,8 @@
-# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | demo | bench |
-# bench-peers | bench-deploy | bench-models | experiment | models | format | clean. Everything is built in build/; each target
+# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | test-cudnn | demo |
+# bench | bench-peers | bench-deploy | bench-models | experiment | models | format | clean. Everything is built in build/; each target
 # first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda test-cuda demo bench bench-peers \
-  bench-deploy bench-models experiment models format clean
+.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda test-cuda test-cudnn demo bench \
+  bench-peers bench-deploy bench-models experiment models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -61,6 +61,13 @@ cuda: install
 	@cmake -S . -B build-cuda -G Ninja -DOREPA_CUDA=ON
 	@cmake --build build-cuda --parallel $(JOBS) --target orepa_tool
 	@sh tests/cuda_without_driver.sh build-cuda/orepa_tool
+
+# The plans of the CUDA backend without a GPU: the real cuDNN is asked about their graphs for devices that are described to
+# it, and their arithmetic is the CPU's. Needs the toolkit's headers and cuDNN.
+test-cudnn: install
+	@cmake -S . -B $(BUILD) -G Ninja -DOREPA_CUDA_PLANS=ON
+	@cmake --build $(BUILD) --parallel $(JOBS) --target cuda_plans_tests cudnn_support_test
+	@$(CTEST) --label-regex cudnn
 
 # The suite on a CUDA device that the CPU emulates (tests/cudaemu), then what computes once more in the other two orders of
 # a block's threads, and a training beside the CPU's. Needs the toolkit's headers.
