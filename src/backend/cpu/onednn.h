@@ -25,6 +25,7 @@ class OneDnn {
     primitive.execute(stream_, arguments);
   }
 
+  const Device& device() const { return device_; }
   void count_launch() const { device_.count_launch(); }
 
   // One number for each kind of packing and description.

@@ -6,6 +6,7 @@
 #include "backend/cuda/cudnn_descriptor.h"
 #include "backend/cuda/plans.h"
 #include "backend/plan_cache.h"
+#include "backend/pooling_loops.h"
 
 namespace orepa::cuda {
 namespace {
@@ -81,7 +82,7 @@ class CudaLibraries : public Libraries {
     return batch_norms_.of(geometry, [&] { return make_batch_norm(device_, geometry); });
   }
   std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
-    return poolings_.of(geometry, [&] { return make_pooling(device_, geometry); });
+    return poolings_.of(geometry, [&] { return make_pooling_loops(device_, geometry); });
   }
 
  private:

@@ -20,6 +20,5 @@ struct Cudnn {
 std::unique_ptr<ConvolutionPlan> make_convolution(const Cudnn& cudnn,
                                                   const ConvolutionGeometry& geometry);
 std::unique_ptr<BatchNormPlan> make_batch_norm(Device& device, const BatchNormGeometry& geometry);
-std::unique_ptr<PoolingPlan> make_pooling(Device& device, const PoolingGeometry& geometry);
 
 }  // namespace orepa::cuda

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/cuda/plans.h"
+#include "backend/pooling_loops.h"
 #include "tests/cudaemu/emulation.h"
 #include "tests/test_device.h"
 
@@ -61,7 +62,7 @@ class PlansOnCpu : public Device {
     return cuda::make_batch_norm(*this, geometry);
   }
   std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
-    return cuda::make_pooling(*this, geometry);
+    return make_pooling_loops(*this, geometry);
   }
 
  private:

@@ -1,13 +1,13 @@
-// Pooling as kernels of our own: cuDNN's mean does not know Caffe's clipped windows.
+#include "backend/pooling_loops.h"
+
 #include <cstdint>
 #include <limits>
 
-#include "backend/cuda/plans.h"
 #include "orepa/error.h"
 #include "orepa/numbers.h"
 #include "orepa/parallel.h"
 
-namespace orepa::cuda {
+namespace orepa {
 namespace {
 
 // The windows along one axis.
@@ -126,7 +126,7 @@ struct MeanGradient {
 
 class Pooling : public PoolingPlan {
  public:
-  Pooling(Device& device, const PoolingGeometry& g) : device_(device), g_(g), windows_(g) {}
+  Pooling(const Device& device, const PoolingGeometry& g) : device_(device), g_(g), windows_(g) {}
 
   int64_t saved_bytes() const override {
     return g_.training && is_maximum() ? g_.output.count() * int64_t{sizeof(int32_t)} : 0;
@@ -158,14 +158,15 @@ class Pooling : public PoolingPlan {
   bool is_maximum() const { return g_.method == PoolingGeometry::Method::kMax; }
   Numbers numbers(const void* data) const { return Tensor{const_cast<void*>(data), {}, g_.type}; }
 
-  Device& device_;
+  const Device& device_;
   PoolingGeometry g_;
   Windows windows_;
 };
 
 }  // namespace
 
-std::unique_ptr<PoolingPlan> make_pooling(Device& device, const PoolingGeometry& geometry) {
+std::unique_ptr<PoolingPlan> make_pooling_loops(const Device& device,
+                                                const PoolingGeometry& geometry) {
   const int64_t pixels = geometry.input.count(2, 4);
   require(pixels <= std::numeric_limits<int32_t>::max(), "pooling of ", geometry.input.str(),
           ": a plane has ", pixels, " pixels, and at most ", std::numeric_limits<int32_t>::max(),
@@ -173,4 +174,4 @@ std::unique_ptr<PoolingPlan> make_pooling(Device& device, const PoolingGeometry&
   return std::make_unique<Pooling>(device, geometry);
 }
 
-}  // namespace orepa::cuda
+}  // namespace orepa
