@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <string_view>
 
 #include "backend/cuda/check.h"
 #include "backend/cuda/libraries.h"
@@ -170,12 +171,15 @@ class CudaDevice : public Device {
   std::unique_ptr<Libraries> libraries_;
 };
 
-// N of "cuda:N"; "cuda" is the first.
+// N of "cuda:N".
 int index_of(const std::string& name) {
-  if (name == "cuda") return 0;
+  constexpr std::string_view kPrefix = "cuda:";
+  const std::string_view digits =
+      std::string_view(name).substr(std::min(kPrefix.size(), name.size()));
   int index = -1;
-  const char *begin = name.c_str() + 5, *end = name.c_str() + name.size();
-  const bool number = name.starts_with("cuda:") && std::from_chars(begin, end, index).ptr == end;
+  const char* end = digits.data() + digits.size();
+  const bool number =
+      name.starts_with(kPrefix) && std::from_chars(digits.data(), end, index).ptr == end;
   require(number && index >= 0, "unknown device \"", name,
           "\"; there are cpu, cuda:0, cuda:1, ...");
   return index;
