@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "backend/numbers_of.h"
 #include "orepa/error.h"
-#include "orepa/numbers.h"
 #include "orepa/parallel.h"
 
 namespace orepa {
@@ -156,7 +156,7 @@ class Pooling : public PoolingPlan {
 
  private:
   bool is_maximum() const { return g_.method == PoolingGeometry::Method::kMax; }
-  Numbers numbers(const void* data) const { return Tensor{const_cast<void*>(data), {}, g_.type}; }
+  Numbers numbers(const void* data) const { return numbers_of(data, g_.type); }
 
   const Device& device_;
   PoolingGeometry g_;

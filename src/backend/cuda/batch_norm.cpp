@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "backend/cuda/plans.h"
+#include "backend/numbers_of.h"
 #include "backend/pieces.h"
-#include "orepa/numbers.h"
 #include "orepa/parallel.h"
 
 namespace orepa::cuda {
@@ -262,7 +262,7 @@ class BatchNorm : public BatchNormPlan {
     parallel_rows(device_, layout_.rows, layout_.channels,
                   Normalize{layout_, numbers(x), numbers(y), mean, factors.factor, shift, g_.relu});
   }
-  Numbers numbers(const void* data) const { return Tensor{const_cast<void*>(data), {}, g_.type}; }
+  Numbers numbers(const void* data) const { return numbers_of(data, g_.type); }
 
   Device& device_;
   BatchNormGeometry g_;

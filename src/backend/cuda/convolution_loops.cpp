@@ -1,6 +1,6 @@
 #include "backend/cuda/convolution_loops.h"
 
-#include "orepa/numbers.h"
+#include "backend/numbers_of.h"
 #include "orepa/parallel.h"
 
 namespace orepa::cuda {
@@ -31,27 +31,23 @@ struct Unpack {
   OREPA_HD void operator()(int64_t i) const { to[i] = (accumulate ? to[i] : 0) + from[i]; }
 };
 
-Numbers numbers(const ConvolutionGeometry& g, const void* data) {
-  return Tensor{const_cast<void*>(data), {}, g.type};
-}
-
 }  // namespace
 
 void pack_kernel(const Device& device, const ConvolutionGeometry& g, const float* kernel,
                  void* packed) {
-  parallel_for(device, g.kernel.count(), Pack{kernel, numbers(g, packed)});
+  parallel_for(device, g.kernel.count(), Pack{kernel, numbers_of(packed, g.type)});
 }
 
 void add_bias_and_clamp(const Device& device, const ConvolutionGeometry& g, const float* bias,
                         void* y) {
   const int64_t channels = g.kernel[0];
   parallel_rows(device, g.output().count() / channels, channels,
-                BiasAndRelu{numbers(g, y), channels, bias, g.relu});
+                BiasAndRelu{numbers_of(y, g.type), channels, bias, g.relu});
 }
 
 void unpack_gradient(const Device& device, const ConvolutionGeometry& g, const void* gradient,
                      float* dkernel, bool accumulate) {
-  parallel_for(device, g.kernel.count(), Unpack{numbers(g, gradient), dkernel, accumulate});
+  parallel_for(device, g.kernel.count(), Unpack{numbers_of(gradient, g.type), dkernel, accumulate});
 }
 
 }  // namespace orepa::cuda

@@ -1,6 +1,6 @@
 #include "backend/cuda/direct_convolution.h"
 
-#include "orepa/numbers.h"
+#include "backend/numbers_of.h"
 #include "orepa/parallel.h"
 
 namespace orepa::cuda {
@@ -105,31 +105,30 @@ struct KernelTerm {
   }
 };
 
-Numbers numbers(const void* data, DType type) { return Tensor{const_cast<void*>(data), {}, type}; }
-
 }  // namespace
 
 void direct_forward(const Device& device, const ConvolutionGeometry& g, const void* x,
                     const void* kernel, const float* bias, void* y) {
   const Windows windows(g);
   parallel_rows(device, windows.y.pixels(), windows.y.c,
-                Forward{windows, numbers(x, g.type), numbers(kernel, g.type), numbers(y, g.type),
-                        bias, g.relu});
+                Forward{windows, numbers_of(x, g.type), numbers_of(kernel, g.type),
+                        numbers_of(y, g.type), bias, g.relu});
 }
 
 void direct_backward_data(const Device& device, const ConvolutionGeometry& g, const void* dy,
                           const void* kernel, void* dx) {
   const Windows windows(g);
-  parallel_rows(
-      device, windows.x.pixels(), windows.x.c,
-      BackwardData{windows, numbers(dy, g.type), numbers(kernel, g.type), numbers(dx, g.type)});
+  parallel_rows(device, windows.x.pixels(), windows.x.c,
+                BackwardData{windows, numbers_of(dy, g.type), numbers_of(kernel, g.type),
+                             numbers_of(dx, g.type)});
 }
 
 void direct_backward_kernel(const Device& device, const ConvolutionGeometry& g, const void* x,
                             const void* dy, float* dkernel, bool accumulate) {
   const Windows windows(g);
   reduce_rows(device, g.kernel.count(), windows.y.pixels(),
-              KernelTerm{windows, numbers(x, g.type), numbers(dy, g.type)}, dkernel, accumulate);
+              KernelTerm{windows, numbers_of(x, g.type), numbers_of(dy, g.type)}, dkernel,
+              accumulate);
 }
 
 }  // namespace orepa::cuda
