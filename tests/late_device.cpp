@@ -5,34 +5,14 @@
 #include <vector>
 
 #include "orepa/error.h"
+#include "tests/forwarding_device.h"
 
 namespace orepa {
 namespace {
 
-class LateDevice : public Device {
+class LateDevice : public ForwardingDevice {
  public:
-  explicit LateDevice(std::unique_ptr<Device> inner) : inner_(std::move(inner)) {}
-
-  bool is_cuda() const override { return inner_->is_cuda(); }
-  void* stream() const override { return inner_->stream(); }
-  std::string description() const override { return inner_->description(); }
-  Support bfloat16() const override { return inner_->bfloat16(); }
-  void* allocate(int64_t bytes) override { return inner_->allocate(bytes); }
-  void release(void* memory) noexcept override { inner_->release(memory); }
-  void zero(void* memory, int64_t bytes) override { inner_->zero(memory, bytes); }
-  void copy(void* to, const void* from, int64_t bytes) override { inner_->copy(to, from, bytes); }
-  void gemm(const Gemm& gemm) override { inner_->gemm(gemm); }
-  std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
-    return inner_->convolution(geometry);
-  }
-  std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
-    return inner_->batch_norm(geometry);
-  }
-  std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
-    return inner_->pooling(geometry);
-  }
-  void* allocate_host(int64_t bytes) override { return inner_->allocate_host(bytes); }
-  void release_host(void* memory) noexcept override { inner_->release_host(memory); }
+  using ForwardingDevice::ForwardingDevice;
 
   void copy_to_device(void* device, const void* host, int64_t bytes, Queue queue) override {
     inner_->copy_to_device(device, host, bytes, queue);
@@ -98,7 +78,6 @@ class LateDevice : public Device {
     }
   }
 
-  std::unique_ptr<Device> inner_;
   std::deque<Copy> open_;
   int64_t issued_ = 0, finished_ = 0;  // copies
 };

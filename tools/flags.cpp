@@ -19,6 +19,8 @@ DEFINE_string(algorithm, "AUTO",
 DEFINE_string(device, "", "cpu, or cuda:0, cuda:1, ...; default: as the solver says, else cpu");
 DEFINE_string(gpu, "", "N is --device cuda:N, as in Caffe; several are one process each");
 DEFINE_bool(tf32, false, "on a GPU, let float32 products round their factors to TF32");
+DEFINE_bool(cuda_graph, false,
+            "on a GPU, record the work of a step once and launch it as CUDA graphs");
 DEFINE_string(precision, "",
               "FLOAT32, or BF16 to store activations in bfloat16; default: as the net says");
 DEFINE_string(

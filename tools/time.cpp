@@ -108,6 +108,7 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
   SolverOptions options;
   options.level = net.level;
   options.stages = net.stages;
+  options.cuda_graph = FLAGS_cuda_graph;
   Observer silent;
   Solver solver(spec, device, options, silent);
   timing.planned_bytes = solver.planned_bytes();
@@ -118,6 +119,8 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
 }
 
 void time_inference(Device& device, NetOptions options, Timing& timing) {
+  if (FLAGS_cuda_graph)
+    throw UsageError("--cuda_graph is for steps of training; time them with --phase TRAIN");
   options.weights_change_every_pass = false;
   Model model(NetSpec::read(FLAGS_model), device, options);
   Net& net = model.net;
@@ -227,7 +230,8 @@ const CommandRegistrar registrar({"time",
                                   "time every layer, and whole steps with the update",
                                   {"model"},
                                   {"iterations", "iter_size", "phase", "level", "stage",
-                                   "algorithm", "precision", "device", "gpu", "tf32", "json"},
+                                   "algorithm", "precision", "device", "gpu", "tf32", "cuda_graph",
+                                   "json"},
                                   time});
 
 }  // namespace

@@ -30,6 +30,7 @@ SolverOptions solver_options() {
   options.level = net.level;
   options.stages = net.stages;
   options.snapshot = FLAGS_snapshot;
+  options.cuda_graph = FLAGS_cuda_graph;
   if (!FLAGS_weights.empty() && !FLAGS_snapshot.empty() && FLAGS_snapshot != "auto")
     throw UsageError("--weights starts a new run and --snapshot goes on with an old one: give one");
   return options;
@@ -96,7 +97,7 @@ const CommandRegistrar registrar({"train",
                                   {"solver"},
                                   {"weights", "weights_strict", "snapshot", "sigint_effect",
                                    "sighup_effect", "level", "stage", "algorithm", "device", "gpu",
-                                   "tf32"},
+                                   "tf32", "cuda_graph"},
                                   train});
 
 }  // namespace

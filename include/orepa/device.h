@@ -18,6 +18,8 @@
 #include <atomic>
 #include <compare>
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -150,6 +152,7 @@ struct Gemm {
   float* c = nullptr;
   int64_t ldc = 0;
   int64_t batch = 1, stride_a = 0, stride_b = 0, stride_c = 0;
+  bool operator==(const Gemm&) const = default;
 };
 
 // Kernels, gemm and plans run on the first. Copies from and to the host may go over the second,
@@ -164,6 +167,17 @@ class Event {
   // Whether what was issued before record() has finished; true before the first.
   virtual bool done() const = 0;
   virtual void wait() = 0;  // lets the host wait until then
+};
+
+class Device;
+
+// A loop of parallel.h that a device may keep until it launches it together with others of its
+// type.
+struct CollectedLoop {
+  // Launches `count` loops of this loop's type.
+  void (*launch)(const Device& device, const void* const* loops, int64_t count);
+  const void* loop;  // trivially copyable
+  int64_t bytes;
 };
 
 class Device {
@@ -207,6 +221,34 @@ class Device {
   virtual std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) = 0;
   virtual std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) = 0;
   virtual std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
+
+  // Calls task(i) for every i in [0, count). No task needs or touches what another one writes, and
+  // a task issues loops of parallel.h, gemms, zero() and copy() of float32, and nothing else. Where
+  // launches have their price, those of several tasks are made as one: loops of one functor, and
+  // gemms of one geometry. Each task's own stay in their order.
+  virtual void each_independent(int64_t count, const std::function<void(int64_t)>& task) {
+    for (int64_t i = 0; i < count; ++i) task(i);
+  }
+
+  // Calls issue(), which issues loops, gemms, plans, zero() and copy() and nothing else, and keeps
+  // what it issued, to be issued again at the price of one launch. Throws Error on a device that
+  // cannot.
+  class Recording {
+   public:
+    virtual ~Recording() = default;
+  };
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& issue);
+  // Issues the recording, with the values that its memory has then. issue() is called so that the
+  // host notes what it notes on the way, but what it issues is left out: it must be what was
+  // recorded. Throws Error where it is seen to be something else.
+  virtual void replay(Recording&, const std::function<void()>&) {}
+  // Whether issue() of one of these two runs: it may not depend on what was done before.
+  virtual bool is_recording() const { return false; }
+
+  // For parallel.h alone. Whether the device takes it upon itself to launch the loop.
+  virtual bool collect(const CollectedLoop&) const { return false; }
+  // For plans alone: whether a pass over these addresses is left out, since a recording has it.
+  virtual bool leaves_out(std::initializer_list<const void*>) const { return false; }
 
   // Since the device was made: how often the host waited for it, and how many loops, gemms and
   // passes of vendors it was given.

@@ -121,6 +121,8 @@ class Setup {
   virtual void forward_only() = 0;  // no backward pass at all: sources, Accuracy
   // For a source: how many samples one walk over its data has.
   virtual void samples(int64_t count) = 0;
+  // Passes will ask for random() and step().
+  virtual void draws_random() = 0;
 
   // Throws Error that starts with where this layer, or one field of its options, stands.
   template <class... Parts>
@@ -140,10 +142,13 @@ class Pass {
 
   virtual Device& device() const = 0;
   virtual Phase phase() const = 0;
-  // Which forward pass of the run this is, from 0; iter_size passes make one solver step.
+  // For a source: which forward pass of the run this is, from 0; iter_size passes make one solver
+  // step. Other layers may be recorded in one pass for all (Device::record), so they find it on the
+  // device.
   virtual int64_t index() const = 0;
-  // Random numbers of this layer in this pass.
-  virtual Random random() const = 0;
+  // Random numbers of this layer; those of this pass are random().at(*step()) on the device.
+  virtual Random::Purpose random() const = 0;
+  virtual const uint64_t* step() const = 0;  // index(), in device memory
 
   virtual Tensor input(int i) const = 0;
   virtual Tensor output(int i) const = 0;

@@ -80,10 +80,16 @@ class Net {
   // `index` is the number of this pass in the run: the position in the data and the key of random
   // numbers. Throws Error where parameters were changed after the last prepare().
   void forward(int64_t index);
+  // forward() in two parts: what the host and the sources of data do, and what can be recorded
+  // (Device::record).
+  void load(int64_t index);
+  void compute();
   // Throws Error where the arena does not hold this net's last forward pass any more.
   void backward();
-  // Calls update(parameters of one layer) for every layer that has learned parameters; while it
-  // runs, their gradients are complete, those of factors included, and they are dropped afterwards.
+  // Calls update(parameters) for those of one layer after another that has learned ones, or of some
+  // layers at a time, where the device has a price for launches (Device::each_independent); while
+  // it runs, their gradients are complete, those of factors included, and they are dropped
+  // afterwards.
   using Update = std::function<void(const std::vector<Parameter*>&)>;
   void finish(const Update& update);
 
@@ -123,9 +129,12 @@ class Net {
   // What the user should know about it: that this device is slow there. Empty where there is
   // nothing to say.
   std::string precision_note() const;
+  // Where blobs lie now. What was recorded of passes holds as long as it is the same.
+  const void* arena_memory() const;
   int64_t arena_bytes() const;       // planned peak of activations, gradients and scratch
   int64_t persistent_bytes() const;  // constants and what layers keep, outside the arena
   void profile(bool on);             // synchronises around every call and sums LayerReport::seconds
+  bool profiles() const;
   std::vector<LayerReport> report() const;
 
  private:

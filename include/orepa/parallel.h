@@ -170,8 +170,7 @@ void parallel_for(const Device& device, int64_t n, F f) {
   if (n <= 0) return;
   if (parallel::launches(device)) {
 #ifdef OREPA_CUDA
-    using namespace parallel;
-    launch(device, blocks_of(n, kThreads), dim3(kThreads), for_kernel<F>, n, f);
+    parallel::launch(device, parallel::EachLoop<F>{n, f});
 #endif
     return;
   }
@@ -188,9 +187,7 @@ void parallel_for(const Device& device, int64_t n, F f, const Values* values) {
   if (n <= 0) return;
   if (parallel::launches(device)) {
 #ifdef OREPA_CUDA
-    using namespace parallel;
-    launch(device, blocks_of(n, kThreads), dim3(kThreads), for_with_kernel<F, Values>, n, f,
-           values);
+    parallel::launch(device, parallel::EachWithValuesLoop<F, Values>{n, f, values});
 #endif
     return;
   }
@@ -203,9 +200,7 @@ void parallel_rows(const Device& device, int64_t rows, int64_t columns, F f) {
   if (rows <= 0 || columns <= 0) return;
   if (parallel::launches(device)) {
 #ifdef OREPA_CUDA
-    using namespace parallel;
-    const dim3 threads = threads_of_rows(columns);
-    launch(device, blocks_of(rows, threads.y), threads, rows_kernel<F>, rows, columns, f);
+    parallel::launch(device, parallel::RowsLoop<F>(rows, columns, f));
 #endif
     return;
   }
@@ -222,7 +217,10 @@ void reduce_rows(const Device& device, int64_t rows, int64_t columns, F f, Out* 
   if (rows <= 0) return;
   if (parallel::launches(device)) {
 #ifdef OREPA_CUDA
-    parallel::launch_reduce_rows(device, rows, columns, f, accumulate, out);
+    if (columns <= parallel::kRowOfAWarp)
+      parallel::launch(device, parallel::ShortRowSums<F, Out>{rows, columns, f, accumulate, out});
+    else
+      parallel::launch(device, parallel::LongRowSums<F, Out>{rows, columns, f, accumulate, out});
 #endif
     return;
   }
@@ -263,9 +261,7 @@ void parallel_teams(const Device& device, int64_t rows, F f) {
   if (rows <= 0) return;
   if (parallel::launches(device)) {
 #ifdef OREPA_CUDA
-    using namespace parallel;
-    launch(device, blocks_of(rows, kThreads / kWarp), dim3(kWarp, kThreads / kWarp),
-           teams_kernel<F>, rows, f);
+    parallel::launch(device, parallel::TeamsLoop<F>{rows, f});
 #endif
     return;
   }

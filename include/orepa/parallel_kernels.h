@@ -6,6 +6,8 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "orepa/device.h"
 #include "orepa/error.h"
@@ -26,48 +28,49 @@ constexpr int64_t kRowOfAWarp = 1024;   // columns up to which a warp sums a row
 #define OREPA_SHARED(T, name, count) __shared__ T name[count]
 #endif
 
-// The only kernel launch. Errors of the launch itself are told here, those of the kernel later, by
-// whoever waits.
-template <class... Parameters, class... Arguments>
-void launch(const Device& device, int64_t blocks, dim3 threads, void (*kernel)(Parameters...),
-            const Arguments&... arguments) {
-  device.count_launch();
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>(std::min(blocks, kMostBlocks)));
-  config.blockDim = threads;
-  config.stream = static_cast<cudaStream_t>(device.stream());
-  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, arguments...);
-  require(error == cudaSuccess, "a kernel cannot be launched: ", cudaGetErrorString(error));
-}
+// Each loop below is a kernel of blocks of kThreads threads: how many blocks it wants, and what the
+// threads of one block of so many do.
 
-// As many threads along a row as it has columns, rounded up to a power of two, and so many rows
-// that a block is full.
-inline dim3 threads_of_rows(int64_t columns) {
-  unsigned x = 1;
-  while (x < kThreads && x < columns) x *= 2;
-  return dim3(x, static_cast<unsigned>(kThreads) / x);
-}
 inline int64_t blocks_of(int64_t count, int64_t a_block) { return (count + a_block - 1) / a_block; }
 
 template <class F>
-__global__ void for_kernel(int64_t n, F f) {
-  const int64_t step = int64_t{gridDim.x} * blockDim.x;
-  for (int64_t i = blockIdx.x * int64_t{blockDim.x} + threadIdx.x; i < n; i += step) f(i);
-}
+struct EachLoop {
+  int64_t n;
+  F f;
+  int64_t blocks() const { return blocks_of(n, kThreads); }
+  __device__ void run(int64_t block, int64_t blocks) const {
+    for (int64_t i = block * kThreads + threadIdx.x; i < n; i += blocks * kThreads) f(i);
+  }
+};
 
 template <class F, class Values>
-__global__ void for_with_kernel(int64_t n, F f, const Values* from) {
-  const Values values = *from;
-  const int64_t step = int64_t{gridDim.x} * blockDim.x;
-  for (int64_t i = blockIdx.x * int64_t{blockDim.x} + threadIdx.x; i < n; i += step) f(i, values);
-}
+struct EachWithValuesLoop {
+  int64_t n;
+  F f;
+  const Values* from;
+  int64_t blocks() const { return blocks_of(n, kThreads); }
+  __device__ void run(int64_t block, int64_t blocks) const {
+    const Values values = *from;
+    for (int64_t i = block * kThreads + threadIdx.x; i < n; i += blocks * kThreads) f(i, values);
+  }
+};
 
+// A block has rows of 2^shift threads: as many as a row has columns, rounded up, but all at most.
 template <class F>
-__global__ void rows_kernel(int64_t rows, int64_t columns, F f) {
-  const int64_t step = int64_t{gridDim.x} * blockDim.y;
-  for (int64_t r = blockIdx.x * int64_t{blockDim.y} + threadIdx.y; r < rows; r += step)
-    for (int64_t j = threadIdx.x; j < columns; j += blockDim.x) f(r, j);
-}
+struct RowsLoop {
+  int64_t rows, columns;
+  int shift;
+  F f;
+  RowsLoop(int64_t rows, int64_t columns, F f) : rows(rows), columns(columns), shift(0), f(f) {
+    while (1 << shift < kThreads && 1 << shift < columns) ++shift;
+  }
+  int64_t blocks() const { return blocks_of(rows, kThreads >> shift); }
+  __device__ void run(int64_t block, int64_t blocks) const {
+    const int64_t height = kThreads >> shift, width = int64_t{1} << shift;
+    for (int64_t r = block * height + (threadIdx.x >> shift); r < rows; r += blocks * height)
+      for (int64_t j = threadIdx.x & (width - 1); j < columns; j += width) f(r, j);
+  }
+};
 
 // Every lane gets the whole.
 __device__ inline double warp_sum(double value) {
@@ -76,52 +79,54 @@ __device__ inline double warp_sum(double value) {
   return value;
 }
 
-// Blocks of 8 warps, a row each.
+constexpr int64_t kWarps = kThreads / kWarp;  // of a block
+
+// out[r] = or += the sum of f(r, j) over j, a warp a row.
 template <class F, class Out>
-__global__ void reduce_short_rows_kernel(int64_t rows, int64_t columns, F f, bool accumulate,
-                                         Out* out) {
-  const int64_t step = int64_t{gridDim.x} * blockDim.y;
-  for (int64_t first = blockIdx.x * int64_t{blockDim.y}; first < rows; first += step) {
-    const int64_t r = first + threadIdx.y;
-    double sum = 0;
-    if (r < rows)
-      for (int64_t j = threadIdx.x; j < columns; j += kWarp) sum += f(r, j);
-    sum = warp_sum(sum);
-    if (r < rows && threadIdx.x == 0)
-      out[r] = (accumulate ? out[r] : Out{0}) + static_cast<Out>(sum);
+struct ShortRowSums {
+  int64_t rows, columns;
+  F f;
+  bool accumulate;
+  Out* out;
+  int64_t blocks() const { return blocks_of(rows, kWarps); }
+  __device__ void run(int64_t block, int64_t blocks) const {
+    const int64_t lane = threadIdx.x % kWarp;
+    for (int64_t first = block * kWarps; first < rows; first += blocks * kWarps) {
+      const int64_t r = first + threadIdx.x / kWarp;
+      double sum = 0;
+      if (r < rows)
+        for (int64_t j = lane; j < columns; j += kWarp) sum += f(r, j);
+      sum = warp_sum(sum);
+      if (r < rows && lane == 0) out[r] = (accumulate ? out[r] : Out{0}) + static_cast<Out>(sum);
+    }
   }
-}
+};
 
 // A block a row: each thread sums its share, then each warp, then the first one.
 template <class F, class Out>
-__global__ void reduce_long_rows_kernel(int64_t rows, int64_t columns, F f, bool accumulate,
-                                        Out* out) {
-  OREPA_SHARED(double, of_warp, kThreads / kWarp);
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    double sum = 0;
-    for (int64_t j = threadIdx.x; j < columns; j += kThreads) sum += f(r, j);
-    sum = warp_sum(sum);
-    if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = sum;
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      sum = 0;
-      for (int64_t warp = 0; warp < kThreads / kWarp; ++warp) sum += of_warp[warp];
-      out[r] = (accumulate ? out[r] : Out{0}) + static_cast<Out>(sum);
+struct LongRowSums {
+  int64_t rows, columns;
+  F f;
+  bool accumulate;
+  Out* out;
+  int64_t blocks() const { return rows; }
+  __device__ void run(int64_t block, int64_t blocks) const {
+    OREPA_SHARED(double, of_warp, kWarps);
+    for (int64_t r = block; r < rows; r += blocks) {
+      double sum = 0;
+      for (int64_t j = threadIdx.x; j < columns; j += kThreads) sum += f(r, j);
+      sum = warp_sum(sum);
+      if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = sum;
+      __syncthreads();
+      if (threadIdx.x == 0) {
+        sum = 0;
+        for (int64_t warp = 0; warp < kWarps; ++warp) sum += of_warp[warp];
+        out[r] = (accumulate ? out[r] : Out{0}) + static_cast<Out>(sum);
+      }
+      __syncthreads();
     }
-    __syncthreads();
   }
-}
-
-template <class F, class Out>
-void launch_reduce_rows(const Device& device, int64_t rows, int64_t columns, const F& f,
-                        bool accumulate, Out* out) {
-  if (columns <= kRowOfAWarp)
-    launch(device, blocks_of(rows, kThreads / kWarp), dim3(kWarp, kThreads / kWarp),
-           reduce_short_rows_kernel<F, Out>, rows, columns, f, accumulate, out);
-  else
-    launch(device, rows, dim3(kThreads), reduce_long_rows_kernel<F, Out>, rows, columns, f,
-           accumulate, out);
-}
+};
 
 // A warp as the team of parallel_teams(). (The host side of a functor never gets one.)
 struct WarpTeam {
@@ -151,12 +156,90 @@ struct WarpTeam {
 #endif
 };
 
-// Blocks of 8 teams.
+// A warp a team.
 template <class F>
-__global__ void teams_kernel(int64_t rows, F f) {
-  const int64_t step = int64_t{gridDim.x} * blockDim.y;
-  for (int64_t r = blockIdx.x * int64_t{blockDim.y} + threadIdx.y; r < rows; r += step)
-    f(r, WarpTeam());
+struct TeamsLoop {
+  int64_t rows;
+  F f;
+  int64_t blocks() const { return blocks_of(rows, kWarps); }
+  __device__ void run(int64_t block, int64_t blocks) const {
+    for (int64_t r = block * kWarps + threadIdx.x / kWarp; r < rows; r += blocks * kWarps)
+      f(r, WarpTeam());
+  }
+};
+
+template <class Loop>
+__global__ void kernel(const __grid_constant__ Loop loop) {
+  loop.run(blockIdx.x, gridDim.x);
+}
+
+// Loops of one type in one launch: as many as the parameters of a kernel have room for.
+template <class Loop>
+struct LoopsTogether {
+  static constexpr int64_t kParameterBytes = 4096;
+  static constexpr int64_t kMost = std::max<int64_t>(
+      1, (kParameterBytes - 64) / static_cast<int64_t>(sizeof(Loop) + sizeof(int)));
+
+  int first_block[kMost + 1];  // of each; behind the last, how many there are
+  alignas(Loop) unsigned char bytes[kMost * sizeof(Loop)];
+
+  __host__ __device__ const Loop& loop(int64_t which) const {
+    return reinterpret_cast<const Loop*>(bytes)[which];
+  }
+};
+
+template <class Loop>
+__global__ void kernel_of_loops(const __grid_constant__ LoopsTogether<Loop> all) {
+  const int block = static_cast<int>(blockIdx.x);
+  int which = 0;
+  while (block >= all.first_block[which + 1]) ++which;
+  const int first = all.first_block[which];
+  all.loop(which).run(block - first, all.first_block[which + 1] - first);
+}
+
+// The only kernel launch. Errors of the launch itself are told here, those of the kernel later, by
+// whoever waits.
+template <class Parameter>
+void launch_kernel(const Device& device, int64_t blocks, void (*kernel)(Parameter),
+                   const Parameter& parameter) {
+  device.count_launch();
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(static_cast<unsigned>(blocks));
+  config.blockDim = dim3(static_cast<unsigned>(kThreads));
+  config.stream = static_cast<cudaStream_t>(device.stream());
+  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, parameter);
+  require(error == cudaSuccess, "a kernel cannot be launched: ", cudaGetErrorString(error));
+}
+
+// The launch of a CollectedLoop: `loops` are of type Loop.
+template <class Loop>
+void launch_together(const Device& device, const void* const* loops, int64_t count) {
+  const auto loop = [&](int64_t which) { return static_cast<const Loop*>(loops[which]); };
+  const auto blocks = [&](int64_t which) { return std::min(loop(which)->blocks(), kMostBlocks); };
+  using All = LoopsTogether<Loop>;
+  static_assert(sizeof(All) <= All::kParameterBytes);
+  for (int64_t begin = 0, end = 0; begin < count; begin = end) {
+    end = std::min(count, begin + All::kMost);
+    if (end - begin == 1) {
+      launch_kernel<Loop>(device, blocks(begin), kernel<Loop>, *loop(begin));
+      continue;
+    }
+    All all{};
+    for (int64_t which = begin; which < end; ++which) {
+      std::memcpy(all.bytes + (which - begin) * sizeof(Loop), loop(which), sizeof(Loop));
+      all.first_block[which - begin + 1] =
+          all.first_block[which - begin] + static_cast<int>(blocks(which));
+    }
+    launch_kernel<All>(device, all.first_block[end - begin], kernel_of_loops<Loop>, all);
+  }
+}
+
+template <class Loop>
+void launch(const Device& device, const Loop& loop) {
+  static_assert(std::is_trivially_copyable_v<Loop>);
+  if (device.collect({launch_together<Loop>, &loop, sizeof(Loop)})) return;
+  const void* const one = &loop;
+  launch_together<Loop>(device, &one, 1);
 }
 
 }  // namespace orepa::inline with_kernels::parallel

@@ -1,6 +1,7 @@
 // Random numbers as functions: a Random is a key made of (seed, purpose, step), and number i of it
 // is a function of the key and i. So there is no state to save, a resumed run draws what an
-// uninterrupted one would, and every device and any number of threads draws the same.
+// uninterrupted one would, and every device and any number of threads draws the same. A
+// Random::Purpose is the key without the step, for loops that read the step from device memory.
 //
 // The mixing function is SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
 // Generators, OOPSLA 2014), applied twice.
@@ -15,11 +16,21 @@ namespace orepa {
 
 class Random {
  public:
-  Random(uint64_t seed, std::string_view purpose, uint64_t step = 0) {
-    uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a of the purpose
-    for (const char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    key_ = mix(mix(seed) + mix(hash) * 3 + mix(step + 0x51) * 5);
-  }
+  class Purpose {
+   public:
+    Purpose(uint64_t seed, std::string_view purpose) {
+      uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+      for (const char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+      key_ = mix(seed) + mix(hash) * 3;
+    }
+    OREPA_HD Random at(uint64_t step) const { return Random(mix(key_ + mix(step + 0x51) * 5)); }
+
+   private:
+    uint64_t key_;
+  };
+
+  Random(uint64_t seed, std::string_view purpose, uint64_t step = 0)
+      : Random(Purpose(seed, purpose).at(step)) {}
 
   OREPA_HD uint64_t bits(uint64_t i) const { return mix(key_ ^ mix(i)); }
   // In [0, 1), a multiple of 2^-24.
@@ -36,6 +47,7 @@ class Random {
   }
 
  private:
+  OREPA_HD explicit Random(uint64_t key) : key_(key) {}
   OREPA_HD static uint64_t mix(uint64_t x) {
     x += 0x9e3779b97f4a7c15u;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;

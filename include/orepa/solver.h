@@ -50,6 +50,9 @@ struct SolverOptions {
   // Sets Input blobs before each pass, of nets that have some; `pass` counts as Net::forward's
   // index, and a pass may be asked for again.
   std::function<void(Net&, int64_t pass)> feed;
+  // On a CUDA device: records what the passes and the update issue, and launches the recordings
+  // (Device::record). The same bits either way.
+  bool cuda_graph = false;
 };
 
 class Solver {

@@ -30,6 +30,11 @@ Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, N
   persistent = DeviceMemory(device(), persistent_bytes);
   device().zero(persistent.data(), persistent_bytes);
   for (const CompiledNode& node : nodes)
+    if (node.declaration.draws_random && !step_upload) {
+      step = DeviceMemory(device(), sizeof(uint64_t));
+      step_upload = std::make_unique<Upload>(device(), step.bytes());
+    }
+  for (const CompiledNode& node : nodes)
     for (const Declaration::Constant& constant : node.declaration.constants) {
       char* memory =
           static_cast<char*>(persistent.data()) + node.persistent_offsets[constant.index];
@@ -198,12 +203,21 @@ void Net::Engine::plan() {
   for (const int v : wanted.keep_values) kept[v] = true;
   for (size_t v = 0; v < graph.values.size(); ++v)
     if (graph.values[v].consumers.empty()) kept[v] = true;
-  program = make_program(graph, traits, wanted);
-  if (!options.share_memory)
-    for (MemoryRequest& request : program.buffers)
-      request = {request.bytes, 0, static_cast<int>(program.steps.size()), {}};
-  memory = plan_memory(program.buffers);
-  arena_bytes = memory.peak;
+  const auto make = [&] {
+    program = make_program(graph, traits, wanted);
+    if (!options.share_memory)
+      for (MemoryRequest& request : program.buffers)
+        request = {request.bytes, 0, static_cast<int>(program.steps.size()), {}};
+    memory = plan_memory(program.buffers);
+    arena_bytes = memory.peak;
+  };
+  make();
+  if (device().is_cuda()) {
+    // Before and after the passes their memory is free: as many layers as it has room for are
+    // prepared, finished and updated together, in few launches.
+    wanted.step_bytes = arena_bytes;
+    make();
+  }
 
   for (CompiledNode& node : nodes) {
     node.persistent_offsets = pack(node.declaration.persistent);

@@ -43,14 +43,18 @@ struct Net::Engine {
   // Steps [begin, end) of the program. `update` is called by those of kUpdate.
   void run(int begin, int end, const Update* update = nullptr);
   void run(const Step& step, const Update* update);
+  void prepare(int node);
   void finish(int node);
-  void update(int node, const Update& update);
+  void update(const std::vector<int>& nodes, const Update& update);
   void zero_unwritten_gradients(int node);
   template <class Call>
   void timed(int node, Stage stage, Call call);
+  // call(node) for nodes that need nothing of each other.
+  template <class Call>
+  void each(const std::vector<int>& nodes, Stage stage, Call call);
 
   // What of this net can be read from the arena, as long as no other net uses it.
-  enum class Held { kNothing, kBlobs, kBlobsAndGradients };
+  enum class Held { kNothing, kSources, kBlobs, kBlobsAndGradients };
   void hold(Held what) {
     arena.holder_ = this;
     held_last = what;
@@ -78,8 +82,12 @@ struct Net::Engine {
   }
   // Keeps values of value v, in Caffe's order, for every pass from now on.
   void stage(std::map<int, Upload>& uploads, int v, const std::vector<float>& values);
+  // What the host gives to a pass, but for what sources read.
   void send_inputs() {
     for (auto& [v, upload] : staged_inputs) upload.send(value(v).data);
+    if (!step_upload) return;
+    *static_cast<uint64_t*>(step_upload->fill()) = static_cast<uint64_t>(pass_index);
+    step_upload->send(step.data());
   }
   Device& device() const { return parameters.device(); }
   bool folds_into_convolution(const Node& node) const {
@@ -108,6 +116,8 @@ struct Net::Engine {
   std::map<int, Upload> staged_inputs, staged_gradients;  // by value
   int64_t samples = 0, batch_size = 0;
   int64_t pass_index = 0;
+  DeviceMemory step;  // pass_index, where a layer draws random numbers
+  std::unique_ptr<Upload> step_upload;
   int64_t prepared_version = -1;  // of the parameters, at the last prepare()
   std::vector<bool> kept;         // by value: whether its memory is its own until the program ends
   Held held_last = Held::kNothing;

@@ -30,20 +30,35 @@ Net::~Net() = default;
 
 void Net::prepare() {
   require(engine_->options.allocate, "prepare() was called on a net built without memory");
-  if (engine_->prepared_version == engine_->parameters.version()) return;
+  const bool current = engine_->prepared_version == engine_->parameters.version();
+  if (current && !engine_->device().is_recording()) return;
   engine_->prepared_version = engine_->parameters.version();
   engine_->hold(Engine::Held::kNothing);
   engine_->run(0, engine_->program.forward);
 }
 
-void Net::forward(int64_t index) {
-  require(engine_->options.allocate, "forward() was called on a net built without memory");
+void Net::load(int64_t index) {
+  require(engine_->options.allocate, "a pass of a net that was built without memory");
   engine_->require_prepared();
   engine_->pass_index = index;
-  engine_->hold(Engine::Held::kNothing);
+  engine_->hold(Engine::Held::kSources);
   engine_->send_inputs();
-  engine_->run(engine_->program.forward, engine_->program.backward);
+  engine_->run(engine_->program.forward, engine_->program.compute);
+}
+
+void Net::compute() {
+  require(engine_->held() == Engine::Held::kSources,
+          "compute() has to follow load() of the same net, with no other use of its arena between ",
+          "them");
+  engine_->require_prepared();
+  engine_->hold(Engine::Held::kNothing);
+  engine_->run(engine_->program.compute, engine_->program.backward);
   engine_->hold(Engine::Held::kBlobs);
+}
+
+void Net::forward(int64_t index) {
+  load(index);
+  compute();
 }
 
 void Net::backward() {
@@ -154,6 +169,7 @@ std::string Net::precision_note() const {
 
 int64_t Net::samples() const { return engine_->samples; }
 int64_t Net::batch_size() const { return engine_->batch_size; }
+const void* Net::arena_memory() const { return engine_->arena.data(); }
 int64_t Net::arena_bytes() const { return engine_->arena_bytes; }
 int64_t Net::persistent_bytes() const { return engine_->persistent_bytes; }
 

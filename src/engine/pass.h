@@ -15,9 +15,11 @@ class NodePass : public Pass {
   Device& device() const override { return engine_.device(); }
   Phase phase() const override { return engine_.options.phase; }
   int64_t index() const override { return engine_.pass_index; }
-  Random random() const override {
-    return Random(engine_.parameters.seed(), "layer " + graph_node().spec.name,
-                  static_cast<uint64_t>(engine_.pass_index));
+  Random::Purpose random() const override {
+    return {engine_.parameters.seed(), "layer " + graph_node().spec.name};
+  }
+  const uint64_t* step() const override {
+    return static_cast<const uint64_t*>(engine_.step.data());
   }
 
   Tensor input(int i) const override {
@@ -37,7 +39,8 @@ class NodePass : public Pass {
     return slot(handle).parameter->gradient_written;
   }
   bool is_current(Handle handle) const override {
-    return slot(handle).copy->version == engine_.parameters.version();
+    // A recording packs in every step, whatever others have packed before it was made.
+    return !device().is_recording() && slot(handle).copy->version == engine_.parameters.version();
   }
   void* memory(Handle handle) const override {
     const Slot& slot = this->slot(handle);

@@ -1,7 +1,10 @@
 #include "engine/program.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+
+#include "orepa/device.h"
 
 namespace orepa {
 namespace {
@@ -20,10 +23,14 @@ class ProgramBuilder {
   }
 
   Program build() {
-    for (int n = 0; n < node_count(); ++n)
-      if (traits_[n].prepares) add(n, Step::Kind::kPrepare, Stage::kPrepare);
+    for (const std::vector<int>& nodes : groups(Stage::kPrepare, &NodeTraits::prepares))
+      add(nodes, Step::Kind::kPrepare, Stage::kPrepare);
     program_.forward = now();
-    for (int n = 0; n < node_count(); ++n) forward(n);
+    for (int n = 0; n < node_count(); ++n)
+      if (is_source(n)) forward(n);
+    program_.compute = now();
+    for (int n = 0; n < node_count(); ++n)
+      if (!is_source(n)) forward(n);
     program_.backward = now();
     if (options_.backward) {
       find_wanted_gradients();
@@ -32,15 +39,19 @@ class ProgramBuilder {
     }
     read();
     program_.finish = now();
-    for (int n = 0; n < node_count(); ++n) {
-      if (traits_[n].finishes) add(n, Step::Kind::kFinish, Stage::kFinish);
-      if (traits_[n].updates) add(n, Step::Kind::kUpdate, Stage::kUpdate);
+    for (const std::vector<int>& nodes : groups(Stage::kFinish, &NodeTraits::updates)) {
+      std::vector<int> finishing;
+      std::copy_if(nodes.begin(), nodes.end(), std::back_inserter(finishing),
+                   [&](int n) { return traits_[n].finishes; });
+      if (!finishing.empty()) add(std::move(finishing), Step::Kind::kFinish, Stage::kFinish);
+      add(nodes, Step::Kind::kUpdate, Stage::kUpdate);
     }
     return std::move(program_);
   }
 
  private:
   int node_count() const { return static_cast<int>(graph_.nodes.size()); }
+  bool is_source(int n) const { return graph_.nodes[n].inputs.empty(); }
   int now() const { return static_cast<int>(program_.steps.size()); }
 
   int new_buffer(int64_t bytes, DType type, std::vector<int> may_take_over = {}) {
@@ -80,12 +91,32 @@ class ProgramBuilder {
     }
   }
 
-  void add(int n, Step::Kind kind, Stage stage) {
-    use_memory(n, stage);
+  void add(std::vector<int> nodes, Step::Kind kind, Stage stage) {
+    for (const int n : nodes) use_memory(n, stage);
     Step step;
     step.kind = kind;
-    step.node = n;
+    step.nodes = std::move(nodes);
     program_.steps.push_back(std::move(step));
+  }
+
+  // The nodes that are in it, neighbours together as long as what they begin to use in that stage
+  // has room in step_bytes.
+  std::vector<std::vector<int>> groups(Stage stage, bool NodeTraits::*in) const {
+    std::vector<std::vector<int>> groups;
+    int64_t together = 0;
+    for (int n = 0; n < node_count(); ++n) {
+      if (!(traits_[n].*in)) continue;
+      int64_t bytes = 0;
+      for (const NodeMemory& memory : traits_[n].memory)
+        if (memory.first == stage) bytes += aligned(memory.bytes);
+      together += bytes;
+      if (groups.empty() || options_.step_bytes == 0 || together > options_.step_bytes) {
+        groups.emplace_back();
+        together = bytes;
+      }
+      groups.back().push_back(n);
+    }
+    return groups;
   }
 
   // What is kept lives until here: no step before may write over it, the last one neither.
@@ -119,7 +150,11 @@ class ProgramBuilder {
       if (node.spec.type == "Input") program_.buffers[buffer].first = program_.forward;
       program_.value_buffer[node.outputs[o]] = buffer;
     }
-    add(n, Step::Kind::kForward, Stage::kForward);
+    use_memory(n, Stage::kForward);
+    Step step;
+    step.kind = Step::Kind::kForward;
+    step.node = n;
+    program_.steps.push_back(std::move(step));
   }
 
   // A value's gradient is wanted where something that learns, or a value the caller asks about,

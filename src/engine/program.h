@@ -59,7 +59,8 @@ struct Step {
     kUpdate,
   };
   Kind kind = Kind::kForward;
-  int node = -1;
+  int node = -1;                 // of kForward and kBackward
+  std::vector<int> nodes;        // of kPrepare, kFinish and kUpdate: none needs anything of another
   int a = -1, b = -1, out = -1;  // buffers
   float fill = 0;
   int value_index = -1;
@@ -69,8 +70,9 @@ struct Step {
 struct Program {
   std::vector<Step> steps;
   // The first step of each part. Those before `forward` prepare; those from `finish` on finish and
-  // update, layer by layer.
+  // update, some layers at a time.
   int forward = 0, backward = 0, finish = 0;
+  int compute = 0;  // of those of `forward`, the first behind all sources, nodes without inputs
   std::vector<MemoryRequest> buffers;
   std::vector<DType> types;             // of the numbers in a buffer of values or gradients
   std::vector<std::vector<int>> input;  // by node: the buffer that it reads an input from
@@ -84,6 +86,9 @@ struct ProgramOptions {
   std::vector<int> keep_values;     // readable at kRead, besides values nobody consumes
   std::vector<int> want_gradients;  // values whose gradient is computed and readable at kRead
   std::vector<int> seed_values;     // values whose gradient the caller gives
+  // How much memory nodes that prepare, or finish and update, in one step may take together; with 0
+  // each has a step of its own.
+  int64_t step_bytes = 0;
 };
 
 Program make_program(const Graph& graph, const std::vector<NodeTraits>& traits,

@@ -11,6 +11,8 @@ void Net::profile(bool on) {
   }
 }
 
+bool Net::profiles() const { return engine_->profiling; }
+
 std::vector<LayerReport> Net::report() const {
   std::vector<LayerReport> rows;
   for (size_t n = 0; n < engine_->nodes.size(); ++n) {

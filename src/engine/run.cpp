@@ -35,14 +35,30 @@ bool all_finite(const std::vector<float>& values) {
 template <class Call>
 void Net::Engine::timed(int node, Stage stage, Call call) {
   nodes[node].calls[static_cast<int>(stage)]++;
-  if (!profiling) return call();
-  using Clock = std::chrono::steady_clock;
-  device().synchronize();
-  const Clock::time_point start = Clock::now();
-  call();
-  device().synchronize();
-  nodes[node].seconds[static_cast<int>(stage)] +=
-      std::chrono::duration<double>(Clock::now() - start).count();
+  try {
+    if (!profiling) return call();
+    using Clock = std::chrono::steady_clock;
+    device().synchronize();
+    const Clock::time_point start = Clock::now();
+    call();
+    device().synchronize();
+    nodes[node].seconds[static_cast<int>(stage)] +=
+        std::chrono::duration<double>(Clock::now() - start).count();
+  } catch (const Error& error) {
+    const LayerSpec& spec = graph.nodes[node].spec;
+    if (const std::string what = error.what(); what.find("layer \"") != std::string::npos) throw;
+    fail("layer \"", spec.name, "\" (", spec.type, "): ", error.what());
+  }
+}
+
+template <class Call>
+void Net::Engine::each(const std::vector<int>& nodes, Stage stage, Call call) {
+  const auto one = [&](int64_t i) { timed(nodes[i], stage, [&] { call(nodes[i]); }); };
+  const auto count = static_cast<int64_t>(nodes.size());
+  if (profiling)  // each by itself
+    for (int64_t i = 0; i < count; ++i) one(i);
+  else
+    device().each_independent(count, one);
 }
 
 // What a layer finds wrong with the labels of its last forward pass, and of which sample.
@@ -62,13 +78,9 @@ void Net::Engine::run(int begin, int end, const Update* update) {
 
 void Net::Engine::run(const Step& step, const Update* update) {
   switch (step.kind) {
-    case Step::Kind::kPrepare: {
-      NodePass pass(*this, step.node);
-      timed(step.node, Stage::kPrepare, [&] { nodes[step.node].layer->prepare(pass); });
-      for (const Slot& slot : nodes[step.node].declaration.slots)
-        if (slot.copy != nullptr) slot.copy->version = parameters.version();
+    case Step::Kind::kPrepare:
+      each(step.nodes, Stage::kPrepare, [&](int node) { prepare(node); });
       break;
-    }
     case Step::Kind::kForward: {
       NodePass pass(*this, step.node);
       timed(step.node, Stage::kForward, [&] { nodes[step.node].layer->forward(pass); });
@@ -107,12 +119,19 @@ void Net::Engine::run(const Step& step, const Update* update) {
     case Step::Kind::kRead:
       break;
     case Step::Kind::kFinish:
-      finish(step.node);
+      each(step.nodes, Stage::kFinish, [&](int node) { finish(node); });
       break;
     case Step::Kind::kUpdate:
-      this->update(step.node, *update);
+      this->update(step.nodes, *update);
       break;
   }
+}
+
+void Net::Engine::prepare(int node) {
+  NodePass pass(*this, node);
+  nodes[node].layer->prepare(pass);
+  for (const Slot& slot : nodes[node].declaration.slots)
+    if (slot.copy != nullptr) slot.copy->version = parameters.version();
 }
 
 // What no backward pass reached has the gradient 0.
@@ -129,13 +148,19 @@ void Net::Engine::finish(int node) {
       slot.parameter->gradient = {buffer(program.memory[node][slot.index]),
                                   slot.parameter->value.shape};
   NodePass pass(*this, node);
-  timed(node, Stage::kFinish, [&] { nodes[node].layer->finish(pass); });
+  nodes[node].layer->finish(pass);
 }
 
-void Net::Engine::update(int node, const Update& update) {
-  if (!nodes[node].declaration.traits.finishes) zero_unwritten_gradients(node);
-  timed(node, Stage::kUpdate, [&] { update(nodes[node].learned); });
-  for (Parameter* parameter : nodes[node].learned)
+void Net::Engine::update(const std::vector<int>& nodes, const Update& update) {
+  std::vector<Parameter*> learned;
+  for (const int node : nodes) {
+    if (!this->nodes[node].declaration.traits.finishes) zero_unwritten_gradients(node);
+    const std::vector<Parameter*>& own = this->nodes[node].learned;
+    learned.insert(learned.end(), own.begin(), own.end());
+    if (profiling) timed(node, Stage::kUpdate, [&] { update(own); });
+  }
+  if (!profiling) update(learned);
+  for (Parameter* parameter : learned)
     if (parameter->factor) parameter->gradient = {};
 }
 
@@ -149,7 +174,7 @@ void Net::Engine::require_prepared() const {
 }
 
 void Net::Engine::require_held(const std::string& what) const {
-  require(held() != Held::kNothing, what,
+  require(held() == Held::kBlobs || held() == Held::kBlobsAndGradients, what,
           " cannot be read: no pass has been run, or its memory has been used ",
           "for something else since; read right after forward() or backward()");
 }

@@ -32,6 +32,7 @@ struct Declaration {
   };
   std::vector<Constant> constants;
   int64_t samples = 0;
+  bool draws_random = false;
 
   std::vector<Parameter*> parameters() const;
 };
@@ -95,6 +96,7 @@ class NodeSetup : public Setup {
   void loss(int output, float default_weight) override;
   void forward_only() override { declaration_.traits.forward_only = true; }
   void samples(int64_t count) override { declaration_.samples = count; }
+  void draws_random() override { declaration_.draws_random = true; }
 
  private:
   // Throws Error where the layer has no such bottom; keeps count of those that it knows about.

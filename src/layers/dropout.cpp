@@ -9,11 +9,11 @@ namespace {
 // 0. The backward pass draws the same numbers again, so no mask is stored.
 struct Mask {
   const float* x;
-  Random random;
+  Random::Purpose random;
   float ratio, scale;
   float* y;
-  OREPA_HD void operator()(int64_t i) const {
-    y[i] = random.uniform(static_cast<uint64_t>(i)) >= ratio ? x[i] * scale : 0;
+  OREPA_HD void operator()(int64_t i, uint64_t step) const {
+    y[i] = random.at(step).uniform(static_cast<uint64_t>(i)) >= ratio ? x[i] * scale : 0;
   }
 };
 
@@ -24,6 +24,7 @@ class Dropout : public Layer {
     ratio_ = static_cast<float>(options.number("dropout_ratio"));
     setup.require(ratio_ >= 0 && ratio_ < 1, "dropout_ratio must lie in [0, 1), got ", ratio_);
     if (setup.phase() == Phase::kTest) ratio_ = 0;
+    setup.draws_random();
     setup.output_may_overwrite_input(0, 0);
     setup.input_gradient_may_overwrite(0);
     return {setup.input(0)};
@@ -37,7 +38,8 @@ class Dropout : public Layer {
   void apply(Pass& pass, const Tensor& from, const Tensor& to) {
     if (ratio_ == 0 && from.floats() == to.floats()) return;
     parallel_for(pass.device(), from.count(),
-                 Mask{from.floats(), pass.random(), ratio_, 1 / (1 - ratio_), to.floats()});
+                 Mask{from.floats(), pass.random(), ratio_, 1 / (1 - ratio_), to.floats()},
+                 pass.step());
   }
   float ratio_ = 0;
 };

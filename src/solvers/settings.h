@@ -28,6 +28,7 @@ struct SolverSettings {
   bool test_initialization = true, snapshot_after_train = true;
   std::vector<int64_t> test_batches;  // by test net; empty: each walks over its whole set
   std::vector<ParameterRule> rules;
+  bool cuda_graph = false;  // whether the work of a step is recorded; not in the file
 };
 
 // A length of training in iterations: what the field `iterations` says, or `epochs` of

@@ -32,6 +32,9 @@ struct Solver::State {
         net_spec(spec.net()),
         parameters(device, state.has_seed ? state.seed : settings.seed, true, settings.rules),
         arena(device) {
+    require(!options.cuda_graph || device.is_cuda(), "steps become CUDA graphs on a CUDA device ",
+            "only, this is ", device.description(), "; train without --cuda_graph");
+    settings.cuda_graph = options.cuda_graph;
     NetOptions net_options;
     net_options.phase = Phase::kTrain;
     net_options.level = options.level;
@@ -87,15 +90,30 @@ struct Solver::State {
   // Issues one iteration, unless it is abandoned.
   bool launch(const std::function<bool()>& stop) {
     require_whole();
-    if (!step->run(iteration, learning_rate->at(iteration), stop)) return false;
-    ++iteration;
-    return true;
+    bool issued = false;
+    in_iteration(iteration,
+                 [&] { issued = step->run(iteration, learning_rate->at(iteration), stop); });
+    if (issued) ++iteration;
+    return issued;
+  }
+
+  // What is wrong with the device or the data is an end: nobody knows how much of the iteration is
+  // done.
+  template <class Call>
+  void in_iteration(int64_t number, Call call) {
+    try {
+      call();
+    } catch (const Error& error) {
+      failure = text("iteration ", number, " failed, so that there is nothing to go on from");
+      fail("iteration ", number, ": ", error.what(), untouched());
+    }
   }
 
   // What became of the oldest iteration that nobody asked about yet; nothing where the device has
   // not told yet, unless `wait`. Throws Error where a number of it is not finite.
   std::optional<TrainingStep::Result> result(bool wait) {
-    const std::optional<TrainingStep::Result> result = step->result(wait);
+    std::optional<TrainingStep::Result> result;
+    in_iteration(iteration - step->pending(), [&] { result = step->result(wait); });
     if (!result || result->failure.empty()) return result;
     iteration = result->iteration;
     failure =

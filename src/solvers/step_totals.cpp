@@ -62,11 +62,12 @@ struct Check {
 
 StepTotals::StepTotals(const Parameters& parameters, int64_t passes, double clip)
     : device_(parameters.device()), passes_(passes), clip_(clip), rate_(device_, sizeof(double)) {
-  int64_t longest = 0;
+  int64_t bytes = 0;
   const auto add = [&](const Parameter& parameter) {
     places_[&parameter] = static_cast<int64_t>(parameters_.size());
     parameters_.push_back(&parameter);
-    longest = std::max(longest, parameter.value.count());
+    partials_.push_back(bytes);
+    bytes += reduce_all_scratch(parameter.value.count());
   };
   for (const auto& parameter : parameters.all())
     if (parameter->learns()) add(*parameter);
@@ -74,7 +75,7 @@ StepTotals::StepTotals(const Parameters& parameters, int64_t passes, double clip
   for (const auto& parameter : parameters.all())
     if (parameter->kind == Parameter::Kind::kDerived && parameter->gradient) add(*parameter);
   memory_ = DeviceMemory(device_, message_bytes());
-  partial_ = DeviceMemory(device_, reduce_all_scratch(longest));
+  partial_ = DeviceMemory(device_, bytes);
 }
 
 StepTotals::Totals* StepTotals::totals() const { return static_cast<Totals*>(memory_.data()); }
@@ -83,9 +84,12 @@ int64_t StepTotals::message_bytes() const {
   return static_cast<int64_t>(sizeof(Totals) + parameters_.size() * sizeof(double));
 }
 
-void StepTotals::begin(double rate) {
+void StepTotals::send_rate(double rate) {
   *static_cast<double*>(rate_.fill()) = rate;
   rate_.send(&totals()->scale.rate);
+}
+
+void StepTotals::begin() {
   parallel_for(device_, 1, Start{loss(), &totals()->scale, !started_});
   started_ = true;
   device_.zero(squares(), static_cast<int64_t>(parameters_.size() * sizeof(double)));
@@ -93,10 +97,14 @@ void StepTotals::begin(double rate) {
 
 double* StepTotals::loss() { return &totals()->loss; }
 
-void StepTotals::add(const Parameter& parameter) {
-  const Tensor& gradient = parameter.gradient;
-  reduce_all(device_, gradient.count(), Square{gradient.floats()},
-             squares() + places_.at(&parameter), static_cast<double*>(partial_.data()));
+void StepTotals::add(const std::vector<const Parameter*>& parameters) {
+  device_.each_independent(static_cast<int64_t>(parameters.size()), [&](int64_t i) {
+    const Tensor& gradient = parameters[i]->gradient;
+    const int64_t place = places_.at(parameters[i]);
+    char* partial = static_cast<char*>(partial_.data()) + partials_[place];
+    reduce_all(device_, gradient.count(), Square{gradient.floats()}, squares() + place,
+               reinterpret_cast<double*>(partial));
+  });
 }
 
 void StepTotals::decide() {

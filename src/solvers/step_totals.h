@@ -21,11 +21,12 @@ class StepTotals {
   StepTotals(const Parameters& parameters, int64_t passes, double clip);
 
   // One step, in this order; none of these waits.
-  void begin(double rate);
+  void send_rate(double rate);
+  void begin();
   double* loss();  // where each pass adds its own
-  // The sum of the squares of a gradient that exists now, in double, which squares of floats do not
-  // overflow: it is finite exactly where all numbers are.
-  void add(const Parameter& parameter);
+  // The sums of the squares of gradients that exist now, in double, which squares of floats do not
+  // overflow: a sum is finite exactly where all numbers are.
+  void add(const std::vector<const Parameter*>& parameters);
   // Makes the scale of what was added so far. A step that does not proceed is followed by none that
   // does.
   void decide();
@@ -65,6 +66,7 @@ class StepTotals {
   double clip_;
   std::vector<const Parameter*> parameters_;  // by place: learned ones first, then derived ones
   std::map<const Parameter*, int64_t> places_;
+  std::vector<int64_t> partials_;  // by place: where its partial sums lie, in bytes
   int64_t learned_ = 0;
   bool started_ = false;
   DeviceMemory memory_, partial_;

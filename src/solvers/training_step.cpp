@@ -18,48 +18,74 @@ TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& ru
   if (settings.iter_size > 1) statistics_ = std::make_unique<StatisticsCopy>(parameters);
 }
 
-void TrainingStep::pass(int64_t index) {
+void TrainingStep::load(int64_t index) {
   if (feed_) feed_(net_, index);
-  net_.forward(index);
+  net_.load(index);
 }
 
 bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool()>& stop) {
-  totals_.begin(rate);
+  totals_.send_rate(rate);
   parameters_.begin_step();
-  net_.prepare();
-  if (statistics_) statistics_->save();
+  issue(kPrepare, [&] {
+    totals_.begin();
+    net_.prepare();
+    if (statistics_) statistics_->save();
+  });
   for (int64_t k = 0; k < settings_.iter_size; ++k) {
     if (k > 0 && stop()) {
       statistics_->restore();
       return false;
     }
-    pass(iteration * settings_.iter_size + k);
-    net_.add_loss(totals_.loss());
-    net_.backward();
+    load(iteration * settings_.iter_size + k);
+    issue(k == 0 ? kFirstPass : kLaterPass, [&] {
+      net_.compute();
+      net_.add_loss(totals_.loss());
+      net_.backward();
+    });
   }
-  update();
+  issue(kUpdate, [&] { update(); });
   totals_.send(iteration);
   return true;
 }
 
+void TrainingStep::issue(Part part, const std::function<void()>& work) {
+  if (!settings_.cuda_graph || net_.profiles()) return work();
+  RecordedPart& recorded = recorded_[part];
+  if (recorded.arena != net_.arena_memory()) {
+    // The first time allocates what is missing, and plans load what they need.
+    recorded = {net_.arena_memory(), nullptr};
+    return work();
+  }
+  Device& device = parameters_.device();
+  if (recorded.recording == nullptr)
+    recorded.recording = device.record(work);
+  else
+    device.replay(*recorded.recording, work);
+}
+
 void TrainingStep::update() {
   // Of everything that backward passes write: dW of derived weights, not yet their factors'.
+  std::vector<const Parameter*> written;
   for (const auto& parameter : parameters_.all())
-    if (parameter->gradient && parameter->gradient_written) totals_.add(*parameter);
+    if (parameter->gradient && parameter->gradient_written) written.push_back(parameter.get());
+  totals_.add(written);
   const auto add_factors = [&](const std::vector<Parameter*>& learned) {
-    bool any = false;
+    std::vector<const Parameter*> factors;
     for (const Parameter* parameter : learned)
-      if (parameter->factor) totals_.add(*parameter), any = true;
-    return any;
+      if (parameter->factor) factors.push_back(parameter);
+    totals_.add(factors);
+    return !factors.empty();
   };
   const bool clips = settings_.clip > 0;
   if (clips) net_.finish(add_factors);
   totals_.decide();
   net_.finish([&](const std::vector<Parameter*>& learned) {
-    // The gradient of a factor exists only now. Its layer and those behind it are not updated
-    // where it is not finite.
+    // The gradient of a factor exists only now. Its layer, those that are updated with it and those
+    // behind are not updated where it is not finite.
     if (!clips && add_factors(learned)) totals_.check(learned);
-    for (const Parameter* parameter : learned) {
+    const auto count = static_cast<int64_t>(learned.size());
+    parameters_.device().each_independent(count, [&](int64_t i) {
+      const Parameter* parameter = learned[i];
       Update update;
       update.weight = parameter->value.floats();
       update.gradient = parameter->gradient.floats();
@@ -71,7 +97,7 @@ void TrainingStep::update() {
       update.rate_in_momentum = settings_.rate_in_momentum;
       (settings_.l1 ? update.l1 : update.l2) = settings_.weight_decay * parameter->decay_mult;
       rule_->apply(parameters_.device(), update);
-    }
+    });
   });
 }
 
@@ -98,7 +124,8 @@ std::optional<TrainingStep::Result> TrainingStep::result(bool wait) {
 std::string TrainingStep::find_non_finite(int64_t iteration) {
   net_.prepare();
   for (int64_t k = 0; k < settings_.iter_size; ++k) {
-    pass(iteration * settings_.iter_size + k);
+    load(iteration * settings_.iter_size + k);
+    net_.compute();
     if (!std::isfinite(net_.loss())) return net_.find_non_finite();
   }
   return "";

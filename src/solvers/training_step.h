@@ -1,6 +1,7 @@
 // TrainingStep: the passes and the update of one iteration, issued to the device, and what became
 // of those before.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -47,7 +48,16 @@ class TrainingStep {
   }
 
  private:
-  void pass(int64_t index);
+  // What one iteration issues between what the host sends to the device: recorded and replayed,
+  // part by part, where the settings say so. Later passes add to the gradients of the first.
+  enum Part { kPrepare, kFirstPass, kLaterPass, kUpdate, kParts };
+  struct RecordedPart {
+    const void* arena = nullptr;  // where the net's blobs lay; null before the first time
+    std::unique_ptr<Device::Recording> recording;
+  };
+
+  void load(int64_t index);
+  void issue(Part part, const std::function<void()>& work);
   void update();
   std::string find_non_finite(int64_t iteration);
 
@@ -58,6 +68,7 @@ class TrainingStep {
   const Feed feed_;
   std::unique_ptr<UpdateRule> rule_;
   StepTotals totals_;
+  std::array<RecordedPart, kParts> recorded_;
   std::unique_ptr<StatisticsCopy> statistics_;  // where an iteration has several passes
 };
 

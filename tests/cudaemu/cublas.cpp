@@ -4,6 +4,7 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include <algorithm>
+#include <array>
 
 #include "tests/cudaemu/emulation.h"
 #include "tests/cudaemu/violation.h"
@@ -110,6 +111,36 @@ cublasStatus_t cublasSgemmStridedBatched_64(cublasHandle_t handle, cublasOperati
                  ldb, beta, c_of_batch, ldc);
     }
   });
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasSgemmBatched_64(cublasHandle_t handle, cublasOperation_t transpose_a,
+                                     cublasOperation_t transpose_b, int64_t m, int64_t n, int64_t k,
+                                     const float* alpha, const float* const* a, int64_t lda,
+                                     const float* const* b, int64_t ldb, const float* beta,
+                                     float* const* c, int64_t ldc, int64_t batch) {
+  if (m < 0 || n < 0 || k < 0 || batch < 0) return CUBLAS_STATUS_INVALID_VALUE;
+  const auto matrices = [=](int64_t i) {
+    return std::array{stored(transpose_a, a[i], m, k, lda, 0),
+                      stored(transpose_b, b[i], k, n, ldb, 0), Matrix{c[i], m, n, ldc, 0}};
+  };
+  const auto bytes = static_cast<size_t>(batch) * sizeof(float*);
+  enqueue(handle->stream, "cublasSgemmBatched", {{a, bytes}, {b, bytes}, {c, bytes}},
+          [=, alpha = *alpha, beta = *beta] {
+            for (int64_t i = 0; i < batch; ++i) {
+              const auto [left, right, out] = matrices(i);
+              for (const Matrix& matrix : {left, right, out}) {
+                if (!matrix.valid())
+                  violation("cublasSgemmBatched: a leading dimension is too small");
+                require_device(matrix.range(1), "cublasSgemmBatched");
+              }
+              if (k == 0)
+                scale(beta, c[i], out);
+              else
+                multiply(transpose_a, transpose_b, m, n, k, alpha, a[i], lda, b[i], ldb, beta, c[i],
+                         ldc);
+            }
+          });
   return CUBLAS_STATUS_SUCCESS;
 }
 

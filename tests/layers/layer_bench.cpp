@@ -92,8 +92,9 @@ class LayerBench::BenchPass : public Pass {
   Device& device() const override { return bench_.device_; }
   Phase phase() const override { return bench_.options_.phase; }
   int64_t index() const override { return kPassIndex; }
-  Random random() const override {
-    return Random(kSeed, "layer " + bench_.node_.spec.name, kPassIndex);
+  Random::Purpose random() const override { return {kSeed, "layer " + bench_.node_.spec.name}; }
+  const uint64_t* step() const override {
+    return static_cast<const uint64_t*>(bench_.step_.data());
   }
   Tensor input(int i) const override { return tensor(bench_.input_[i], bench_.input_shapes_[i]); }
   Tensor output(int i) const override {
@@ -131,7 +132,12 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
       options_(options),
       spec_(NetSpec::parse(text, "bench")),
       owner_(device, kSeed, true, rules(options.want_parameters)),
-      input_shapes_(inputs) {
+      input_shapes_(inputs),
+      step_(device, sizeof kPassIndex) {
+  HostMemory step(device, sizeof kPassIndex);
+  std::memcpy(step.data(), &kPassIndex, sizeof kPassIndex);
+  device.copy_to_device(step_.data(), step.data(), sizeof kPassIndex);
+  device.synchronize();
   const std::vector<Options> layers = spec_.layers();
   node_.spec = layer_spec(layers.at(0));
   for (size_t l = 1; l < layers.size(); ++l) node_.absorbed.push_back(layer_spec(layers[l]));

@@ -81,6 +81,7 @@ class LayerBench {
   std::vector<Shape> input_shapes_, output_shapes_;
   std::vector<Parameter*> stored_;
   std::vector<Values> inputs_, parameter_values_;
+  DeviceMemory step_;  // kPassIndex
 
   std::vector<std::unique_ptr<Guarded>> input_, output_, input_gradient_, output_gradient_;
   std::vector<std::unique_ptr<Guarded>> memory_, value_, gradient_;  // by Handle

@@ -29,7 +29,7 @@ class Totals : public testing::Test {
   void add(StepTotals& totals, Parameter& parameter, const std::vector<float>& gradient) {
     if (parameter.factor) parameter.gradient = {static_cast<float*>(factor_memory_.data()), {1}};
     write_tensor(*device_, parameter.gradient, gradient);
-    totals.add(parameter);
+    totals.add({&parameter});
   }
   void add_loss(StepTotals& totals, double loss) {
     device_->copy_to_device(totals.loss(), &loss, sizeof loss);
@@ -50,7 +50,8 @@ class Totals : public testing::Test {
 TEST_F(Totals, ScaleTheGradientsToTheirLargestNorm) {
   StepTotals totals(parameters_, 2, 10);
   for (const float factor : {0.0f, 12.0f}) {  // norms 5 and 13
-    totals.begin(0.25);
+    totals.send_rate(0.25);
+    totals.begin();
     add_loss(totals, 6);
     add(totals, a_, {3, 4});
     add(totals, factor_, {factor});
@@ -70,11 +71,13 @@ TEST_F(Totals, ScaleTheGradientsToTheirLargestNorm) {
 
 TEST_F(Totals, StopAtAGradientThatIsNotFiniteAndStayStopped) {
   StepTotals totals(parameters_, 1, -1);
-  totals.begin(1);
+  totals.send_rate(1);
+  totals.begin();
   add(totals, a_, {kNan, 1});
   totals.decide();
   totals.send(0);
-  totals.begin(1);
+  totals.send_rate(1);
+  totals.begin();
   add(totals, a_, {1, 1});
   totals.decide();
   totals.send(1);
@@ -86,7 +89,8 @@ TEST_F(Totals, StopAtAGradientThatIsNotFiniteAndStayStopped) {
 
 TEST_F(Totals, StopAtALossThatIsNotFinite) {
   StepTotals totals(parameters_, 1, -1);
-  totals.begin(1);
+  totals.send_rate(1);
+  totals.begin();
   add_loss(totals, kNan);
   totals.decide();
   EXPECT_EQ(scale(totals).proceed, 0);
@@ -94,7 +98,8 @@ TEST_F(Totals, StopAtALossThatIsNotFinite) {
 
 TEST_F(Totals, StopAtAFactorBehindTheDecision) {
   StepTotals totals(parameters_, 1, -1);
-  totals.begin(1);
+  totals.send_rate(1);
+  totals.begin();
   add(totals, a_, {1, 2});
   totals.decide();
   EXPECT_EQ(scale(totals).proceed, 1);
@@ -108,7 +113,8 @@ TEST_F(Totals, StopAtAFactorBehindTheDecision) {
 // 1e25 squared is no float.
 TEST_F(Totals, CountLargeGradientsAsFinite) {
   StepTotals totals(parameters_, 1, 1);
-  totals.begin(1);
+  totals.send_rate(1);
+  totals.begin();
   add(totals, a_, {1e25f, 0});
   totals.decide();
   EXPECT_EQ(scale(totals).proceed, 1);

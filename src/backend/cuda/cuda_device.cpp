@@ -6,12 +6,26 @@
 #include <string_view>
 
 #include "backend/cuda/check.h"
+#include "backend/cuda/cuda_graph.h"
+#include "backend/cuda/launch_merger.h"
 #include "backend/cuda/libraries.h"
+#include "orepa/parallel.h"
 
 namespace orepa::cuda {
 namespace {
 
 constexpr int kOldestMajor = 8;  // the oldest compute capability that is compiled for is 8.0
+
+struct Zero {
+  float* to;
+  OREPA_HD void operator()(int64_t i) const { to[i] = 0; }
+};
+
+struct Copy {
+  const float* from;
+  float* to;
+  OREPA_HD void operator()(int64_t i) const { to[i] = from[i]; }
+};
 
 class Stream {
  public:
@@ -48,6 +62,7 @@ class CudaDevice : public Device {
     // What still runs may use memory that its owners release next.
     cudaStreamSynchronize(compute_->get());
     cudaStreamSynchronize(copy_->get());
+    merger_.reset();
     libraries_.reset();
   }
 
@@ -75,15 +90,22 @@ class CudaDevice : public Device {
   void release(void* memory) noexcept override { cudaFree(memory); }
   void zero(void* memory, int64_t bytes) override {
     if (bytes == 0) return;
+    if (collecting_) return parallel_for(*this, floats(bytes), Zero{static_cast<float*>(memory)});
+    if (leaves_out({memory})) return;
     count_launch();
     require_success(cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), compute_->get()),
                     "device memory cannot be zeroed");
   }
   void copy(void* to, const void* from, int64_t bytes) override {
+    if (collecting_)
+      return parallel_for(*this, floats(bytes),
+                          Copy{static_cast<const float*>(from), static_cast<float*>(to)});
+    if (leaves_out({to, from})) return;
     count_launch();
     copy(to, from, bytes, cudaMemcpyDeviceToDevice, *compute_);
   }
   void copy_to_device(void* device, const void* host, int64_t bytes, Queue queue) override {
+    require(!is_recording(), "a step that is recorded copies from the host");
     copy(device, host, bytes, cudaMemcpyHostToDevice, of(queue));
   }
   void copy_to_host(void* host, const void* device, int64_t bytes) override {
@@ -92,6 +114,7 @@ class CudaDevice : public Device {
     compute_->synchronize();
   }
   void send_to_host(void* host, const void* device, int64_t bytes) override {
+    require(!is_recording(), "a step that is recorded copies to the host");
     copy(host, device, bytes, cudaMemcpyDeviceToHost, *compute_);
   }
   void synchronize() override {
@@ -112,7 +135,61 @@ class CudaDevice : public Device {
   }
   void release_host(void* memory) noexcept override { cudaFreeHost(memory); }
 
-  void gemm(const Gemm& gemm) override { libraries_->gemm(gemm); }
+  void gemm(const Gemm& gemm) override {
+    if (leaves_out({gemm.a, gemm.b, gemm.c})) return;
+    if (collecting_)
+      merger_->add(gemm);
+    else
+      libraries_->gemm(gemm);
+  }
+  void each_independent(int64_t count, const std::function<void(int64_t)>& task) override {
+    if (count < 2) return Device::each_independent(count, task);
+    require(!collecting_, "each_independent() was called in a task of another one");
+    if (!merger_) merger_.emplace(*this);
+    merger_->begin();
+    {
+      const While collecting(collecting_);
+      for (int64_t i = 0; i < count; ++i) {
+        merger_->begin_task();
+        task(i);
+      }
+    }
+    const While merging(merging_);
+    merger_->issue(*libraries_);
+  }
+  bool collect(const CollectedLoop& loop) const override {
+    if (leaves_out({reinterpret_cast<const void*>(loop.launch)})) return true;
+    if (collecting_) merger_->add(loop);
+    return collecting_;
+  }
+
+  std::unique_ptr<Recording> record(const std::function<void()>& issue) override {
+    const While recording(recording_);
+    calls_ = {};
+    auto graph = std::make_unique<CudaGraph>(compute_->get(), issue);
+    graph->calls = calls_;
+    count_launch();
+    graph->launch(compute_->get());
+    return graph;
+  }
+  void replay(Recording& recording, const std::function<void()>& issue) override {
+    const auto& graph = static_cast<const CudaGraph&>(recording);
+    calls_ = {};
+    {
+      const While replaying(replaying_);
+      issue();
+    }
+    require(calls_ == graph.calls, "what is issued, ", calls_.count(), " calls, is not what was ",
+            "recorded, ", graph.calls.count(), "; train without --cuda_graph, and report this");
+    count_launch();
+    graph.launch(compute_->get());
+  }
+  bool is_recording() const override { return recording_ || replaying_; }
+  bool leaves_out(std::initializer_list<const void*> addresses) const override {
+    if (is_recording() && !merging_) calls_.add(addresses);
+    return replaying_;
+  }
+
   std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
     return libraries_->convolution(geometry);
   }
@@ -158,9 +235,28 @@ class CudaDevice : public Device {
     cudaEvent_t event_ = nullptr;
   };
 
+  // A flag that is set as long as this lives.
+  class While {
+   public:
+    explicit While(bool& flag) : flag_(flag) { flag_ = true; }
+    ~While() { flag_ = false; }
+    While(const While&) = delete;
+    While& operator=(const While&) = delete;
+
+   private:
+    bool& flag_;
+  };
+
   const Stream& of(Queue queue) const { return queue == Queue::kCompute ? *compute_ : *copy_; }
-  static void copy(void* to, const void* from, int64_t bytes, cudaMemcpyKind kind,
-                   const Stream& stream) {
+  static int64_t floats(int64_t bytes) {
+    constexpr int64_t kEach = sizeof(float);
+    require(bytes % kEach == 0, "an independent task zeroes or copies ", bytes,
+            " bytes, which are no float32 numbers");
+    return bytes / kEach;
+  }
+  void copy(void* to, const void* from, int64_t bytes, cudaMemcpyKind kind,
+            const Stream& stream) const {
+    require(!collecting_, "an independent task copies from or to the host");
     if (bytes == 0) return;
     require_success(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), kind, stream.get()),
                     bytes, " bytes cannot be copied");
@@ -169,6 +265,11 @@ class CudaDevice : public Device {
   cudaDeviceProp properties_{};
   std::optional<Stream> compute_, copy_;
   std::unique_ptr<Libraries> libraries_;
+  mutable std::optional<LaunchMerger> merger_;  // made when it is needed
+  bool collecting_ = false;                     // whether launches go there
+  bool merging_ = false;                        // whether it issues them
+  bool recording_ = false, replaying_ = false;
+  mutable CallSequence calls_;  // of what is recorded or replayed
 };
 
 // N of "cuda:N".

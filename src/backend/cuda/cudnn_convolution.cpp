@@ -81,6 +81,8 @@ class Convolution : public ConvolutionPlan {
                            engine_limits(g_, cudnn_.options));
   }
   void run(const GraphPlan& plan, const std::map<int64_t, const void*>& tensors, void* workspace) {
+    if (cudnn_.device.leaves_out({&plan, tensors.at(kX), tensors.at(kKernel), tensors.at(kY)}))
+      return;
     cudnn_.device.count_launch();
     plan.run(cudnn_.handle, tensors, workspace);
   }

@@ -33,15 +33,24 @@ class Gemms {
 
   // cuBLAS stores columns one after another: what it takes for C' = op(B)' op(A)' is our C.
   void run(const Gemm& g) const {
-    const auto operation = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
     require_success(
         cublasSgemmStridedBatched_64(handle_, operation(g.transpose_b), operation(g.transpose_a),
                                      g.n, g.m, g.k, &g.alpha, g.b, g.ldb, g.stride_b, g.a, g.lda,
                                      g.stride_a, &g.beta, g.c, g.ldc, g.stride_c, g.batch),
         "gemm of ", g.m, " x ", g.n, " x ", g.k, " was refused by cuBLAS");
   }
+  void run(const Gemm& g, const Libraries::Matrices& at, int64_t count) const {
+    require_success(
+        cublasSgemmBatched_64(handle_, operation(g.transpose_b), operation(g.transpose_a), g.n, g.m,
+                              g.k, &g.alpha, at.b, g.ldb, at.a, g.lda, &g.beta, at.c, g.ldc, count),
+        count, " gemms of ", g.m, " x ", g.n, " x ", g.k, " were refused by cuBLAS");
+  }
 
  private:
+  static cublasOperation_t operation(bool transpose) {
+    return transpose ? CUBLAS_OP_T : CUBLAS_OP_N;
+  }
+
   DeviceMemory workspace_;
   cublasHandle_t handle_ = nullptr;
 };
@@ -74,6 +83,10 @@ class CudaLibraries : public Libraries {
   void gemm(const Gemm& gemm) override {
     device_.count_launch();
     gemms_.run(gemm);
+  }
+  void gemms(const Gemm& gemm, const Matrices& matrices, int64_t count) override {
+    device_.count_launch();
+    gemms_.run(gemm, matrices, count);
   }
   std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
     return convolutions_.of(geometry, [&] { return make_convolution(context_, geometry); });

@@ -12,6 +12,14 @@ class Libraries {
  public:
   virtual ~Libraries() = default;
   virtual void gemm(const Gemm& gemm) = 0;
+  // `count` products of one geometry, whose matrices are where three arrays in device memory say:
+  // of all else of `gemm`, its batch and strides do not count.
+  struct Matrices {
+    const float* const* a;
+    const float* const* b;
+    float* const* c;
+  };
+  virtual void gemms(const Gemm& gemm, const Matrices& matrices, int64_t count) = 0;
   virtual std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) = 0;
   virtual std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) = 0;
   virtual std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) = 0;
