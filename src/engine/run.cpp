@@ -157,7 +157,9 @@ void Net::Engine::update(const std::vector<int>& nodes, const Update& update) {
     if (!this->nodes[node].declaration.traits.finishes) zero_unwritten_gradients(node);
     const std::vector<Parameter*>& own = this->nodes[node].learned;
     learned.insert(learned.end(), own.begin(), own.end());
-    if (profiling) timed(node, Stage::kUpdate, [&] { update(own); });
+    timed(node, Stage::kUpdate, [&] {
+      if (profiling) update(own);
+    });
   }
   if (!profiling) update(learned);
   for (Parameter* parameter : learned)

@@ -118,8 +118,8 @@ struct Solver::State {
     iteration = result->iteration;
     failure =
         result->updated_partly
-            ? text("iteration ", iteration, " failed in the middle of its update: some layers ",
-                   "are a step ahead of others, which is no state to save or to go on from")
+            ? text("iteration ", iteration, " failed in the middle of its update: layers may ",
+                   "be a step ahead of others, which is no state to save or to go on from")
             : text("iteration ", iteration, " failed, so that there is nothing to go on from");
     fail("iteration ", iteration, ": ", result->failure, untouched());
   }

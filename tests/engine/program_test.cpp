@@ -151,9 +151,11 @@ TEST_F(ProgramTest, MemoryOfANodeLivesFromStageToStage) {
                                                {Stage::kBackward, Step::Kind::kBackward},
                                                {Stage::kFinish, Step::Kind::kFinish},
                                                {Stage::kUpdate, Step::Kind::kUpdate}};
-    for (size_t s = 0; s < program.steps.size(); ++s)
-      if (program.steps[s].kind == kinds.at(stage) && program.steps[s].node == a)
+    for (size_t s = 0; s < program.steps.size(); ++s) {
+      const Step& step = program.steps[s];
+      if (step.kind == kinds.at(stage) && (step.node == a || step.nodes == std::vector<int>{a}))
         return static_cast<int>(s);
+    }
     return -1;
   };
   for (size_t m = 0; m < std::size(lives); ++m) {
@@ -163,6 +165,36 @@ TEST_F(ProgramTest, MemoryOfANodeLivesFromStageToStage) {
   }
   // A net for use alone has none of the last four.
   EXPECT_EQ(make(false).memory[a][3], -1);
+}
+
+// Nodes prepare, and finish and update, together as long as their memory has room.
+TEST_F(ProgramTest, StepsOfSeveralNodesTakeTheBytesTheyMay) {
+  std::vector<int> nodes{node({})};
+  for (int n = 1; n <= 4; ++n) nodes.push_back(node({nodes.back()}, true));
+  loss({nodes.back()});
+  for (int n = 1; n <= 4; ++n) {
+    traits_[n].prepares = traits_[n].updates = true;
+    traits_[n].finishes = n != 3;
+    traits_[n].memory = {{100, Stage::kPrepare, Stage::kPrepare},
+                         {200, Stage::kFinish, Stage::kUpdate},
+                         {1 << 20, Stage::kForward, Stage::kBackward}};
+    if (n == 3) traits_[n].memory.clear();
+  }
+  const auto groups = [&](Step::Kind kind) {
+    std::vector<std::vector<int>> groups;
+    for (const Step& step : make().steps)
+      if (step.kind == kind) groups.push_back(step.nodes);
+    return groups;
+  };
+  using Groups = std::vector<std::vector<int>>;
+  EXPECT_EQ(groups(Step::Kind::kPrepare), (Groups{{1}, {2}, {3}, {4}}));
+  EXPECT_EQ(groups(Step::Kind::kFinish), (Groups{{1}, {2}, {4}}));
+  options_.step_bytes = 2 * kAlignment;  // memory is aligned
+  EXPECT_EQ(groups(Step::Kind::kPrepare), (Groups{{1, 2, 3}, {4}}));
+  EXPECT_EQ(groups(Step::Kind::kFinish), (Groups{{1, 2}, {4}}));
+  EXPECT_EQ(groups(Step::Kind::kUpdate), (Groups{{1, 2, 3}, {4}}));
+  options_.step_bytes = 1;  // less than one node takes
+  EXPECT_EQ(groups(Step::Kind::kUpdate), (Groups{{1}, {2, 3}, {4}}));
 }
 
 // Two readers in bfloat16 share one cast of a value in float32; each one's gradient is cast back.
