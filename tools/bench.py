@@ -44,6 +44,7 @@ TARGETS = (("plain", "peer", 1.00, 1), ("orepa", "plain", 1.10, 256), ("orepa", 
 # Layers whose loops only move memory. Fewer bytes than these stay in a GPU's cache, or take no longer than a launch.
 MOVERS = ("BatchNorm", "Scale", "ReLU", "Eltwise", "Pooling")
 LEAST_MOVED = 64 << 20
+LEAST_SPEED = 0.80  # of a copy's: what is aimed at
 UPDATE_MOVES = 20  # bytes a parameter: weight and history, read and written, and gradient, read
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
@@ -147,9 +148,10 @@ def main():
               "orepa": commit(options.tool), "threads": options.threads, "iterations": options.iterations, "tables": []}
     print(f"{record['machine']}, load {os.getloadavg()[0]:.1f} before{', AVX2 alone' if options.avx2 else ''}; "
           f"{options.threads} threads, medians of {options.rounds} rounds of {options.iterations} steps; "
-          f"orepa as of {record['orepa']}; {record['date']}.\n", flush=True)
-    for line in record["device"]:
-        print(f"    {line}")
+          f"orepa as of {record['orepa']}; {record['date']}.\n")
+    if record["device"]:
+        print("".join(f"    {line}\n" for line in record["device"]))
+    sys.stdout.flush()
     failed = []
     for model, batch in itertools.product(options.model.split(","), options.batch.split(",")):
         case = argparse.Namespace(**{**vars(options), "model": model, "batch": int(batch)})
@@ -227,7 +229,7 @@ def report(options, results):
         print()
         for libraries in sorted({result["libraries"] for rounds in results.values() for result in rounds if "libraries" in result}):
             print(libraries)
-        report_traffic(results)
+        report_traffic(options, results)
     if options.targets:
         print()
         for (style, of, limit, batch), precision in itertools.product(TARGETS, ("float32", "tf32", "bf16")):
@@ -243,38 +245,50 @@ def report(options, results):
 def traffic(result):
     """Bytes that loops moved and the seconds that they took, by type of layer and stage."""
     moved = collections.defaultdict(lambda: [0, 0.0])
-    updated, update_seconds = 0, 0.0
+
+    def add(loops, size, seconds):
+        if size >= LEAST_MOVED:
+            moved[loops][0] += size
+            moved[loops][1] += seconds
+
     for layer in result["layers"]:
-        updated += UPDATE_MOVES * layer["parameters"]
-        update_seconds += layer["update_seconds"]
+        add("update", UPDATE_MOVES * layer["parameters"], layer["update_seconds"])
         if layer["type"].split(" + ")[0] not in MOVERS:
             continue
         # Batch statistics, and the sums of the backward pass, come first: what a BatchNorm reads, it reads twice.
         reads = 2 if layer["type"].startswith("BatchNorm") else 1
         for stage in ("forward", "backward"):
-            size = reads * layer[f"{stage}_read_bytes"] + layer[f"{stage}_written_bytes"]
-            if size * layer[f"{stage}_calls"] and size >= LEAST_MOVED:
-                sums = moved[f"{layer['type']}, {stage}"]
-                sums[0] += size
-                sums[1] += layer[f"{stage}_seconds"] / layer[f"{stage}_calls"]
-    if updated >= LEAST_MOVED:
-        moved["update"] = [updated, update_seconds]
+            if layer[f"{stage}_calls"]:
+                add(f"{layer['type']}, {stage}", reads * layer[f"{stage}_read_bytes"] + layer[f"{stage}_written_bytes"],
+                    layer[f"{stage}_seconds"] / layer[f"{stage}_calls"])
     return moved
 
 
-def report_traffic(results):
+def report_traffic(options, results):
+    """GB/s of orepa's programs, and of a copy's speed where PyTorch has measured that."""
     copies = [result["copy_bytes_per_second"] for rounds in results.values() for result in rounds
               if "copy_bytes_per_second" in result]
     copy = max(copies, default=None)
-    print("\n| loops that only move memory | GB/s, the least that they move | of a copy's speed |\n| --- | --- | --- |")
-    if copy:
-        print(f"| a copy by PyTorch | {copy / 1e9:.0f} | 1.00 |")
-    for program, rounds in results.items():
-        if program.program != "orepa":
-            continue
-        for loops, (size, seconds) in sorted(traffic(rounds[-1]).items()):
-            share = f"{size / seconds / copy:.2f}" if copy else "–"
-            print(f"| {title(program, results)}: {loops} | {size / seconds / 1e9:.0f} | {share} |")
+    moved = {program: traffic(rounds[-1]) for program, rounds in results.items() if program.program == "orepa"}
+    shares = {}
+
+    def cell(program, loops):
+        if loops not in moved[program]:
+            return "–"
+        size, seconds = moved[program][loops]
+        if not copy:
+            return f"{size / seconds / 1e9:.0f}"
+        shares[f"{loops} of {program.name}"] = size / seconds / copy
+        return f"{size / seconds / 1e9:.0f}, {size / seconds / copy:.2f}"
+
+    print(f"\n| GB/s{f', of the {copy / 1e9:.0f} of a copy' if copy else ''} | "
+          + " | ".join(title(program, results) for program in moved) + " |\n| --- |" + " --- |" * len(moved))
+    for loops in sorted(set(itertools.chain(*moved.values()))):
+        print(f"| {loops} | " + " | ".join(cell(program, loops) for program in moved) + " |")
+    if options.targets and shares:
+        slow = [f"{name} {share:.2f}" for name, share in shares.items() if share < LEAST_SPEED]
+        print(f"\ntarget: these loops at least {LEAST_SPEED:.2f} of a copy's speed: "
+              + ("missed: " + "; ".join(slow) if slow else "met"))
 
 
 def stages(result):
