@@ -28,7 +28,7 @@ def tests(pattern):
 def run(names, options, folder):
     """Whether they passed, how many were skipped, and what they printed."""
     environment = {"OMP_WAIT_POLICY": "passive", **os.environ, "OREPA_TEST_DEVICE": options.device,
-                   "OREPA_PACKAGE": os.getcwd(), "TEST_TMPDIR": folder + "/"}
+                   "TEST_TMPDIR": folder + "/"}
     try:
         done = subprocess.run(["./orepa_tests", "--gtest_filter=" + ":".join(names)], env=environment, text=True,
                               errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=options.limit)
@@ -59,6 +59,7 @@ def main():
     parser.add_argument("--log", default="test-gpu.log", help="file for what failing tests print")
     options = parser.parse_args()
     require_device(options.device)
+    os.environ["OREPA_PACKAGE"] = os.getcwd()  # for the list of tests, too, which some make of files
     names = list(tests(options.filter))
     if not names:
         sys.exit(f"test-gpu: no test has a name like {options.filter}")
