@@ -1,8 +1,8 @@
-# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | test-cudnn | demo |
-# bench | bench-peers | bench-deploy | bench-models | experiment | models | format | clean. Everything is built in build/; each target
-# first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda test-cuda test-cudnn demo bench \
-  bench-peers bench-deploy bench-models experiment models format clean
+# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | test-cudnn |
+# test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu | bench-deploy | bench-models | experiment | models | format |
+# clean. Everything is built in build/; each target first installs what it misses of Debian.
+.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda test-cuda test-cudnn test-gpu \
+  package-gpu demo bench bench-peers bench-gpu bench-deploy bench-models experiment models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -80,6 +80,31 @@ test-cuda: install
 	@for order in 1 2; do CUDAEMU_ORDER=$$order $(EMULATED) --label-exclude slow --tests-regex $(COMPUTING) || exit 1; done
 	@sh tests/cudaemu/training.sh build-emulation/orepa_tool
 
+# The suite on the first GPU, by the CUDA backend itself: GPU_JOBS processes share it.
+GPU_JOBS ?= 4
+test-gpu: cuda
+	@build-cuda/orepa_tool device_query | grep -q '^  cuda:0 ' || { \
+	  echo "make test-gpu: there is no GPU here; build-cuda/orepa_tool device_query says why" >&2; exit 1; }
+	@cmake --build build-cuda --parallel $(JOBS)
+	@OREPA_TEST_DEVICE=cuda:0 ctest --test-dir build-cuda --parallel $(GPU_JOBS) --output-on-failure --no-tests=error \
+	  --label-exclude slow
+
+# Program and tests for another machine's GPU (docs/gpu.md), in build-gpu/orepa-gpu and, packed, beside it: for every x86-64-v3,
+# with what libraries they need.
+PACKAGE = orepa-gpu
+PACKAGE_MIB = 64
+package-gpu: install
+	@sh .ci/install.sh zstd
+	@cmake -S . -B build-gpu -G Ninja -DOREPA_CUDA=ON -DOREPA_NATIVE=OFF -DCMAKE_CXX_FLAGS=-march=x86-64-v3 \
+	  -DCMAKE_CUDA_FLAGS=-Xcompiler=-march=x86-64-v3
+	@cmake --build build-gpu --parallel $(JOBS) --target orepa_tests
+	@rm -rf build-gpu/$(PACKAGE)
+	@cmake --install build-gpu --prefix build-gpu/$(PACKAGE) --strip >/dev/null
+	@tar -C build-gpu --sort=name --zstd -cf build-gpu/$(PACKAGE).tar.zst $(PACKAGE)
+	@du -m build-gpu/$(PACKAGE).tar.zst
+	@[ $$(stat -c %s build-gpu/$(PACKAGE).tar.zst) -le $$(($(PACKAGE_MIB) << 20)) ] || { \
+	  echo "make package-gpu: the package is larger than $(PACKAGE_MIB) MiB" >&2; exit 1; }
+
 # Trains an OREPA ResNet on Fashion-MNIST, tests, converts, tests again. SHORT=1: about a minute.
 demo: tool
 	@BUILD=$(BUILD) SHORT=$(SHORT) sh models/fashion_mnist/demo.sh
@@ -101,6 +126,14 @@ bench-peers: tool
 	@/usr/bin/python3 -m venv $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --requirement tools/bench/requirements.txt
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch2 $(PEERS)/bin/python --programs '*' $(BENCH)
+
+# ResNet-18 and -50 at 256 and 64 images on the first GPU beside PyTorch and, as above, the published code, with the targets that
+# there are (docs/gpu.md). BENCH: options of tools/bench.py.
+bench-gpu: cuda
+	@sh .ci/install.sh python3-venv python3-dev
+	@/usr/bin/python3 -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --requirement tools/bench/requirements.txt
+	@/usr/bin/python3 tools/bench.py --gpu --tool build-cuda/orepa_tool --pytorch2 $(PEERS)/bin/python $(BENCH)
 
 # The zoo's deploy nets at batch 1 beside onnxruntime.
 bench-deploy: tool
@@ -129,4 +162,4 @@ format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf build build-sanitize build-fuzz build-cuda build-emulation build-portable build-avx2
+	rm -rf build build-sanitize build-fuzz build-cuda build-gpu build-emulation build-portable build-avx2

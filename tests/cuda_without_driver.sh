@@ -35,6 +35,7 @@ refuses() {
 refuses "use --device cpu" train --solver solver --device cuda:0
 refuses "use --device cpu" train --solver solver --gpu 0
 refuses "use --device cpu" train --solver gpu_solver
+refuses "gpu_solver:1:" train --solver gpu_solver
 refuses "use --device cpu" time --model "$net" --device cuda:0
 refuses "mpirun -np 2 orepa_tool train" train --solver solver --gpu 0,1
 refuses "mpirun -np N orepa_tool train" train --solver solver --gpu all

@@ -1,12 +1,26 @@
 #include "files.h"
 
+#include <cstdlib>
+
 namespace orepa {
+namespace {
 
-std::string source_file(const std::string& path) { return OREPA_SOURCE_DIR "/" + path; }
+// `path` of the package that OREPA_PACKAGE names, which holds everything in one folder; `built`
+// where it is not set.
+std::string packaged(const std::string& path, const std::string& built) {
+  const char* folder = std::getenv("OREPA_PACKAGE");
+  return folder == nullptr ? built : folder + ("/" + path);
+}
 
-std::string tool_path() { return OREPA_TOOL; }
+}  // namespace
 
-std::string definition_path() { return OREPA_DEFINITION; }
+std::string source_file(const std::string& path) {
+  return packaged(path, OREPA_SOURCE_DIR "/" + path);
+}
+
+std::string tool_path() { return packaged("orepa_tool", OREPA_TOOL); }
+
+std::string definition_path() { return packaged("orepa.definition", OREPA_DEFINITION); }
 
 std::string test_path() {
   const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();

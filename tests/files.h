@@ -1,4 +1,5 @@
-// Files for tests.
+// Files for tests: those of the project, or of the package that the environment's OREPA_PACKAGE
+// names (make package-gpu).
 #pragma once
 #include <gtest/gtest.h>
 

@@ -68,10 +68,12 @@ std::string gpu_device() {
   const std::vector<std::string> gpus = split(FLAGS_gpu);
   if (gpus.empty() || !(numbers || FLAGS_gpu == "all"))
     throw UsageError("flag --gpu is \"" + FLAGS_gpu + "\"; it can be the number of one GPU");
-  require(numbers && gpus.size() == 1, "--gpu ", FLAGS_gpu,
-          ": several GPUs are one process each, `mpirun -np ", numbers ? text(gpus.size()) : "N",
-          " orepa_tool train ...`, which needs a program with ",
-          "MPI; this one has none: give one GPU");
+  require(
+      numbers && gpus.size() == 1, "--gpu ", FLAGS_gpu,
+      ": a training on several GPUs, one process each, `mpirun -np ",
+      numbers ? text(gpus.size()) : "N",
+      " orepa_tool train ...`, needs MPI, which this program has not: give one GPU, as in --gpu ",
+      numbers ? gpus[0] : "0");
   return "cuda:" + gpus[0];
 }
 

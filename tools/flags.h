@@ -16,6 +16,8 @@ DECLARE_string(phase);
 DECLARE_int32(level);
 DECLARE_string(stage);
 DECLARE_string(algorithm);
+DECLARE_string(device);
+DECLARE_string(gpu);
 DECLARE_string(precision);
 DECLARE_string(input);
 DECLARE_string(output);

@@ -185,6 +185,11 @@ void print_json(const Timing& timing) {
     for (size_t stage = 0; stage < kStageNames.size(); ++stage)
       row.add(text(kStageNames[stage], "_seconds"), layer.seconds[stage])
           .add(text(kStageNames[stage], "_calls"), layer.calls[stage]);
+    row.add("forward_read_bytes", layer.forward.read)
+        .add("forward_written_bytes", layer.forward.written)
+        .add("backward_read_bytes", layer.backward.read)
+        .add("backward_written_bytes", layer.backward.written)
+        .add("parameters", layer.parameters);
     layers.push_back(row.str());
   }
   JsonObject whole;

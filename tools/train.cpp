@@ -38,9 +38,16 @@ SolverOptions solver_options() {
 
 // What the solver's file says where no flag does. Without a solver_mode that is the CPU, not, as in
 // Caffe, a GPU.
-std::string device_name(const Options& solver) {
-  const bool gpu = solver.has("solver_mode") && solver.choice("solver_mode") == "GPU";
-  return gpu ? text("cuda:", solver.integer("device_id")) : "cpu";
+std::unique_ptr<Device> training_device(const Options& solver) {
+  const bool tf32 = solver.flag("tf32");
+  const bool flag = !FLAGS_device.empty() || !FLAGS_gpu.empty();
+  if (flag || !solver.has("solver_mode") || solver.choice("solver_mode") != "GPU")
+    return make_device("cpu", tf32);
+  try {
+    return make_device(text("cuda:", solver.integer("device_id")), tf32);
+  } catch (const Error& error) {
+    fail(solver.where("solver_mode"), ": solver_mode: GPU: ", error.what());
+  }
 }
 
 // Where a new run starts: --weights, else what the solver's file names (Caffe's precedence).
@@ -81,8 +88,7 @@ void train() {
               effect("sighup_effect", FLAGS_sighup_effect));
   const SolverOptions options = solver_options();
   const SolverSpec spec = SolverSpec::read(FLAGS_solver);
-  const std::unique_ptr<Device> device =
-      make_device(device_name(spec.options()), spec.options().flag("tf32"));
+  const std::unique_ptr<Device> device = training_device(spec.options());
   Progress progress(spec.options().integer("display"));
   Solver solver(spec, *device, options, progress);
   print_settings(spec, *device, solver);

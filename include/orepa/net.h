@@ -57,6 +57,11 @@ struct NetOptions {
   std::optional<DType> precision;  // of activations, instead of what the prototxt says
 };
 
+// Bytes over memory.
+struct Traffic {
+  int64_t read = 0, written = 0;
+};
+
 struct LayerReport {
   std::string name, type, note;  // names of absorbed layers joined by " + "
   std::vector<Shape> outputs;
@@ -66,6 +71,8 @@ struct LayerReport {
   int64_t activation_bytes = 0;     // outputs and what is saved for the backward pass
   std::array<double, 5> seconds{};  // sums by Stage since profile(true)
   std::array<int64_t, 5> calls{};
+  // The least that a pass moves: each blob, gradient and saved tensor once, kernels left out.
+  Traffic forward, backward;
 };
 
 class Net {

@@ -252,6 +252,26 @@ TEST_F(NetTest, WithoutMemoryTellsTheSameAndRunsNothing) {
   EXPECT_THROW(planned.forward(0), Error);
 }
 
+TEST_F(NetTest, ReportsTheLeastThatAPassMoves) {
+  constexpr int64_t kBlob = sizeof(float) * 3 * 6 * 5 * 5;
+  const auto expect = [](const LayerReport& layer, Traffic forward, Traffic backward) {
+    EXPECT_EQ(layer.forward.read, forward.read) << layer.name;
+    EXPECT_EQ(layer.forward.written, forward.written) << layer.name;
+    EXPECT_EQ(layer.backward.read, backward.read) << layer.name;
+    EXPECT_EQ(layer.backward.written, backward.written) << layer.name;
+  };
+  const auto net = make(Phase::kTrain), test = make(Phase::kTest);
+  const auto find = [](const Net& of, const std::string& name) {
+    for (const LayerReport& layer : of.report())
+      if (layer.name.starts_with(name)) return layer;
+    return LayerReport{};
+  };
+  expect(find(*net, "relu2"), {kBlob, kBlob}, {2 * kBlob, kBlob});
+  // One gradient for all three terms; its ReLU reads what it made.
+  expect(find(*net, "sum"), {3 * kBlob, kBlob}, {2 * kBlob, kBlob});
+  expect(find(*test, "sum"), {3 * kBlob, kBlob}, {0, 0});
+}
+
 // A net of another phase that shares a layer by its name shares all of its parameters.
 TEST_F(NetTest, RefusesALayerWithOtherParametersThanItHasInAnotherNet) {
   const auto layer = [](const std::string& type, const std::string& parameters) {

@@ -29,7 +29,7 @@ class DeviceToolTest : public ToolTest {
   }
 };
 
-using testing::HasSubstr;
+using testing::HasSubstr, testing::Not;
 
 TEST_F(DeviceToolTest, AGpuThatIsNotThereIsRefusedWithTheRemedy) {
   for (const std::vector<std::string>& flags :
@@ -52,8 +52,12 @@ TEST_F(DeviceToolTest, TheSolverChoosesUnlessAFlagDoes) {
   const std::string gpu =
       file("gpu.prototxt", read_file(solver_) + " solver_mode: GPU device_id: 99");
   const std::string line = refusal({"train", "--solver", gpu});
+  EXPECT_THAT(line, HasSubstr(gpu + ":1:"));
+  EXPECT_THAT(line, HasSubstr(": solver_mode: GPU: "));
   EXPECT_THAT(line, HasSubstr("cuda:99"));
   EXPECT_THAT(line, HasSubstr("use --device cpu"));
+  // A flag is not the solver's fault.
+  EXPECT_THAT(refusal({"train", "--solver", gpu, "--gpu", "99"}), Not(HasSubstr("solver_mode")));
   ASSERT_EQ(run({"train", "--solver", gpu, "--device", "cpu"}), kDone) << output_;
   EXPECT_SAYS("device      cpu ");
   // Caffe would take a GPU.
@@ -62,8 +66,9 @@ TEST_F(DeviceToolTest, TheSolverChoosesUnlessAFlagDoes) {
 }
 
 TEST_F(DeviceToolTest, SeveralGpusAreOneProcessEach) {
-  EXPECT_THAT(refusal({"train", "--solver", solver_, "--gpu", "0,1,2"}),
-              HasSubstr("`mpirun -np 3 orepa_tool train ...`"));
+  EXPECT_THAT(
+      refusal({"train", "--solver", solver_, "--gpu", "0,1,2"}),
+      HasSubstr("`mpirun -np 3 orepa_tool train ...`, needs MPI, which this program has not"));
   EXPECT_THAT(refusal({"train", "--solver", solver_, "--gpu", "all"}),
               HasSubstr("`mpirun -np N orepa_tool train ...`"));
   for (const char* gpu : {"first", "-1", ","}) {
