@@ -32,6 +32,7 @@ template <class... Parameters, class... Arguments>
 void launch(const Device& device, int64_t blocks, dim3 threads, void (*kernel)(Parameters...),
             const Arguments&... arguments) {
   device.count_launch();
+  device.make_current();
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>(std::min(blocks, kMostBlocks)));
   config.blockDim = threads;

@@ -33,8 +33,8 @@ class Stream {
 
 class CudaDevice : public Device {
  public:
-  CudaDevice(int index, const DeviceOptions& options) {
-    require_success(cudaSetDevice(index), "CUDA device ", index, " cannot be used");
+  CudaDevice(int index, const DeviceOptions& options) : index_(index) {
+    make_current();
     require_success(cudaGetDeviceProperties(&properties_, index), "CUDA device ", index,
                     " does not tell its properties");
     require(properties_.major >= kOldestMajor, "CUDA device ", index, " (", properties_.name,
@@ -46,6 +46,7 @@ class CudaDevice : public Device {
   }
   ~CudaDevice() override {
     // What still runs may use memory that its owners release next.
+    cudaSetDevice(index_);
     cudaStreamSynchronize(compute_->get());
     cudaStreamSynchronize(copy_->get());
     libraries_.reset();
@@ -53,6 +54,12 @@ class CudaDevice : public Device {
 
   bool is_cuda() const override { return true; }
   void* stream() const override { return compute_->get(); }
+  void make_current() const override {
+    int current = -1;
+    require_success(cudaGetDevice(&current), "the current CUDA device is not known");
+    if (current != index_)
+      require_success(cudaSetDevice(index_), "CUDA device ", index_, " cannot be used");
+  }
   std::string description() const override {
     return text("cuda ", properties_.name, ", sm_", properties_.major, properties_.minor, ", ",
                 load_library_versions());
@@ -60,6 +67,7 @@ class CudaDevice : public Device {
   Support bfloat16() const override { return Support::kFull; }
 
   void* allocate(int64_t bytes) override {
+    make_current();
     void* memory = nullptr;
     const cudaError_t error = cudaMalloc(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
     if (error == cudaErrorMemoryAllocation) {
@@ -72,16 +80,20 @@ class CudaDevice : public Device {
     require_success(error, bytes >> 20, " MiB cannot be allocated on the CUDA device");
     return memory;
   }
-  void release(void* memory) noexcept override { cudaFree(memory); }
+  void release(void* memory) noexcept override {
+    cudaSetDevice(index_);
+    cudaFree(memory);
+  }
   void zero(void* memory, int64_t bytes) override {
     if (bytes == 0) return;
     count_launch();
-    require_success(cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), compute_->get()),
-                    "device memory cannot be zeroed");
+    require_success(
+        cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), of(Queue::kCompute).get()),
+        "device memory cannot be zeroed");
   }
   void copy(void* to, const void* from, int64_t bytes) override {
     count_launch();
-    copy(to, from, bytes, cudaMemcpyDeviceToDevice, *compute_);
+    copy(to, from, bytes, cudaMemcpyDeviceToDevice, of(Queue::kCompute));
   }
   void copy_to_device(void* device, const void* host, int64_t bytes, Queue queue) override {
     copy(device, host, bytes, cudaMemcpyHostToDevice, of(queue));
@@ -89,15 +101,15 @@ class CudaDevice : public Device {
   void copy_to_host(void* host, const void* device, int64_t bytes) override {
     send_to_host(host, device, bytes);
     count_wait();
-    compute_->synchronize();
+    of(Queue::kCompute).synchronize();
   }
   void send_to_host(void* host, const void* device, int64_t bytes) override {
-    copy(host, device, bytes, cudaMemcpyDeviceToHost, *compute_);
+    copy(host, device, bytes, cudaMemcpyDeviceToHost, of(Queue::kCompute));
   }
   void synchronize() override {
     count_wait();
-    copy_->synchronize();
-    compute_->synchronize();
+    of(Queue::kCopy).synchronize();
+    of(Queue::kCompute).synchronize();
   }
 
   std::unique_ptr<Event> event() override { return std::make_unique<CudaEvent>(*this); }
@@ -105,37 +117,46 @@ class CudaDevice : public Device {
     static_cast<const CudaEvent&>(event).hold_back(of(queue));
   }
   void* allocate_host(int64_t bytes) override {
+    make_current();
     void* memory = nullptr;
     require_success(cudaMallocHost(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1))),
                     bytes >> 20, " MiB of pinned host memory cannot be allocated");
     return memory;
   }
-  void release_host(void* memory) noexcept override { cudaFreeHost(memory); }
+  void release_host(void* memory) noexcept override {
+    cudaSetDevice(index_);
+    cudaFreeHost(memory);
+  }
 
-  void gemm(const Gemm& gemm) override { libraries_->gemm(gemm); }
+  void gemm(const Gemm& gemm) override { libraries().gemm(gemm); }
   std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
-    return libraries_->convolution(geometry);
+    return libraries().convolution(geometry);
   }
   std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
-    return libraries_->batch_norm(geometry);
+    return libraries().batch_norm(geometry);
   }
   std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
-    return libraries_->pooling(geometry);
+    return libraries().pooling(geometry);
   }
 
  private:
   class CudaEvent : public Event {
    public:
     explicit CudaEvent(CudaDevice& device) : device_(device) {
+      device_.make_current();
       require_success(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming),
                       "a CUDA event cannot be made");
     }
-    ~CudaEvent() override { cudaEventDestroy(event_); }
+    ~CudaEvent() override {
+      cudaSetDevice(device_.index_);
+      cudaEventDestroy(event_);
+    }
     void record(Queue queue) override {
       require_success(cudaEventRecord(event_, device_.of(queue).get()),
                       "a CUDA event cannot be recorded");
     }
     bool done() const override {
+      device_.make_current();
       const cudaError_t state = cudaEventQuery(event_);
       if (state == cudaErrorNotReady) {
         cudaGetLastError();
@@ -146,6 +167,7 @@ class CudaDevice : public Device {
     }
     void wait() override {
       device_.count_wait();
+      device_.make_current();
       require_success(cudaEventSynchronize(event_), "work on the CUDA device failed");
     }
     void hold_back(const Stream& stream) const {
@@ -158,7 +180,15 @@ class CudaDevice : public Device {
     cudaEvent_t event_ = nullptr;
   };
 
-  const Stream& of(Queue queue) const { return queue == Queue::kCompute ? *compute_ : *copy_; }
+  // For calls of this thread.
+  const Stream& of(Queue queue) const {
+    make_current();
+    return queue == Queue::kCompute ? *compute_ : *copy_;
+  }
+  Libraries& libraries() const {
+    make_current();
+    return *libraries_;
+  }
   static void copy(void* to, const void* from, int64_t bytes, cudaMemcpyKind kind,
                    const Stream& stream) {
     if (bytes == 0) return;
@@ -166,6 +196,7 @@ class CudaDevice : public Device {
                     bytes, " bytes cannot be copied");
   }
 
+  int index_;
   cudaDeviceProp properties_{};
   std::optional<Stream> compute_, copy_;
   std::unique_ptr<Libraries> libraries_;

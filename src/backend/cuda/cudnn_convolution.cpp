@@ -83,6 +83,7 @@ class Convolution : public ConvolutionPlan {
   }
   void run(const GraphPlan& plan, std::initializer_list<TensorAddress> tensors, void* workspace) {
     cudnn_.device.count_launch();
+    cudnn_.device.make_current();
     plan.run(cudnn_.handle, tensors, workspace);
   }
   static int64_t workspace(const std::optional<GraphPlan>& plan) {
