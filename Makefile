@@ -1,8 +1,9 @@
 # make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | test-cudnn |
-# test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu | bench-deploy | bench-models | experiment | models | format |
-# clean. Everything is built in build/; each target first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda test-cuda test-cudnn test-gpu \
-  package-gpu demo bench bench-peers bench-gpu bench-deploy bench-models experiment models format clean
+# test-cudnn-full | test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu | bench-deploy | bench-models | experiment |
+# models | format | clean. Everything is built in build/; each target first installs what it misses of Debian.
+.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda test-cuda test-cudnn \
+  test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu bench-deploy bench-models experiment models format \
+  clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -23,7 +24,7 @@ $(BUILD)/build.ninja: | install
 CTEST = ctest --test-dir $(BUILD) --parallel $(JOBS) --output-on-failure --no-tests=error
 
 test: build
-	@$(CTEST) --label-exclude slow
+	@$(CTEST) --label-exclude 'slow|full'
 
 # What other programs read of the large models under models/.
 test-slow: build
@@ -62,15 +63,17 @@ cuda: install
 	@cmake --build build-cuda --parallel $(JOBS) --target orepa_tool
 	@sh tests/cuda_without_driver.sh build-cuda/orepa_tool
 
-# The plans of the CUDA backend without a GPU: the real cuDNN is asked about their graphs for devices that are described to
-# it, and their arithmetic is the CPU's. Needs the toolkit's headers and cuDNN.
-test-cudnn: install
-	@cmake -S . -B $(BUILD) -G Ninja -DOREPA_CUDA_PLANS=ON
-	@cmake --build $(BUILD) --parallel $(JOBS) --target cuda_plans_tests cudnn_support_test
-	@$(CTEST) --label-regex cudnn
+# The real cuDNN is asked about the graphs of the CUDA backend's plans, for devices that are described to it: no GPU is
+# needed, the toolkit's headers and cuDNN are. All of the zoo, on all of them: a quarter of an hour.
+test-cudnn: CUDNN_TESTS = ^cudnn$$
+test-cudnn-full: CUDNN_TESTS = ^cudnn
+test-cudnn test-cudnn-full: install
+	@cmake -S . -B $(BUILD) -G Ninja -DOREPA_CUDNN_TESTS=ON
+	@cmake --build $(BUILD) --parallel $(JOBS) --target cudnn_tests
+	@$(CTEST) --label-regex '$(CUDNN_TESTS)'
 
 # The suite on a CUDA device that the CPU emulates (tests/cudaemu), then what computes once more in the other two orders of
-# a block's threads, and a training beside the CPU's. Needs the toolkit's headers.
+# a block's threads, convolutions without an engine of cuDNN, and a training beside the CPU's. Needs the toolkit's headers.
 EMULATED = env OREPA_TEST_DEVICE=cuda:0 ctest --test-dir build-emulation --parallel $(JOBS) --output-on-failure --no-tests=error
 COMPUTING = '^(Rows/LayerTest|Published|Golden|Branches|TrainingStep|NetMemory|Cpu/(Convolutions|BatchNorm|Pooling))'
 test-cuda: install
@@ -78,6 +81,7 @@ test-cuda: install
 	@cmake --build build-emulation --parallel $(JOBS)
 	@$(EMULATED) --label-exclude slow
 	@for order in 1 2; do CUDAEMU_ORDER=$$order $(EMULATED) --label-exclude slow --tests-regex $(COMPUTING) || exit 1; done
+	@CUDAEMU_ENGINES=0 $(EMULATED) --tests-regex Convolution
 	@sh tests/cudaemu/training.sh build-emulation/orepa_tool
 
 # The suite on the first GPU, by the CUDA backend itself: GPU_JOBS processes share it.

@@ -14,6 +14,7 @@ class ForwardingDevice : public Device {
 
   bool is_cuda() const override { return inner_->is_cuda(); }
   void* stream() const override { return inner_->stream(); }
+  void make_current() const override { inner_->make_current(); }
   std::string description() const override { return inner_->description(); }
   Support bfloat16() const override { return inner_->bfloat16(); }
   void* allocate(int64_t bytes) override { return inner_->allocate(bytes); }

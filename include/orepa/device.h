@@ -4,7 +4,7 @@
 // Work is issued in the order of a queue and may run later (the CPU's device does everything at
 // once): host memory of copy_to_device() and send_to_host() belongs to the device until
 // copy_to_host() has returned, synchronize() was called, or an Event recorded behind it is done.
-// One thread at a time may use a Device and what was made by it.
+// One thread at a time may use a Device and what was made by it, and not always the same one.
 //
 // Plans choose the algorithm as a function of shape and instruction set alone (never of a timing,
 // so the same machine gives the same bits) and tell the workspace they need, which the memory plan
@@ -190,6 +190,8 @@ class Device {
   // Whether parallel.h launches kernels; their stream is then stream().
   virtual bool is_cuda() const = 0;
   virtual void* stream() const { return nullptr; }
+  // Before calls of CUDA for the stream: they work on what is the calling thread's current device.
+  virtual void make_current() const {}
   // What results depend on besides the program: "cpu avx512_core_bf16, 2 threads". Stands in
   // snapshots.
   virtual std::string description() const = 0;

@@ -203,6 +203,7 @@ template <class Parameter>
 void launch_kernel(const Device& device, int64_t blocks, void (*kernel)(Parameter),
                    const Parameter& parameter) {
   device.count_launch();
+  device.make_current();
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(static_cast<unsigned>(kThreads));

@@ -4,7 +4,7 @@
 // Graphs are offered the engines that a caller has to know how to refuse, in this order: one that
 // gives other bits in every run, one that takes too much memory, one that cannot be made ready, one
 // that rounds float32 to TF32. Only then comes a good one. As the real library does, it knows none
-// for a depthwise convolution with something behind it, nor for one whose types differ.
+// for a depthwise convolution in bfloat16 with something behind it, nor for one whose types differ.
 #include <cudnn.h>
 
 #include <algorithm>
@@ -17,6 +17,7 @@
 
 #include "orepa/numbers.h"
 #include "tests/cudaemu/emulation.h"
+#include "tests/cudaemu/settings.h"
 
 struct cudnnContext {
   cudaStream_t stream = nullptr;
@@ -381,11 +382,12 @@ std::string fault(const Stored& descriptor) {
 
 std::vector<Engine> engines(const Stored& graph, cudnnBackendHeurMode_t mode) {
   const std::vector<Shared>& operations = graph.descriptors(CUDNN_ATTR_OPERATIONGRAPH_OPS);
-  if (!is_convolution(*operations.at(0))) return {};
+  if (!cudaemu::settings().engines || !is_convolution(*operations.at(0))) return {};
   const Convolution c(*operations[0]);
   const Layout x(*c.x), kernel(*c.kernel), y(*c.y);
   if (kernel.type != x.type || (operations.size() == 1 && y.type != x.type)) return {};
-  if (operations.size() > 1 && kernel.extents[1] == 1 && x.extents[1] > 1) return {};
+  const bool depthwise = kernel.extents[1] == 1 && x.extents[1] > 1;
+  if (operations.size() > 1 && depthwise && x.type == CUDNN_DATA_BFLOAT16) return {};
   if (mode != CUDNN_HEUR_MODE_A) return {Engine::kGood};
   std::vector<Engine> engines = {Engine::kNondeterministic, Engine::kHungry, Engine::kBroken};
   if (x.type == CUDNN_DATA_FLOAT) engines.push_back(Engine::kTf32);

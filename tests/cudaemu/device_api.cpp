@@ -1,4 +1,4 @@
-// The one emulated device, as the runtime tells of it: what a Hopper GPU would say, with few
+// The two emulated devices, as the runtime tells of them: what a Hopper GPU would say, with few
 // multiprocessors.
 #include <cuda_runtime_api.h>
 
@@ -7,26 +7,42 @@
 #include "tests/cudaemu/errors.h"
 #include "tests/cudaemu/memory.h"
 
+namespace cudaemu {
+namespace {
+
+constexpr int kDevices = 2;
+constinit thread_local int current = 0;
+
+bool exists(int device) { return device >= 0 && device < kDevices; }
+
+}  // namespace
+
+int current_device() { return current; }
+
+}  // namespace cudaemu
+
 using namespace cudaemu;
 
 extern "C" {
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = kDevices;
   return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : failed(cudaErrorInvalidDevice);
+  if (!exists(device)) return failed(cudaErrorInvalidDevice);
+  current = device;
+  return cudaSuccess;
 }
 
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = current;
   return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device != 0) return failed(cudaErrorInvalidDevice);
+  if (!exists(device)) return failed(cudaErrorInvalidDevice);
   *properties = {};
   std::strcpy(properties->name, "emulation of CUDA on the CPU");
   properties->totalGlobalMem = kDeviceBytes;

@@ -29,6 +29,7 @@ struct Allocation {
   size_t bytes;
   char* pages;  // which hold it
   size_t page_bytes;
+  int device;
   bool open = false;
 };
 
@@ -117,7 +118,7 @@ char* Arena::allocate(size_t bytes) {
     if (all_open_) protect_all(PROT_READ | PROT_WRITE);
   }
   char* data = guard_ ? pages + (page_bytes - bytes) / kAlignment * kAlignment : pages;
-  allocations_[pages] = {data, bytes, pages, page_bytes};
+  allocations_[pages] = {data, bytes, pages, page_bytes, current_device()};
   used_ += bytes;
   opened_.reserve(allocations_.size());
   const DeviceAccess access;
@@ -166,6 +167,8 @@ bool Arena::open(const void* address) {
   }
   Allocation* allocation = at(address);
   if (allocation == nullptr || allocation->open) return false;
+  if (running.work != nullptr && allocation->device != running.device)
+    violation("device ", running.device, " uses memory of device ", allocation->device);
   mprotect(allocation->pages, allocation->page_bytes, PROT_READ | PROT_WRITE);
   allocation->open = true;
   opened_.push_back(allocation);

@@ -22,7 +22,8 @@ int digit(const char* name, int otherwise, int most) {
 
 const Settings& settings() {
   static const Settings settings{static_cast<Order>(digit("CUDAEMU_ORDER", 0, 2)),
-                                 digit("CUDAEMU_GUARD", 1, 1) == 1};
+                                 digit("CUDAEMU_GUARD", 1, 1) == 1,
+                                 digit("CUDAEMU_ENGINES", 1, 1) == 1};
   return settings;
 }
 

@@ -12,6 +12,7 @@ struct CUstream_st {
 };
 
 struct CUevent_st {
+  int device = cudaemu::current_device();
   // Outlives the event where work holds it.
   std::shared_ptr<cudaemu::Mark> mark = std::make_shared<cudaemu::Mark>();
 };
@@ -35,7 +36,7 @@ void run_first(Stream& stream) {
   const Work work = std::move(stream.queue.front());
   stream.queue.pop_front();
   const Running before = running;
-  running = {work.name};
+  running = {.work = work.name, .device = stream.device};
   for (const MemoryRange& range : work.memory) open_device(range);
   work.run();
   running = before;
@@ -66,6 +67,9 @@ void issue(Stream& stream, Issue issue) {
 
 void enqueue(cudaStream_t stream, const char* name, std::vector<MemoryRange> memory,
              std::function<void()> run) {
+  if (const int device = stream_of(stream).device; device != current_device())
+    violation(name, ": the stream is of device ", device, ", and device ", current_device(),
+              " is the thread's current one");
   for (const MemoryRange& range : memory) require_device(range, name);
   issue(stream_of(stream), [work = Work{name, std::move(memory), std::move(run)}](Stream& stream) {
     stream.queue.push_back(work);
@@ -95,7 +99,7 @@ using namespace cudaemu;
 extern "C" {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  streams().push_back(std::make_unique<CUstream_st>());
+  streams().push_back(std::make_unique<CUstream_st>(cudaemu::Stream{current_device()}));
   *stream = streams().back().get();
   return cudaSuccess;
 }
@@ -153,6 +157,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   Stream& queue = stream_of(stream);
+  if (queue.device != event->device) return failed(cudaErrorInvalidResourceHandle);
   const auto mark = event->mark;
   mark->stream = &queue;
   mark->captured = queue.capture != nullptr;

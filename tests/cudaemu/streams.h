@@ -22,7 +22,8 @@ struct Work {
 };
 
 struct Stream {
-  std::deque<Work> queue;
+  int device;
+  std::deque<Work> queue = {};
   Capture* capture = nullptr;  // that records what it's given
 };
 

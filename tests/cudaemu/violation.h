@@ -10,6 +10,7 @@ namespace cudaemu {
 // What the calling thread does for a stream at the moment; part of every message.
 struct Running {
   const char* work = nullptr;  // its name, null where host code runs
+  int device = 0;              // the stream's
   bool kernel = false;         // whether threadIdx and blockIdx are those of a thread that runs
 };
 extern constinit thread_local Running running;

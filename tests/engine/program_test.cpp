@@ -194,7 +194,7 @@ TEST_F(ProgramTest, StepsOfSeveralNodesTakeTheBytesTheyMay) {
   EXPECT_EQ(groups(Step::Kind::kFinish), (Groups{{1, 2}, {4}}));
   EXPECT_EQ(groups(Step::Kind::kUpdate), (Groups{{1, 2, 3}, {4}}));
   options_.step_bytes = 1;  // less than one node takes
-  EXPECT_EQ(groups(Step::Kind::kUpdate), (Groups{{1}, {2, 3}, {4}}));
+  EXPECT_EQ(groups(Step::Kind::kUpdate), (Groups{{1}, {2}, {3}, {4}}));
 }
 
 // Two readers in bfloat16 share one cast of a value in float32; each one's gradient is cast back.

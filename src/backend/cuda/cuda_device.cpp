@@ -47,8 +47,8 @@ class Stream {
 
 class CudaDevice : public Device {
  public:
-  CudaDevice(int index, const DeviceOptions& options) {
-    require_success(cudaSetDevice(index), "CUDA device ", index, " cannot be used");
+  CudaDevice(int index, const DeviceOptions& options) : index_(index) {
+    make_current();
     require_success(cudaGetDeviceProperties(&properties_, index), "CUDA device ", index,
                     " does not tell its properties");
     require(properties_.major >= kOldestMajor, "CUDA device ", index, " (", properties_.name,
@@ -60,6 +60,7 @@ class CudaDevice : public Device {
   }
   ~CudaDevice() override {
     // What still runs may use memory that its owners release next.
+    cudaSetDevice(index_);
     cudaStreamSynchronize(compute_->get());
     cudaStreamSynchronize(copy_->get());
     merger_.reset();
@@ -68,6 +69,12 @@ class CudaDevice : public Device {
 
   bool is_cuda() const override { return true; }
   void* stream() const override { return compute_->get(); }
+  void make_current() const override {
+    int current = -1;
+    require_success(cudaGetDevice(&current), "the current CUDA device is not known");
+    if (current != index_)
+      require_success(cudaSetDevice(index_), "CUDA device ", index_, " cannot be used");
+  }
   std::string description() const override {
     return text("cuda ", properties_.name, ", sm_", properties_.major, properties_.minor, ", ",
                 load_library_versions());
@@ -75,6 +82,7 @@ class CudaDevice : public Device {
   Support bfloat16() const override { return Support::kFull; }
 
   void* allocate(int64_t bytes) override {
+    make_current();
     void* memory = nullptr;
     const cudaError_t error = cudaMalloc(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
     if (error == cudaErrorMemoryAllocation) {
@@ -87,14 +95,18 @@ class CudaDevice : public Device {
     require_success(error, bytes >> 20, " MiB cannot be allocated on the CUDA device");
     return memory;
   }
-  void release(void* memory) noexcept override { cudaFree(memory); }
+  void release(void* memory) noexcept override {
+    cudaSetDevice(index_);
+    cudaFree(memory);
+  }
   void zero(void* memory, int64_t bytes) override {
     if (bytes == 0) return;
     if (collecting_) return parallel_for(*this, floats(bytes), Zero{static_cast<float*>(memory)});
     if (leaves_out({memory})) return;
     count_launch();
-    require_success(cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), compute_->get()),
-                    "device memory cannot be zeroed");
+    require_success(
+        cudaMemsetAsync(memory, 0, static_cast<size_t>(bytes), of(Queue::kCompute).get()),
+        "device memory cannot be zeroed");
   }
   void copy(void* to, const void* from, int64_t bytes) override {
     if (collecting_)
@@ -102,7 +114,7 @@ class CudaDevice : public Device {
                           Copy{static_cast<const float*>(from), static_cast<float*>(to)});
     if (leaves_out({to, from})) return;
     count_launch();
-    copy(to, from, bytes, cudaMemcpyDeviceToDevice, *compute_);
+    copy(to, from, bytes, cudaMemcpyDeviceToDevice, of(Queue::kCompute));
   }
   void copy_to_device(void* device, const void* host, int64_t bytes, Queue queue) override {
     require(!is_recording(), "a step that is recorded copies from the host");
@@ -111,16 +123,16 @@ class CudaDevice : public Device {
   void copy_to_host(void* host, const void* device, int64_t bytes) override {
     send_to_host(host, device, bytes);
     count_wait();
-    compute_->synchronize();
+    of(Queue::kCompute).synchronize();
   }
   void send_to_host(void* host, const void* device, int64_t bytes) override {
     require(!is_recording(), "a step that is recorded copies to the host");
-    copy(host, device, bytes, cudaMemcpyDeviceToHost, *compute_);
+    copy(host, device, bytes, cudaMemcpyDeviceToHost, of(Queue::kCompute));
   }
   void synchronize() override {
     count_wait();
-    copy_->synchronize();
-    compute_->synchronize();
+    of(Queue::kCopy).synchronize();
+    of(Queue::kCompute).synchronize();
   }
 
   std::unique_ptr<Event> event() override { return std::make_unique<CudaEvent>(*this); }
@@ -128,19 +140,23 @@ class CudaDevice : public Device {
     static_cast<const CudaEvent&>(event).hold_back(of(queue));
   }
   void* allocate_host(int64_t bytes) override {
+    make_current();
     void* memory = nullptr;
     require_success(cudaMallocHost(&memory, static_cast<size_t>(std::max<int64_t>(bytes, 1))),
                     bytes >> 20, " MiB of pinned host memory cannot be allocated");
     return memory;
   }
-  void release_host(void* memory) noexcept override { cudaFreeHost(memory); }
+  void release_host(void* memory) noexcept override {
+    cudaSetDevice(index_);
+    cudaFreeHost(memory);
+  }
 
   void gemm(const Gemm& gemm) override {
     if (leaves_out({gemm.a, gemm.b, gemm.c})) return;
     if (collecting_)
       merger_->add(gemm);
     else
-      libraries_->gemm(gemm);
+      libraries().gemm(gemm);
   }
   void each_independent(int64_t count, const std::function<void(int64_t)>& task) override {
     if (count < 2) return Device::each_independent(count, task);
@@ -155,7 +171,7 @@ class CudaDevice : public Device {
       }
     }
     const While merging(merging_);
-    merger_->issue(*libraries_);
+    merger_->issue(libraries());
   }
   bool collect(const CollectedLoop& loop) const override {
     if (leaves_out({reinterpret_cast<const void*>(loop.launch)})) return true;
@@ -166,10 +182,10 @@ class CudaDevice : public Device {
   std::unique_ptr<Recording> record(const std::function<void()>& issue) override {
     const While recording(recording_);
     calls_ = {};
-    auto graph = std::make_unique<CudaGraph>(compute_->get(), issue);
+    auto graph = std::make_unique<CudaGraph>(of(Queue::kCompute).get(), issue);
     graph->calls = calls_;
     count_launch();
-    graph->launch(compute_->get());
+    graph->launch(of(Queue::kCompute).get());
     return graph;
   }
   void replay(Recording& recording, const std::function<void()>& issue) override {
@@ -182,7 +198,7 @@ class CudaDevice : public Device {
     require(calls_ == graph.calls, "what is issued, ", calls_.count(), " calls, is not what was ",
             "recorded, ", graph.calls.count(), "; train without --cuda_graph, and report this");
     count_launch();
-    graph.launch(compute_->get());
+    graph.launch(of(Queue::kCompute).get());
   }
   bool is_recording() const override { return recording_ || replaying_; }
   bool leaves_out(std::initializer_list<const void*> addresses) const override {
@@ -191,28 +207,33 @@ class CudaDevice : public Device {
   }
 
   std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
-    return libraries_->convolution(geometry);
+    return libraries().convolution(geometry);
   }
   std::shared_ptr<BatchNormPlan> batch_norm(const BatchNormGeometry& geometry) override {
-    return libraries_->batch_norm(geometry);
+    return libraries().batch_norm(geometry);
   }
   std::shared_ptr<PoolingPlan> pooling(const PoolingGeometry& geometry) override {
-    return libraries_->pooling(geometry);
+    return libraries().pooling(geometry);
   }
 
  private:
   class CudaEvent : public Event {
    public:
     explicit CudaEvent(CudaDevice& device) : device_(device) {
+      device_.make_current();
       require_success(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming),
                       "a CUDA event cannot be made");
     }
-    ~CudaEvent() override { cudaEventDestroy(event_); }
+    ~CudaEvent() override {
+      cudaSetDevice(device_.index_);
+      cudaEventDestroy(event_);
+    }
     void record(Queue queue) override {
       require_success(cudaEventRecord(event_, device_.of(queue).get()),
                       "a CUDA event cannot be recorded");
     }
     bool done() const override {
+      device_.make_current();
       const cudaError_t state = cudaEventQuery(event_);
       if (state == cudaErrorNotReady) {
         cudaGetLastError();
@@ -223,6 +244,7 @@ class CudaDevice : public Device {
     }
     void wait() override {
       device_.count_wait();
+      device_.make_current();
       require_success(cudaEventSynchronize(event_), "work on the CUDA device failed");
     }
     void hold_back(const Stream& stream) const {
@@ -247,7 +269,15 @@ class CudaDevice : public Device {
     bool& flag_;
   };
 
-  const Stream& of(Queue queue) const { return queue == Queue::kCompute ? *compute_ : *copy_; }
+  // For calls of this thread.
+  const Stream& of(Queue queue) const {
+    make_current();
+    return queue == Queue::kCompute ? *compute_ : *copy_;
+  }
+  Libraries& libraries() const {
+    make_current();
+    return *libraries_;
+  }
   static int64_t floats(int64_t bytes) {
     constexpr int64_t kEach = sizeof(float);
     require(bytes % kEach == 0, "an independent task zeroes or copies ", bytes,
@@ -262,6 +292,7 @@ class CudaDevice : public Device {
                     bytes, " bytes cannot be copied");
   }
 
+  int index_;
   cudaDeviceProp properties_{};
   std::optional<Stream> compute_, copy_;
   std::unique_ptr<Libraries> libraries_;

@@ -40,9 +40,10 @@ class Convolution : public ConvolutionPlan {
   void forward(const void* x, const void* packed, const float* bias, void* y,
                void* workspace) override {
     if (!forward_) return direct_forward(cudnn_.device, g_, x, packed, bias, y);
-    std::map<int64_t, const void*> tensors = {{kX, x}, {kKernel, packed}, {kY, y}};
-    if (fused_ && g_.bias) tensors[kBias] = bias;
-    run(*forward_, tensors, workspace);
+    if (fused_ && g_.bias)
+      run(*forward_, {{kX, x}, {kKernel, packed}, {kBias, bias}, {kY, y}}, workspace);
+    else
+      run(*forward_, {{kX, x}, {kKernel, packed}, {kY, y}}, workspace);
     if (!fused_ && (g_.bias || g_.relu)) add_bias_and_clamp(cudnn_.device, g_, bias, y);
   }
 
@@ -80,10 +81,11 @@ class Convolution : public ConvolutionPlan {
     return GraphPlan::make(graph, {.handle = cudnn_.handle, .description = {}},
                            engine_limits(g_, cudnn_.options));
   }
-  void run(const GraphPlan& plan, const std::map<int64_t, const void*>& tensors, void* workspace) {
-    if (cudnn_.device.leaves_out({&plan, tensors.at(kX), tensors.at(kKernel), tensors.at(kY)}))
-      return;
+  void run(const GraphPlan& plan, std::initializer_list<TensorAddress> tensors, void* workspace) {
+    const TensorAddress* const at = tensors.begin();
+    if (cudnn_.device.leaves_out({&plan, at[0].data, at[1].data, at[2].data})) return;
     cudnn_.device.count_launch();
+    cudnn_.device.make_current();
     plan.run(cudnn_.handle, tensors, workspace);
   }
   static int64_t workspace(const std::optional<GraphPlan>& plan) {

@@ -2,18 +2,12 @@
 
 #include <array>
 
-#include "orepa/error.h"
-
 namespace orepa::cuda {
 
 std::string describe(cudnnStatus_t status) {
   std::array<char, 2048> details{};
   cudnnGetLastErrorString(details.data(), details.size());
   return text(cudnnGetErrorString(status), details[0] == 0 ? "" : ": ", details.data());
-}
-
-void check(cudnnStatus_t status, const std::string& what) {
-  if (status != CUDNN_STATUS_SUCCESS) fail(what, ": cuDNN says ", describe(status));
 }
 
 Descriptor::Descriptor(cudnnBackendDescriptorType_t type) {
@@ -34,8 +28,8 @@ void Descriptor::set(cudnnBackendAttributeName_t name, const std::vector<Descrip
 
 void Descriptor::set(cudnnBackendAttributeName_t name, AttributeType type, int64_t count,
                      const void* values) {
-  check(cudnnBackendSetAttribute(get(), name, type, count, values),
-        text("attribute ", name, " of a descriptor of cuDNN"));
+  check(cudnnBackendSetAttribute(get(), name, type, count, values), "attribute ", name,
+        " of a descriptor of cuDNN");
 }
 
 cudnnStatus_t Descriptor::finalize() { return cudnnBackendFinalize(get()); }
@@ -43,8 +37,8 @@ cudnnStatus_t Descriptor::finalize() { return cudnnBackendFinalize(get()); }
 int64_t Descriptor::get(cudnnBackendAttributeName_t name, AttributeType type, int64_t most,
                         void* values) const {
   int64_t count = 0;
-  check(cudnnBackendGetAttribute(get(), name, type, most, &count, values),
-        text("attribute ", name, " of a descriptor of cuDNN"));
+  check(cudnnBackendGetAttribute(get(), name, type, most, &count, values), "attribute ", name,
+        " of a descriptor of cuDNN");
   return count;
 }
 

@@ -4,15 +4,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "orepa/error.h"
 
 namespace orepa::cuda {
 
 // A status, and cuDNN's last error, in its words.
 std::string describe(cudnnStatus_t status);
-// Throws Error with `what` and that where `status` is not success.
-void check(cudnnStatus_t status, const std::string& what);
+// Throws Error with `what` and that where `status` is not success. (The words are put together only
+// then: some calls are made in every pass.)
+template <class... What>
+void check(cudnnStatus_t status, const What&... what) {
+  if (status != CUDNN_STATUS_SUCCESS) fail(what..., ": cuDNN says ", describe(status));
+}
 
 // The type of attributes with such values. Of pointers, since they convert to nothing else.
 using AttributeType = cudnnBackendAttributeType_t;
@@ -47,8 +54,12 @@ class Descriptor {
     set(name, type_of(&value), 1, &value);
   }
   template <class T>
-  void set(cudnnBackendAttributeName_t name, const std::vector<T>& values) {
+  void set(cudnnBackendAttributeName_t name, std::span<const T> values) {
     set(name, type_of(values.data()), static_cast<int64_t>(values.size()), values.data());
+  }
+  template <class T>
+  void set(cudnnBackendAttributeName_t name, const std::vector<T>& values) {
+    set(name, std::span<const T>(values));
   }
   void set(cudnnBackendAttributeName_t name, const Descriptor& value);
   void set(cudnnBackendAttributeName_t name, const std::vector<Descriptor>& values);

@@ -1,11 +1,12 @@
 #include "backend/cuda/cudnn_engine.h"
 
 #include <algorithm>
-
-#include "orepa/error.h"
+#include <array>
 
 namespace orepa::cuda {
 namespace {
+
+constexpr size_t kMostTensors = 8;  // of a graph, in memory
 
 bool unsupported(cudnnStatus_t status) {
   return CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_NOT_SUPPORTED;
@@ -20,7 +21,7 @@ std::vector<Descriptor> configurations(const Graph& graph, const Target& target,
   if (target.description) heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, target.description);
   const cudnnStatus_t status = heuristics.finalize();
   if (unsupported(status)) return {};
-  check(status, graph.name() + ": its engines");
+  check(status, graph.name(), ": its engines");
   return heuristics.descriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
 }
 
@@ -82,19 +83,22 @@ std::optional<GraphPlan> GraphPlan::make(const Graph& graph, const Target& targe
   return std::nullopt;
 }
 
-void GraphPlan::run(cudnnHandle_t handle, const std::map<int64_t, const void*>& tensors,
+// cuDNN wants a pack of its own for every run: one that is finalised takes no other addresses.
+void GraphPlan::run(cudnnHandle_t handle, std::initializer_list<TensorAddress> tensors,
                     void* workspace) const {
-  std::vector<int64_t> ids;
-  std::vector<void*> addresses;
-  for (const auto& [id, address] : tensors) {
-    ids.push_back(id);
-    addresses.push_back(const_cast<void*>(address));
+  std::array<int64_t, kMostTensors> ids;
+  std::array<void*, kMostTensors> addresses;
+  require(tensors.size() <= kMostTensors, name_, ": more than ", kMostTensors, " tensors");
+  size_t count = 0;
+  for (const TensorAddress& tensor : tensors) {
+    ids[count] = tensor.id;
+    addresses[count++] = const_cast<void*>(tensor.data);
   }
   Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids);
-  pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, addresses);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const int64_t>(ids.data(), count));
+  pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(addresses.data(), count));
   pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
-  check(pack.finalize(), name_ + ": its tensors");
+  check(pack.finalize(), name_, ": its tensors");
   check(cudnnBackendExecute(handle, plan_.get(), pack.get()), name_);
 }
 

@@ -1,7 +1,7 @@
 // Engines of cuDNN: what may compute a graph, and a graph that is ready to run.
 #pragma once
 #include <cstdint>
-#include <map>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,6 +29,12 @@ struct Configuration {
 std::vector<Configuration> suggestions(const Graph& graph, const Target& target,
                                        const EngineLimits& limits);
 
+// Where a tensor of a graph lies.
+struct TensorAddress {
+  int64_t id;
+  const void* data;
+};
+
 class GraphPlan {
  public:
   // Of the first suggestion that can be made ready; none where cuDNN supports none within the
@@ -37,8 +43,8 @@ class GraphPlan {
                                        const EngineLimits& limits);
 
   int64_t workspace() const { return workspace_; }  // bytes
-  // `tensors` are the addresses of the graph's tensors by their ids. On the handle's stream.
-  void run(cudnnHandle_t handle, const std::map<int64_t, const void*>& tensors,
+  // `tensors` are all of the graph's that are in memory. On the handle's stream.
+  void run(cudnnHandle_t handle, std::initializer_list<TensorAddress> tensors,
            void* workspace) const;
 
  private:

@@ -145,7 +145,7 @@ void Graph::append(Descriptor operation) {
 }
 
 void Graph::finish(Descriptor& descriptor, const char* what) const {
-  check(descriptor.finalize(), text(name_, ": ", what));
+  check(descriptor.finalize(), name_, ": ", what);
 }
 
 }  // namespace orepa::cuda
