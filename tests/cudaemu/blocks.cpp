@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/cudaemu/fibers.h"
+#include "tests/cudaemu/races.h"
 #include "tests/cudaemu/settings.h"
 #include "tests/cudaemu/shared_memory.h"
 #include "tests/cudaemu/violation.h"
@@ -22,11 +23,14 @@ constinit thread_local dim3 blockDim{}, gridDim{};
 namespace cudaemu {
 namespace {
 
+// That libtsan has threads for, and some: it is to take no thread of a block for one of the next.
+constexpr size_t kMostFibers = 4096;
+
 struct Thread {
   uint3 index;
   uint32_t warp, lane;
   enum { kRuns, kAtBarrier, kAtMeeting } state = kRuns;
-  Fiber* fiber = nullptr;  // on which it waits
+  Fiber* fiber = nullptr;  // on which it runs
   Place place;             // of the barrier at which it waits
 };
 
@@ -46,7 +50,9 @@ class Block {
   void run_fresh_threads();
   void enter(uint32_t thread);
   void wait();
+  bool can_go_on() const { return !ready_.empty() || started_ < order_.size(); }
   void switch_to_next(Fiber& from);
+  void add_fiber();
   Fiber* take_idle();
   uint32_t take_ready();
   void release_barrier();
@@ -54,7 +60,7 @@ class Block {
   [[noreturn]] void report_deadlock() const;
 
   Fiber host_;  // the stack of who called run()
-  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::deque<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
   Fiber* fiber_ = nullptr;         // that runs
   std::thread::id system_thread_;  // which the fibers belong to
@@ -67,6 +73,7 @@ class Block {
   size_t started_ = 0, left_ = 0, at_barrier_ = 0;
   std::deque<uint32_t> ready_;  // waited, and may go on
   uint32_t thread_ = 0;         // that runs
+  std::vector<Fiber*> met_;     // whose threads a barrier or a meeting lets go on
   SharedMemory shared_;
   std::mt19937 random_;
 };
@@ -115,6 +122,7 @@ void Block::run(dim3 grid, dim3 block, const Kernel& kernel) {
   for (const uint64_t i : order_of_blocks(uint64_t{grid.x} * grid.y * grid.z))
     run_block({static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
                static_cast<unsigned>(i / grid.x / grid.y)});
+  if constexpr (kFindsRaces) __tsan_acquire(this);
 }
 
 void Block::run_block(uint3 index) {
@@ -125,8 +133,14 @@ void Block::run_block(uint3 index) {
   for (uint32_t i = 0; i < warps_.size(); ++i)
     warps_[i].start(std::min(kWarpSize, count - i * kWarpSize));
   if (settings().order == Order::kShuffled) shuffle_threads();
+  if constexpr (kFindsRaces) {
+    // A new fiber for every thread: its accesses and its stack are nobody else's. Made here, since
+    // a fiber begins behind what its maker has done.
+    while (fibers_.size() > kMostFibers) fibers_.pop_front();
+    while (idle_.size() < count) add_fiber();
+  }
   running.kernel = true;
-  switch_to_next(host_);  // comes back when nothing can go on
+  while (can_go_on()) switch_to_next(host_);
   running.kernel = false;
   if (left_ != count) report_deadlock();
   shared_.end_block();
@@ -155,26 +169,29 @@ void Block::enter(uint32_t thread) {
 
 // On a fiber: threads that never wait, up to one that let others become ready.
 void Block::run_fresh_threads() {
-  while (started_ < order_.size() && ready_.empty()) {
+  do {
     enter(order_[started_++]);
+    threads_[thread_].fiber = fiber_;
     kernel_->thread(kernel_->call.get());
     leave(thread_);
-  }
+  } while (!kFindsRaces && started_ < order_.size() && ready_.empty());
+}
+
+void Block::add_fiber() {
+  const auto run = [](void* block_pointer) {
+    Block& block = *static_cast<Block*>(block_pointer);
+    for (;;) {
+      block.run_fresh_threads();
+      if constexpr (!kFindsRaces) block.idle_.push_back(block.fiber_);
+      switch_fiber(*block.fiber_, block.host_);
+    }
+  };
+  fibers_.push_back(std::make_unique<Fiber>(run, this));
+  idle_.push_back(fibers_.back().get());
 }
 
 Fiber* Block::take_idle() {
-  if (idle_.empty()) {
-    const auto run = [](void* block_pointer) {
-      Block& block = *static_cast<Block*>(block_pointer);
-      for (;;) {
-        block.run_fresh_threads();
-        block.idle_.push_back(block.fiber_);
-        block.switch_to_next(*block.fiber_);
-      }
-    };
-    fibers_.push_back(std::make_unique<Fiber>(run, this));
-    idle_.push_back(fibers_.back().get());
-  }
+  if (idle_.empty()) add_fiber();
   Fiber* fiber = idle_.back();
   idle_.pop_back();
   return fiber;
@@ -196,10 +213,7 @@ void Block::switch_to_next(Fiber& from) {
 }
 
 // Leaves the thread that runs, until it's taken from those that are ready.
-void Block::wait() {
-  threads_[thread_].fiber = fiber_;
-  switch_to_next(*fiber_);
-}
+void Block::wait() { switch_to_next(*fiber_); }
 
 uint32_t Block::take_ready() {
   if (settings().order == Order::kShuffled)
@@ -211,6 +225,8 @@ uint32_t Block::take_ready() {
 }
 
 void Block::leave(uint32_t thread) {
+  const Unwatched unwatched;
+  if constexpr (kFindsRaces) __tsan_release(this);  // to run()
   ++left_;
   warps_[threads_[thread].warp].leave(threads_[thread].lane);
   if (at_barrier_ != 0 && at_barrier_ + left_ == threads_.size()) release_barrier();
@@ -226,6 +242,7 @@ void Block::barrier(const Place& place) {
 
 void Block::release_barrier() {
   const Thread* first = nullptr;
+  met_.clear();
   for (const uint32_t i : order_) {
     Thread& thread = threads_[i];
     if (thread.state != Thread::kAtBarrier) continue;
@@ -237,21 +254,27 @@ void Block::release_barrier() {
                 " at line ", thread.place.line());
     thread.state = Thread::kRuns;
     ready_.push_back(i);
+    met_.push_back(thread.fiber);
   }
   at_barrier_ = 0;
+  order_fibers(met_);
 }
 
 uint64_t Block::meet(const Warp::Request& request) {
   Thread& thread = threads_[thread_];
   Warp& warp = warps_[thread.warp];
   thread.state = Thread::kAtMeeting;
-  if (warp.arrive(thread.lane, request))
+  if (warp.arrive(thread.lane, request)) {
+    met_.clear();
     for (uint32_t lane = 0; lane < kWarpSize; ++lane)
       if ((request.mask >> lane & 1) != 0) {
         const uint32_t other = thread.warp * kWarpSize + lane;
         threads_[other].state = Thread::kRuns;
         ready_.push_back(other);
+        met_.push_back(threads_[other].fiber);
       }
+    order_fibers(met_);
+  }
   wait();
   return warp.answer(thread.lane);
 }
@@ -277,14 +300,19 @@ void run_grid(dim3 grid, dim3 block_dimensions, const Kernel& kernel) {
   block().run(grid, block_dimensions, kernel);
 }
 
-void block_barrier(const Place& place) { block().barrier(place); }
+void block_barrier(const Place& place) {
+  const Unwatched unwatched;
+  block().barrier(place);
+}
 
 uint64_t meet_lanes(Collective collective, unsigned mask, uint64_t value, int argument, int width,
                     const Place& place) {
+  const Unwatched unwatched;
   return block().meet({collective, mask, value, argument, width, place});
 }
 
 void* shared_static(const void* key, size_t bytes, size_t align, const char* name) {
+  const Unwatched unwatched;
   return block().shared().variable(key, bytes, align, name);
 }
 

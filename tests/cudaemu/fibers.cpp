@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include "tests/cudaemu/races.h"
 #include "tests/cudaemu/violation.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -59,10 +60,13 @@ Fiber::Fiber(void (*run)(void*), void* argument)
   *--top = reinterpret_cast<void*>(&Fiber::start);
   for (int i = 0; i < kSavedRegisters; ++i) *--top = nullptr;
   stack_pointer_ = top;
+  if constexpr (kFindsRaces) thread_ = __tsan_create_fiber(0);
 }
 
 Fiber::~Fiber() {
-  if (mapping_ != nullptr) munmap(mapping_, kPage + kStackBytes);
+  if (mapping_ == nullptr) return;
+  if constexpr (kFindsRaces) __tsan_destroy_fiber(thread_);
+  munmap(mapping_, kPage + kStackBytes);
 }
 
 void Fiber::start() {
@@ -75,6 +79,10 @@ void Fiber::start() {
 void switch_fiber(Fiber& from, Fiber& to) {
   left = &from;
   entered = &to;
+  if constexpr (kFindsRaces) {
+    from.thread_ = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(to.thread_, __tsan_switch_to_fiber_no_sync);
+  }
 #ifdef __SANITIZE_ADDRESS__
   __sanitizer_start_switch_fiber(&from.fake_stack_, to.stack_, to.stack_bytes_);
 #endif
@@ -82,6 +90,20 @@ void switch_fiber(Fiber& from, Fiber& to) {
 #ifdef __SANITIZE_ADDRESS__
   __sanitizer_finish_switch_fiber(from.fake_stack_, &left->stack_, &left->stack_bytes_);
 #endif
+}
+
+// In the name of each, one after another. What was released for the first one before, it has
+// acquired then, so that nothing else comes with it.
+void order_fibers(const std::vector<Fiber*>& fibers) {
+  if constexpr (kFindsRaces) {
+    void* const current = __tsan_get_current_fiber();
+    for (const auto order : {__tsan_release, __tsan_acquire})
+      for (const Fiber* fiber : fibers) {
+        __tsan_switch_to_fiber(fiber->thread_, __tsan_switch_to_fiber_no_sync);
+        order(fibers.front());
+      }
+    __tsan_switch_to_fiber(current, __tsan_switch_to_fiber_no_sync);
+  }
 }
 
 }  // namespace cudaemu

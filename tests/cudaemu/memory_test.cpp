@@ -1,7 +1,10 @@
 // Device memory: what may be touched by whom.
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "tests/cudaemu/fixture.h"
+#include "tests/cudaemu/violation.h"
 
 namespace cudaemu {
 namespace {
@@ -13,6 +16,7 @@ using Memory = Emulation;
 using MemoryDeathTest = Emulation;
 
 __global__ void write_at(float* y, long i) { y[i] = 1; }
+__global__ void read_at(const float* x, long i, float* y) { y[0] = x[i]; }
 
 struct HoldsPointer {
   const float* x;
@@ -82,6 +86,21 @@ TEST_F(MemoryDeathTest, EndsWhereItEnds) {
         },
         "an address that it does not have, byte .*float.*|"
         "wrote beyond the end of an allocation of")
+        << count;
+  }
+}
+
+// Up to its alignment there is poison behind it.
+TEST_F(MemoryDeathTest, IsNotReadBehindItsEnd) {
+  for (const size_t count : {10, 64, 1024}) {
+    const float* x = device(std::vector<float>(count));
+    float* y = device(std::vector<float>{0});
+    EXPECT_DEATH(
+        {
+          EXPECT_EQ(launch(stream_, 1, 1, read_at, x, static_cast<long>(count), y), cudaSuccess);
+          if (std::isnan(read(y, 1)[0])) violation("it read poison");
+        },
+        "an address that it does not have, byte .*float.*|it read poison")
         << count;
   }
 }

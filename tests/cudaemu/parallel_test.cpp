@@ -189,10 +189,12 @@ TEST_P(ParallelKernels, TeamsTakeARowEach) {
   }
 }
 
-// Parts of a block, of a warp; rows that a warp sums and that a block does; pieces of columns.
-INSTANTIATE_TEST_SUITE_P(Extents, ParallelKernels,
+// Parts of a block, of a warp; rows that a warp sums and that a block does.
+INSTANTIATE_TEST_SUITE_P(Small, ParallelKernels,
                          testing::Values(Extent{1, 1}, Extent{3, 7}, Extent{5, 64}, Extent{4, 131},
-                                         Extent{600, 40}, Extent{3, 9000}));
+                                         Extent{20, 40}, Extent{2, 1100}));
+// Many blocks; pieces of columns.
+INSTANTIATE_TEST_SUITE_P(Large, ParallelKernels, testing::Values(Extent{600, 40}, Extent{3, 9000}));
 
 }  // namespace
 }  // namespace cudaemu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tests/cudaemu/races.h"
 #include "tests/cudaemu/violation.h"
 
 namespace cudaemu {
@@ -18,7 +19,13 @@ size_t rounded_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; 
 SharedMemory::SharedMemory() : memory_(2 * kMost + kAlignment, kPoison) {}
 
 void SharedMemory::start_block() {
-  std::fill_n(memory_.begin(), used_, kPoison);
+  if constexpr (kFindsRaces) {
+    // Memory of its own for each, which the threads of another one never had.
+    const Unwatched unwatched;
+    memory_ = std::vector<unsigned char>(memory_.size(), kPoison);
+  } else {
+    std::fill_n(memory_.begin(), used_, kPoison);
+  }
   variables_.clear();
   used_ = 0;
 }
