@@ -31,7 +31,7 @@ void LaunchMerger::begin() {
 }
 
 void LaunchMerger::add(const CollectedLoop& loop) {
-  constexpr auto kEach = static_cast<int64_t>(sizeof(std::max_align_t));
+  constexpr auto kEach = static_cast<int64_t>(sizeof(Piece));
   const size_t place = memory_.size();
   memory_.resize(place + static_cast<size_t>((loop.bytes + kEach - 1) / kEach));
   std::memcpy(&memory_[place], loop.loop, static_cast<size_t>(loop.bytes));

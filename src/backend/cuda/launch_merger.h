@@ -39,7 +39,10 @@ class LaunchMerger {
 
   Device& device_;
   std::vector<std::vector<Launch>> tasks_;
-  std::vector<std::max_align_t> memory_;  // the loops, one behind the other
+  struct alignas(std::max_align_t) Piece {
+    std::byte bytes[alignof(std::max_align_t)];
+  };
+  std::vector<Piece> memory_;  // the loops, one behind the other
   std::vector<Gemm> gemms_;
   // Where cuBLAS reads the matrices of several gemms from: the last one. The smaller ones before it
   // stay, since recordings name them.
