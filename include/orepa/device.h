@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "orepa/error.h"
 #include "orepa/tensor.h"
 
 namespace orepa {
@@ -239,7 +240,9 @@ class Device {
    public:
     virtual ~Recording() = default;
   };
-  virtual std::unique_ptr<Recording> record(const std::function<void()>& issue);
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& /*issue*/) {
+    fail("work cannot be recorded on ", description());
+  }
   // Issues the recording, with the values that its memory has then. issue() is called so that the
   // host notes what it notes on the way, but what it issues is left out: it must be what was
   // recorded. Throws Error where it is seen to be something else.

@@ -37,10 +37,6 @@ void write_tensor(Device& device, const Tensor& tensor, const std::vector<float>
   device.synchronize();
 }
 
-std::unique_ptr<Device::Recording> Device::record(const std::function<void()>&) {
-  fail("work cannot be recorded on ", description());
-}
-
 OwnedMemory::OwnedMemory(Device& device, void* data, int64_t bytes, Release release)
     : device_(&device), data_(data), bytes_(bytes), release_(release) {}
 
