@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "orepa/random.h"
 #include "orepa/solver.h"
 #include "tests/files.h"
 #include "tests/test_device.h"
@@ -37,6 +38,16 @@ class Listener : public Observer {
   std::vector<std::string> snapshots;
   std::string notes;
 };
+
+// Numbers in [-1, 1), which are a function of the pass, for blob "x", and labels for "label".
+inline void feed_noise(Net& net, int64_t pass) {
+  const Random random(1, "sample", static_cast<uint64_t>(pass));
+  std::vector<float> images;
+  for (int64_t i = 0; i < net.shape("x").count(); ++i)
+    images.push_back(2 * random.uniform(static_cast<uint64_t>(i)) - 1);
+  net.set("x", images);
+  net.set("label", {0, 1, 2, 3});
+}
 
 inline SolverOptions resuming(const std::string& snapshot) {
   SolverOptions options;

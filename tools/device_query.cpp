@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "backend/cuda/cuda_device.h"
+#include "backend/cuda/inventory.h"
 #include "command.h"
 #include "orepa/device.h"
 #include "orepa/error.h"

@@ -1,5 +1,6 @@
 // What a program built without the CUDA Toolkit says when it is asked for its devices.
 #include "backend/cuda/cuda_device.h"
+#include "backend/cuda/inventory.h"
 #include "orepa/error.h"
 
 namespace orepa::cuda {

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "orepa/parallel.h"
-#include "orepa/random.h"
 #include "solvers/training_step.h"
 #include "tests/error_of.h"
 #include "tests/tools/zoo/narrow.h"
@@ -54,14 +53,7 @@ std::string solver(const std::string& more) {
 SolverOptions fed(bool cuda_graph) {
   SolverOptions options;
   options.cuda_graph = cuda_graph;
-  options.feed = [](Net& net, int64_t pass) {
-    const Random random(1, "sample", static_cast<uint64_t>(pass));
-    std::vector<float> images;
-    for (int64_t i = 0; i < net.shape("x").count(); ++i)
-      images.push_back(2 * random.uniform(static_cast<uint64_t>(i)) - 1);
-    net.set("x", images);
-    net.set("label", {0, 1, 2, 3});
-  };
+  options.feed = feed_noise;
   return options;
 }
 

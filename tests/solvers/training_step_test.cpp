@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "orepa/random.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/late_device.h"
@@ -38,13 +37,10 @@ std::string solver(const std::string& more = "") {
 SolverOptions fed(int64_t broken = -1) {
   SolverOptions options;
   options.feed = [broken](Net& net, int64_t pass) {
-    const Random random(1, "sample", static_cast<uint64_t>(pass));
-    std::vector<float> images;
-    for (int64_t i = 0; i < net.shape("x").count(); ++i)
-      images.push_back(pass == broken ? std::numeric_limits<float>::infinity()
-                                      : 2 * random.uniform(static_cast<uint64_t>(i)) - 1);
-    net.set("x", images);
-    net.set("label", {0, 1, 2, 3});
+    feed_noise(net, pass);
+    if (pass == broken)
+      net.set("x", std::vector<float>(static_cast<size_t>(net.shape("x").count()),
+                                      std::numeric_limits<float>::infinity()));
   };
   return options;
 }

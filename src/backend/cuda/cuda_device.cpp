@@ -7,6 +7,7 @@
 
 #include "backend/cuda/check.h"
 #include "backend/cuda/cuda_graph.h"
+#include "backend/cuda/driver.h"
 #include "backend/cuda/launch_merger.h"
 #include "backend/cuda/libraries.h"
 #include "orepa/parallel.h"
@@ -317,48 +318,6 @@ int index_of(const std::string& name) {
   return index;
 }
 
-std::string version(int number) { return text(number / 1000, ".", number % 1000 / 10); }
-
-// That the driver serves; 0 where there is none.
-int driver_version() {
-  int driver = 0;
-  require_success(cudaDriverGetVersion(&driver), "the NVIDIA driver does not tell its version");
-  return driver;
-}
-
-// How many there are. Throws Error where `what` cannot be had for want of a driver.
-int count_devices(const std::string& what) {
-  int count = 0;
-  const cudaError_t error = cudaGetDeviceCount(&count);
-  if (error != cudaErrorInsufficientDriver && error != cudaErrorNoDevice) {
-    require_success(error, what, ": the CUDA devices cannot be counted");
-    return count;
-  }
-  cudaGetLastError();
-  const int driver = driver_version();
-  require(driver != 0, what, " needs an NVIDIA driver, and none is installed (no libcuda.so.1): ",
-          "install it, or use --device cpu");
-  require(error == cudaErrorNoDevice, what, " needs a driver for CUDA ", version(CUDART_VERSION),
-          ", this one is for CUDA ", version(driver), ": install a newer one, or use --device cpu");
-  return 0;
-}
-
-Gpu describe(int index) {
-  cudaDeviceProp properties{};
-  require_success(cudaGetDeviceProperties(&properties, index), "CUDA device ", index,
-                  " does not tell its properties");
-  size_t available = 0, all = 0;
-  require_success(cudaSetDevice(index), "CUDA device ", index, " cannot be used");
-  require_success(cudaMemGetInfo(&available, &all), "CUDA device ", index,
-                  " does not tell its memory");
-  return {.name = properties.name,
-          .major = properties.major,
-          .minor = properties.minor,
-          .multiprocessors = properties.multiProcessorCount,
-          .free_bytes = static_cast<int64_t>(available),
-          .total_bytes = static_cast<int64_t>(all)};
-}
-
 }  // namespace
 
 std::unique_ptr<Device> make_cuda_device(const std::string& name, const DeviceOptions& options) {
@@ -368,25 +327,6 @@ std::unique_ptr<Device> make_cuda_device(const std::string& name, const DeviceOp
           count == 1 ? " CUDA device" : " CUDA devices", "; use --device cpu",
           count > 0 ? ", or cuda:0" : "");
   return std::make_unique<CudaDevice>(index, options);
-}
-
-Inventory take_inventory() {
-  Inventory inventory;
-  inventory.program = "built with CUDA " + version(CUDART_VERSION);
-  try {
-    inventory.libraries = load_library_versions();
-  } catch (const Error& error) {
-    inventory.libraries = error.what();
-  }
-  int count = 0;
-  try {
-    count = count_devices("a CUDA device");
-    inventory.driver = "for CUDA " + version(driver_version());
-  } catch (const Error& error) {
-    inventory.driver = error.what();
-  }
-  for (int index = 0; index < count; ++index) inventory.gpus.push_back(describe(index));
-  return inventory;
 }
 
 }  // namespace orepa::cuda

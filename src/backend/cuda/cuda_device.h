@@ -1,7 +1,6 @@
 #pragma once
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "orepa/device.h"
 
@@ -10,22 +9,5 @@ namespace orepa::cuda {
 // "cuda:0" and so on of make_device(). Throws Error with the remedy where there is no driver, no
 // such device, or one that is too old. In a program built without CUDA it says so.
 std::unique_ptr<Device> make_cuda_device(const std::string& name, const DeviceOptions& options);
-
-struct Gpu {
-  std::string name;
-  int major = 0, minor = 0;  // compute capability
-  int multiprocessors = 0;
-  int64_t free_bytes = 0, total_bytes = 0;  // of its memory
-};
-
-// What there is of CUDA, for people. The words say what there is, or why there is none.
-struct Inventory {
-  std::string program;    // "built with CUDA 13.0"; all else is empty where it was built without
-  std::string driver;     // "for CUDA 13.0"
-  std::string libraries;  // "cuBLAS 13.1, cuDNN 9.19"
-  std::vector<Gpu> gpus;  // cuda:0, cuda:1, ...
-};
-// Throws Error where a device is there and cannot be asked.
-Inventory take_inventory();
 
 }  // namespace orepa::cuda

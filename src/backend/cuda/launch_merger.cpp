@@ -79,6 +79,7 @@ void LaunchMerger::send_pointers(const std::vector<Round>& rounds) {
     add_all(&Gemm::b, &Gemm::stride_b);
     add_all(&Gemm::c, &Gemm::stride_c);
   }
+  if (pointers.empty()) return;
   const auto count = static_cast<int64_t>(pointers.size());
   const int64_t bytes = count * int64_t{sizeof(float*)};
   if (pointers_.empty() || bytes > pointers_.back().bytes())

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "backend/cuda/cuda_device.h"
+#include "backend/cuda/inventory.h"
 #include "tests/backend/cpu/convolver.h"
 
 namespace orepa {
