@@ -4,7 +4,6 @@
 #include <functional>
 #include <thread>
 
-#include "backend/cuda/cuda_device.h"
 #include "backend/cuda/inventory.h"
 #include "tests/backend/cpu/convolver.h"
 
