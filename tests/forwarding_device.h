@@ -21,7 +21,10 @@ class ForwardingDevice : public Device {
   void release(void* memory) noexcept override { inner_->release(memory); }
   void zero(void* memory, int64_t bytes) override { inner_->zero(memory, bytes); }
   void copy(void* to, const void* from, int64_t bytes) override { inner_->copy(to, from, bytes); }
-  void gemm(const Gemm& gemm) override { inner_->gemm(gemm); }
+  void gemm(const Gemm& gemm) override {
+    count_launch();  // where loops are counted: on this device, not on the inner one
+    inner_->gemm(gemm);
+  }
   std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {
     return inner_->convolution(geometry);
   }
