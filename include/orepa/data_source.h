@@ -1,4 +1,4 @@
-// DataSource: a set of samples that can be read in any order: an image and a label each.
+// DataSource: a set of samples that can be read in any order, each as it is stored.
 //
 // A source owns what it needs (files, memory) and does not change once it is open, so any number of
 // threads may read it at a time. Opening and reading throw Error that names the file, what was
@@ -6,32 +6,48 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "orepa/options.h"
-#include "orepa/tensor.h"
 
 namespace orepa {
 
-struct Sample {
-  int64_t channels = 0, height = 0, width = 0;
-  std::vector<float> pixels;  // as stored (0 to 255 for bytes), channels innermost: H, W, C
-  float label = 0;            // 0 where the source was opened without labels
+// One sample as its source has it.
+struct Record {
+  enum class Kind {
+    kFile,     // a JPEG or PNG file
+    kPixels,   // bytes, 0 to 255
+    kNumbers,  // float32, in this machine's order, perhaps not aligned
+  };
+  Kind kind = Kind::kPixels;
+  int64_t channels = 0, height = 0, width = 0;  // of kPixels and kNumbers, row-major: C, H, W
+  std::span<const unsigned char> content;
+  int64_t label = 0;  // 0 where the source was opened without labels
+  // For sources whose content lies nowhere else; its memory is used again by the next read().
+  std::vector<unsigned char> buffer;
 };
 
 class DataSource {
  public:
   virtual ~DataSource() = default;
-  virtual int64_t size() const = 0;        // samples; at least 1
-  virtual Shape sample_shape() const = 0;  // C, H, W of every sample
-  // Fills `sample`, whose memory is used again. REQUIRES: 0 <= index < size().
-  virtual void read(int64_t index, Sample& sample) const = 0;
+  virtual int64_t size() const = 0;  // samples; at least 1
+  // Fills `record`, whose content stays until it is read into again, or the source ends. A record
+  // belongs to one thread. REQUIRES: 0 <= index < size().
+  virtual void read(int64_t index, Record& record) const = 0;
+  // What a message calls this sample: a path, "sample 7 of FILE", a key.
+  virtual std::string name(int64_t index) const = 0;
+  // The largest label and the smallest, where all of them are known without reading every sample.
+  struct Labels {
+    int64_t least, most;
+  };
+  virtual const Labels* labels() const { return nullptr; }
 };
 
 // The source that a DataParameter names by source, backend and label_source. Labels are looked for
-// only where they are wanted.
-std::unique_ptr<DataSource> open_data_source(const Options& data_param, bool labels);
+// only where they are wanted. Whoever opens the same one while it is open shares it.
+std::shared_ptr<const DataSource> open_data_source(const Options& data_param, bool labels);
 
 // Files of MNIST's format (IDX), plain or gzipped: unsigned bytes, N x H x W or N x C x H x W, and
 // labels N. They are kept in memory as bytes. An empty `labels` opens the images alone.

@@ -1,0 +1,44 @@
+// Decoder: from a record to the pixels that a view shows.
+//
+// It keeps buffers and the state of libraries: one a thread, used time and again, which allocates
+// nothing once it has met the largest image.
+#pragma once
+#include <memory>
+
+#include "data/view.h"
+#include "orepa/data_source.h"
+
+namespace orepa {
+
+// What decoded files become; records of pixels stay as they are.
+enum class ColorOrder { kGray, kRgb, kBgr };
+
+struct DecoderOptions {
+  ColorOrder order = ColorOrder::kBgr;
+  // Every pixel of a JPEG as the whole file decodes to. Otherwise one that the view shrinks to half
+  // or less is decoded at 1/2, 1/4 or 1/8, never smaller than it is seen.
+  bool exact = false;
+};
+
+class Decoder {
+ public:
+  explicit Decoder(const DecoderOptions& options);
+  ~Decoder();
+
+  // Begins with a record, which must stay until it is decoded. Throws Error where it is no image,
+  // which says what is wrong, but not which record it is: the caller knows.
+  void open(const Record& record);
+  // Of the record that is open, as a viewer shows it: turned as its EXIF orientation says.
+  Extent extent() const;
+  int64_t channels() const;
+
+  // Writes view.window, H x W x C, to `out`; its padding is 0. Throws Error where the file is
+  // damaged or cut short.
+  void decode(const View& view, unsigned char* out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace orepa
