@@ -15,29 +15,28 @@ namespace {
 
 using namespace std::string_view_literals;
 
+// Files of a format have `magic` at byte `place`.
 struct Format {
   std::string_view name, magic;
+  size_t place = 0;
 };
 constexpr Format kJpeg{"JPEG", "\xff\xd8\xff"sv}, kPng{"PNG", "\x89PNG\r\n\x1a\n"sv};
-constexpr Format kOthers[] = {{"GIF", "GIF8"sv},
-                              {"BMP", "BM"sv},
-                              {"TIFF", "II*\0"sv},
-                              {"TIFF", "MM\0*"sv},
-                              {"WebP", "RIFF"sv},
-                              {"JPEG XL", "\xff\x0a"sv},
-                              {"JPEG XL", "\0\0\0\x0cJXL "sv},
-                              {"JPEG 2000", "\0\0\0\x0cjP  "sv}};
+constexpr Format kOthers[] = {{"GIF", "GIF8"sv},       {"BMP", "BM"sv},
+                              {"TIFF", "II*\0"sv},     {"TIFF", "MM\0*"sv},
+                              {"WebP", "WEBP"sv, 8},   {"HEIF or AVIF", "ftyp"sv, 4},
+                              {"JPEG XL", "JXL "sv, 4}};
 
-bool begins(std::span<const unsigned char> file, const Format& format) {
-  return file.size() >= format.magic.size() &&
-         std::memcmp(file.data(), format.magic.data(), format.magic.size()) == 0;
+bool is_of(std::span<const unsigned char> file, const Format& format) {
+  const auto& [name, magic, place] = format;
+  return file.size() >= place + magic.size() &&
+         std::memcmp(file.data() + place, magic.data(), magic.size()) == 0;
 }
 
 [[noreturn]] void refuse(std::span<const unsigned char> file) {
   constexpr std::string_view kExpected = "expected a JPEG or PNG file";
   require(!file.empty(), kExpected, ", got an empty one");
   for (const Format& format : kOthers)
-    if (begins(file, format)) fail(kExpected, ", got what begins as ", format.name);
+    if (is_of(file, format)) fail(kExpected, ", got one of ", format.name);
   std::ostringstream start;
   for (size_t i = 0; i < std::min<size_t>(file.size(), 8); ++i)
     start << ' ' << std::hex << std::setw(2) << std::setfill('0') << static_cast<int>(file[i]);
@@ -153,16 +152,17 @@ void Decoder::open(const Record& record) {
   State& state = *state_;
   state.record = &record;
   state.orientation = {};
-  require(record.kind != Record::Kind::kNumbers, "expected an image, got numbers");
+  require(record.kind != Record::Kind::kNumbers,
+          "expected a JPEG or PNG file or bytes, got numbers of 32 bits");
   if (record.kind == Record::Kind::kPixels) {
     state.kind = State::Kind::kPixels;
     state.stored = {record.height, record.width};
-  } else if (begins(record.content, kJpeg)) {
+  } else if (is_of(record.content, kJpeg)) {
     state.kind = State::Kind::kJpeg;
     state.jpeg.open(record.content);
     state.stored = state.jpeg.extent();
     state.orientation = jpeg_orientation(record.content);
-  } else if (begins(record.content, kPng)) {
+  } else if (is_of(record.content, kPng)) {
     state.kind = State::Kind::kPng;
     state.png.open(record.content);
     state.stored = state.png.extent();
