@@ -23,6 +23,12 @@ class Pass {
       png_destroy_read_struct(&png_, nullptr, nullptr);
       fail("libpng has no memory, or is not version " PNG_LIBPNG_VER_STRING);
     }
+  }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+  ~Pass() { png_destroy_read_struct(&png_, &info_, nullptr); }
+
+  void read_header() {
     complete([this] {
       png_set_read_fn(png_, this, read);
       // The image's size is limited by who reads it; text and profiles are not of interest.
@@ -31,9 +37,6 @@ class Pass {
       png_read_info(png_, info_);
     });
   }
-  Pass(const Pass&) = delete;
-  Pass& operator=(const Pass&) = delete;
-  ~Pass() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
   png_structp png() const { return png_; }
   png_infop info() const { return info_; }
@@ -92,7 +95,8 @@ void convert_to_gray(Image& image) {
 
 void PngReader::open(std::span<const unsigned char> file) {
   file_ = file;
-  const Pass pass(file);
+  Pass pass(file);
+  pass.read_header();
   extent_ = {png_get_image_height(pass.png(), pass.info()),
              png_get_image_width(pass.png(), pass.info())};
   require_decodable(extent_);
@@ -104,6 +108,7 @@ void PngReader::open(std::span<const unsigned char> file) {
 
 void PngReader::decode(int64_t top, int64_t height, ColorOrder order, Part& part) {
   Pass pass(file_);
+  pass.read_header();
   const png_structp png = pass.png();
   const int kind = png_get_color_type(png, pass.info());
   const bool interlaced = png_get_interlace_type(png, pass.info()) != PNG_INTERLACE_NONE;
