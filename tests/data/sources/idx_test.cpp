@@ -3,7 +3,7 @@
 #include "core/input_file.h"
 #include "orepa/data_source.h"
 #include "orepa/error.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 
