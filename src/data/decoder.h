@@ -10,11 +10,8 @@
 
 namespace orepa {
 
-// What decoded files become; records of pixels stay as they are.
-enum class ColorOrder { kGray, kRgb, kBgr };
-
 struct DecoderOptions {
-  ColorOrder order = ColorOrder::kBgr;
+  ColorOrder order = ColorOrder::kBgr;  // of decoded files; records of pixels stay as they are
   // Every pixel of a JPEG as the whole file decodes to. Otherwise one that the view shrinks to half
   // or less is decoded at 1/2, 1/4 or 1/8, never smaller than it is seen.
   bool exact = false;

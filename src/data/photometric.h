@@ -1,20 +1,21 @@
-// Changes of colour, as torchvision 0.14 computes them on images of bytes.
+// Changes of colour, as torchvision makes them of a PIL image: with bytes after every step, rounded
+// as Pillow rounds them.
 #pragma once
-#include <cstdint>
+#include <span>
 
-#include "data/decoder.h"
+#include "data/image.h"
 
 namespace orepa {
 
-struct ColorChange {
-  enum class Kind { kBrightness, kContrast, kSaturation, kHue };
-  Kind kind;
-  float amount;  // a factor, 1 changes nothing; of kHue a share of the circle, 0 changes nothing
+enum class Photometric {
+  kBrightness,  // 0 is black
+  kContrast,    // 0 is the image's mean grey
+  kSaturation,  // 0 is each pixel's grey
+  kHue,         // turns it by that much of the circle, -0.5 to 0.5
 };
 
-// Of `count` pixels in place, of 3 channels in that order, or 1 (then saturation and hue change
-// nothing).
-void change_colors(unsigned char* pixels, int64_t count, ColorOrder order,
-                   const ColorChange& change);
+// Changes all the pixels of an image, in place. A factor of 1 changes nothing; of kHue 0 would,
+// were hue and saturation not rounded to bytes, too. Grey has neither, and stays as it is.
+void adjust(Photometric what, double factor, ColorOrder order, std::span<unsigned char> pixels);
 
 }  // namespace orepa

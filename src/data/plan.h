@@ -10,6 +10,11 @@
 
 namespace orepa {
 
+struct ColorChange {
+  Photometric what;
+  float factor;
+};
+
 struct Plan {
   View view;
   std::vector<ColorChange> colors;  // one after the other

@@ -119,14 +119,16 @@ void SampleLoader::load(int64_t sample, int64_t walked, unsigned char* image, Fr
     const Extent seen = plan_.view.window.extent();
     require(seen == format_.extent, "becomes ", str(seen), ", but the first sample becomes ",
             str(format_.extent), "; crop or resize all images to one size (transform_param)");
-    require(format_.channels == 3 || plan_.light == decltype(plan_.light){}, "has ",
-            format_.channels, " channels, and lighting is of three");
+    const bool colors = !plan_.colors.empty() || plan_.light != decltype(plan_.light){};
+    require(!colors || format_.channels == 3, "has ", format_.channels,
+            " channels; color_jitter and lighting are of three");
     if (format_.numbers)
       load_numbers(reinterpret_cast<float*>(image));
     else
       decoder_.decode(plan_.view, image);
     for (const ColorChange& change : plan_.colors)
-      change_colors(image, seen.height * seen.width, format_.order, change);
+      adjust(change.what, change.factor, format_.order,
+             {image, static_cast<size_t>(format_.count())});
     frame = frame_of(plan_, format_.order);
     label = static_cast<float>(record_.label);
   });

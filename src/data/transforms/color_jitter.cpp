@@ -11,16 +11,16 @@ namespace {
 class ColorJitter : public Transform {
  public:
   explicit ColorJitter(const Options& options) {
-    for (const auto& [field, kind] : {std::pair{"brightness", ColorChange::Kind::kBrightness},
-                                      std::pair{"contrast", ColorChange::Kind::kContrast},
-                                      std::pair{"saturation", ColorChange::Kind::kSaturation}}) {
+    for (const auto& [field, what] : {std::pair{"brightness", Photometric::kBrightness},
+                                      std::pair{"contrast", Photometric::kContrast},
+                                      std::pair{"saturation", Photometric::kSaturation}}) {
       const double most = options.number(field);
       checked(options, field, most, most >= 0, "not be negative");
-      most_[static_cast<int>(kind)] = static_cast<float>(most);
+      most_[static_cast<int>(what)] = static_cast<float>(most);
     }
     const double hue = options.number("hue");
     checked(options, "hue", hue, hue >= 0 && hue <= 0.5, "lie in [0, 0.5]");
-    most_[static_cast<int>(ColorChange::Kind::kHue)] = static_cast<float>(hue);
+    most_[static_cast<int>(Photometric::kHue)] = static_cast<float>(hue);
   }
 
   void plan(Plan& plan, const Random& random) const override {
@@ -31,18 +31,18 @@ class ColorJitter : public Transform {
           order[random.below(static_cast<uint64_t>(kKinds + i), static_cast<uint64_t>(i + 1))]);
     for (const int i : order) {
       if (most_[i] == 0) continue;
-      const auto kind = static_cast<ColorChange::Kind>(i);
-      const float amount = kind == ColorChange::Kind::kHue
+      const auto what = static_cast<Photometric>(i);
+      const float factor = what == Photometric::kHue
                                ? random.uniform(i, -most_[i], most_[i])
                                : random.uniform(i, std::max(0.0f, 1 - most_[i]), 1 + most_[i]);
-      plan.colors.push_back({kind, amount});
+      plan.colors.push_back({what, factor});
     }
   }
   Kind kind() const override { return Kind::kColor; }
 
  private:
   static constexpr int kKinds = 4;
-  float most_[kKinds];  // by ColorChange::Kind
+  float most_[kKinds];  // by Photometric
 };
 
 }  // namespace
