@@ -1,5 +1,9 @@
 #include "orepa/data_source.h"
 
+#include <functional>
+#include <map>
+#include <mutex>
+
 #include "orepa/error.h"
 
 namespace orepa {
@@ -16,16 +20,40 @@ std::string label_file(const std::string& images) {
        "give data_param.label_source");
 }
 
+// What is open, by its name; shared as long as anybody has it.
+class OpenSources {
+ public:
+  std::shared_ptr<const DataSource> of(const std::string& name,
+                                       const std::function<std::unique_ptr<DataSource>()>& open) {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<const DataSource> source = sources_[name].lock();
+    if (!source) sources_[name] = source = open();
+    return source;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<const DataSource>> sources_;
+};
+
+OpenSources& open_sources() {
+  static OpenSources sources;
+  return sources;
+}
+
 }  // namespace
 
-std::unique_ptr<DataSource> open_data_source(const Options& data_param, bool labels) {
+std::shared_ptr<const DataSource> open_data_source(const Options& data_param, bool labels) {
   const std::string source = data_param.string("source");
   require(!source.empty(), "data_param.source is missing: the file of the images");
   const std::string backend = data_param.choice("backend");
   require(backend == "IDX", "data_param.backend ", backend, " cannot be read; IDX can");
-  if (!labels) return open_idx(source, "");
-  return open_idx(source, data_param.has("label_source") ? data_param.string("label_source")
-                                                         : label_file(source));
+  std::string label_source;
+  if (labels)
+    label_source =
+        data_param.has("label_source") ? data_param.string("label_source") : label_file(source);
+  return open_sources().of(text(backend, '\n', source, '\n', label_source),
+                           [&] { return open_idx(source, label_source); });
 }
 
 }  // namespace orepa

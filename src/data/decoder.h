@@ -27,7 +27,8 @@ class Decoder {
   void open(const Record& record);
   // Of the record that is open, as a viewer shows it: turned as its EXIF orientation says.
   Extent extent() const;
-  int64_t channels() const;
+  int64_t channels() const;         // of what decode() writes
+  int64_t stored_channels() const;  // of the file: 1 for grey, 3 for all else; or of the pixels
 
   // Writes view.window, H x W x C, to `out`; its padding is 0. Throws Error where the file is
   // damaged or cut short.

@@ -3,7 +3,7 @@
 #include "core/input_file.h"
 #include "orepa/data_source.h"
 #include "orepa/error.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 
@@ -13,6 +13,10 @@ namespace {
 // What opening says; empty where it succeeds.
 std::string refusal(const std::string& images, const std::string& labels = "") {
   return error_of([&] { open_idx(images, labels); });
+}
+
+std::vector<int> bytes(const Record& record) {
+  return {record.content.begin(), record.content.end()};
 }
 
 void expect_refusal(const std::string& path, const std::string& reason) {
@@ -31,25 +35,30 @@ TEST(Idx, ReadsPlainAndGzippedFiles) {
   for (const char* name : {"plain", "zipped"}) {
     const std::unique_ptr<DataSource> source = open_idx(folder + name, folder + "labels");
     EXPECT_EQ(source->size(), 3);
-    EXPECT_EQ(source->sample_shape(), (Shape{1, 2, 2}));
-    Sample sample;
-    source->read(2, sample);
-    EXPECT_EQ(sample.pixels, (std::vector<float>{8, 9, 254, 255}));
-    EXPECT_EQ(sample.label, 9);
-    source->read(0, sample);
-    EXPECT_EQ(sample.pixels, (std::vector<float>{0, 1, 2, 3}));
-    EXPECT_EQ(sample.label, 5);
+    EXPECT_EQ(source->labels()->least, 0);
+    EXPECT_EQ(source->labels()->most, 9);
+    Record record;
+    source->read(2, record);
+    EXPECT_EQ(record.kind, Record::Kind::kPixels);
+    EXPECT_EQ((std::vector<int64_t>{record.channels, record.height, record.width}),
+              (std::vector<int64_t>{1, 2, 2}));
+    EXPECT_EQ(bytes(record), (std::vector<int>{8, 9, 254, 255}));
+    EXPECT_EQ(record.label, 9);
+    source->read(0, record);
+    EXPECT_EQ(bytes(record), (std::vector<int>{0, 1, 2, 3}));
+    EXPECT_EQ(record.label, 5);
   }
 }
 
-TEST(Idx, PutsChannelsInnermost) {
+TEST(Idx, KeepsChannelsAsTheyAreStored) {
   const std::string path = test_folder() + "images";
   write_file(path, idx({1, 2, 1, 3}, {1, 2, 3, 11, 12, 13}));
   const std::unique_ptr<DataSource> source = open_idx(path, "");
-  EXPECT_EQ(source->sample_shape(), (Shape{2, 1, 3}));
-  Sample sample;
-  source->read(0, sample);
-  EXPECT_EQ(sample.pixels, (std::vector<float>{1, 11, 2, 12, 3, 13}));
+  EXPECT_EQ(source->labels(), nullptr);
+  Record record;
+  source->read(0, record);
+  EXPECT_EQ(record.channels, 2);
+  EXPECT_EQ(bytes(record), (std::vector<int>{1, 2, 3, 11, 12, 13}));
 }
 
 TEST(Idx, RefusesBadFiles) {
