@@ -179,6 +179,11 @@ int64_t Decoder::channels() const {
   return state_->options.order == ColorOrder::kGray ? 1 : 3;
 }
 
+int64_t Decoder::stored_channels() const {
+  if (state_->kind == State::Kind::kPixels) return state_->record->channels;
+  return (state_->kind == State::Kind::kJpeg ? state_->jpeg.gray() : state_->png.gray()) ? 1 : 3;
+}
+
 void Decoder::decode(const View& view, unsigned char* out) {
   State& state = *state_;
   const Box& region = view.region;

@@ -137,6 +137,7 @@ void JpegReader::open(std::span<const unsigned char> file) {
 }
 
 const Extent& JpegReader::extent() const { return state_->extent; }
+bool JpegReader::gray() const { return state_->info.jpeg_color_space == JCS_GRAYSCALE; }
 
 void JpegReader::decode(const Box& box, int denominator, ColorOrder order, Part& part) {
   State& state = *state_;

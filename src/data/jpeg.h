@@ -17,6 +17,7 @@ class JpegReader {
   void open(std::span<const unsigned char> file);
   // As it is stored, whatever EXIF says. At 1/d, it is ceil(extent / d).
   const Extent& extent() const;
+  bool gray() const;
 
   // Decodes the image at 1, 1/2, 1/4 or 1/8 of its size and leaves at least `box` of it in `part`.
   // A pixel of the box has the value that it has where everything is decoded, as libjpeg does it

@@ -100,6 +100,7 @@ void PngReader::open(std::span<const unsigned char> file) {
   extent_ = {png_get_image_height(pass.png(), pass.info()),
              png_get_image_width(pass.png(), pass.info())};
   require_decodable(extent_);
+  gray_ = (png_get_color_type(pass.png(), pass.info()) & PNG_COLOR_MASK_COLOR) == 0;
   png_uint_32 exif_bytes = 0;
   png_bytep exif = nullptr;
   const bool has_exif = png_get_eXIf_1(pass.png(), pass.info(), &exif_bytes, &exif) != 0;

@@ -17,6 +17,7 @@ class PngReader {
   void open(std::span<const unsigned char> file);
   const Extent& extent() const { return extent_; }  // as it is stored, whatever EXIF says
   const Orientation& orientation() const { return orientation_; }
+  bool gray() const { return gray_; }
   // Leaves rows [top, top + height) of the image in `part`. Where it is not interlaced, rows below
   // are not looked at.
   void decode(int64_t top, int64_t height, ColorOrder order, Part& part);
@@ -25,6 +26,7 @@ class PngReader {
   std::span<const unsigned char> file_;
   Extent extent_;
   Orientation orientation_;
+  bool gray_ = false;
   std::vector<unsigned char*> rows_;
 };
 
