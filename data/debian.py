@@ -9,18 +9,18 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "packages")
 # Photographs by package. On these is nothing that is a class of the stamps, so that a stamp is all there is to name.
 BACKGROUNDS = {
     "lomiri-wallpapers-16.04": (
-        "Bridge_by_Sander_Klootwijk", "Dragonfly_by_Bolly", "Wine_by_Jakkub_Mede", "aitzgorri_by_Aitzol_Berasategi",
+        "Bridge_by_Sander_Klootwijk", "Dragonfly_by_Bolly", "aitzgorri_by_Aitzol_Berasategi",
         "analogpattern_by_Peter_Nerlich", "greentock_by_Peter_Nerlich", "life_by_Aitzol_Berasategi",
         "picosdeeuropa_by_Aitzol_Berasategi", "sunset_by_Aitzol_Berasategi"),
     "mate-backgrounds": ("Aqua", "Blinds", "Dune", "GreenMeadow", "RainDrops", "Storm", "Wood"),
     "opencv-doc": ("aero1", "aero3", "aloeL", "board", "building", "home", "left", "leuvenA", "scenetext03", "scenetext04",
                    "stuff"),
 }
-# And these show flowers, birds, fruit, signs, cars.
+# And these show flowers, birds, fruit, drums, signs, cars.
 OTHERS = {
     "lomiri-wallpapers-16.04": (
-        "Picture_0B_by_freespace", "Picture_1A_by_freespace", "free_by_Peter_Nerlich", "friends_by_Aitzol_Berasategi",
-        "seeding_by_Clements_Engelhardt"),
+        "Picture_0B_by_freespace", "Picture_1A_by_freespace", "Wine_by_Jakkub_Mede", "free_by_Peter_Nerlich",
+        "friends_by_Aitzol_Berasategi", "seeding_by_Clements_Engelhardt"),
     "mate-backgrounds": ("FreshFlower", "Garden", "LadyBird", "TwoWings", "YellowFlower"),
     "opencv-doc": ("baboon", "fruits", "scenetext01", "scenetext02", "scenetext05", "scenetext06", "squirrel_cls"),
 }

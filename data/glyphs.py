@@ -6,8 +6,9 @@ weights and clones, is in one split only: train; val, to choose rates by; and te
 place, turn and slant, with parts of neighbours, light on dark or dark on light, blurred and noisy.
 
 --format idx writes IDX files as Fashion-MNIST's, for `Data`'s source; folder the same images as SPLIT/CLASS/NNNNNN.png. Made
-from 164 packages fonts-* (packages/glyphs.txt; 145 MB to download; SIL OFL, GPL with font exception and other free ones). The
+from 163 packages fonts-* (packages/glyphs.txt; 145 MB to download; SIL OFL, GPL with font exception and other free ones). The
 same packages, python3-pil and python3-numpy among them, and the same options give the same bytes.
+As many as is the default: 95 MB in 80 seconds of a processor; as PNG 104 MB in 125,000 files.
 """
 import collections
 import functools

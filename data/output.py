@@ -6,11 +6,11 @@ import os
 import shutil
 
 
-def options(description, output, seed=2022, **counts):
+def options(description, output, **counts):
     """A parser with --output, --seed and an option for each count; more can be added."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", default=output, help="a folder that is not there yet (%(default)s)")
-    parser.add_argument("--seed", type=int, default=seed, help="another seed, another set (%(default)s)")
+    parser.add_argument("--seed", type=positive, default=2022, help="another seed, another set (%(default)s)")
     for name, count in counts.items():
         parser.add_argument("--" + name, type=positive, default=count, help="images (%(default)s)")
     return parser

@@ -7,6 +7,7 @@ large: parts reduced to about 1,600 pixels, as phones send their photographs.
 Which photograph a tile is from is its class. Made from opencv-doc (96 MB to download; Apache-2.0, BSD and others),
 mate-backgrounds (47 MB; GPL-2+, CC-BY-SA-4.0) and lomiri-wallpapers-16.04 (16 MB; CC-BY-4.0, CC-BY-SA). The same packages,
 python3-pil and python3-numpy among them, and the same options give the same bytes.
+As many as is the default: 165 MB in 17 seconds of a processor.
 """
 import functools
 import io

@@ -10,6 +10,7 @@ images as --count.
 Made from tuxpaint-stamps-default (161 MB to download; GPL-2) before photographs of opencv-doc (96 MB; Apache-2.0, BSD and
 others), mate-backgrounds (47 MB; GPL-2+, CC-BY-SA-4.0) and lomiri-wallpapers-16.04 (16 MB; CC-BY-4.0, CC-BY-SA). The same
 packages, python3-pil and python3-numpy among them, and the same options give the same bytes.
+As many as is the default: 440 MB in 190 seconds of a processor.
 """
 import functools
 import math
@@ -152,7 +153,8 @@ def compose(stamps_of_class, backgrounds, size, mirror, random):
         if contrast(stamp, image.crop(box)) >= LEAST_CONTRAST:
             image.paste(stamp, box, stamp)
             return image
-    raise SystemExit(f"{', '.join(stamps_of_class)}: in {DRAWS} draws none had a contrast of {LEAST_CONTRAST} to its background")
+    raise SystemExit(f"{', '.join(stamps_of_class)}: in {DRAWS} draws none had a contrast of {LEAST_CONTRAST} to what it "
+                     "hides; give other backgrounds")
 
 
 def make_split(folder, classes, backgrounds, count, size, seed):
