@@ -117,6 +117,8 @@ class Glyphs(Test):
             self.assertEqual(images[:16], bytes([0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 28, 0, 0, 0, 28]))
             self.assertEqual(labels[:8], bytes([0, 0, 8, 1, 0, 0, 0, count]))
             self.assertEqual(len(images), 16 + 28 * 28 * count)
+            with open(f"{idx}/{part}-images-idx3-ubyte.gz", "rb") as file:
+                self.assertEqual(file.read(8), b"\x1f\x8b\x08" + bytes(5))  # gzip's, without name and time
             # A reader of folders numbers them as they are sorted.
             names = sorted(os.listdir(f"{folder}/{part}"))
             self.assertEqual(names, contents["classes"])
