@@ -1,9 +1,10 @@
 # make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | test-cuda-full |
 # test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu | bench-deploy | bench-models |
-# experiment | models | format | clean. Everything is built in build/; each target first installs what it misses of Debian.
+# experiment | data-glyphs | data-stamps | data-photographs | models | format | clean. Everything is built in build/; each
+# target first installs what it misses of Debian.
 .PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda emulation emulated-suite test-cuda \
   test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu bench-deploy bench-models \
-  experiment models format clean
+  experiment data-glyphs data-stamps data-photographs models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -171,6 +172,15 @@ bench-models: tool
 experiment: tool
 	@sh .ci/install.sh python3
 	@python3 models/fashion_mnist/experiment.py --tool $(BUILD)/orepa_tool
+
+# Data sets made of Debian packages, in $(BUILD)/data; data/README.md says what is in them. What is there is kept.
+data-glyphs data-stamps data-photographs: data-%: $(BUILD)/data/%
+
+$(BUILD)/data/glyphs: data/fonts.py
+$(BUILD)/data/%: data/%.py data/packages/%.txt data/debian.py data/output.py
+	@sh .ci/install.sh $$(cat data/packages/$*.txt)
+	@rm -rf $@
+	@/usr/bin/python3 $< --output $@
 
 # The files under models/, where tools/zoo was changed.
 models: build
