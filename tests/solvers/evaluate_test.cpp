@@ -10,7 +10,9 @@ namespace orepa {
 namespace {
 
 // A net over `samples` images in batches of `batch`.
-NetSpec net_over(const std::string& folder, int samples, int batch) {
+// `through`: what labels go through between the data and the net.
+NetSpec net_over(const std::string& folder, int samples, int batch,
+                 const std::string& through = "") {
   std::string pixels, labels;
   for (int n = 0; n < samples; ++n) {
     for (int i = 0; i < 9; ++i) pixels += static_cast<char>((n * 37 + i * i * 11 + 5) % 251);
@@ -22,7 +24,8 @@ NetSpec net_over(const std::string& folder, int samples, int batch) {
       text(
           R"(layer { name: "data" type: "Data" top: "x" top: "label" transform_param { scale: 0.02 }
                       data_param { source: ")",
-          folder, R"(a-images-idx3-ubyte" backend: IDX batch_size: )", batch, R"( } }
+          folder, R"(a-images-idx3-ubyte" backend: IDX batch_size: )", batch, " } }", through,
+          R"(
               layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
                       inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
               layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label"
@@ -119,11 +122,25 @@ TEST(Accuracy, OfALabelThatIsNoClassIsAnErrorThatNamesTheSample) {
   }
 }
 
+TEST(Evaluator, RefusesLabelsThatAreKnownToBeNoClasses) {
+  const std::string folder = test_folder();
+  const NetSpec spec = net_over(folder, 6, 2);
+  write_file(folder + "a-labels-idx1-ubyte", idx({6}, std::string("\0\1\2\0\7\1", 6)));
+  EXPECT_NE(error_of([&] { evaluate(spec); })
+                .find("layer \"accuracy\" (Accuracy): there are 3 classes, counted from 0, but the "
+                      "labels of the data run from 0 to 7"),
+            std::string::npos);
+}
+
 // The set's fifth sample is no class, in a whole batch or in the rest of the set.
 TEST(Evaluator, NamesTheSampleWhoseLabelIsNoClass) {
   const std::string folder = test_folder();
   for (const int batch : {1, 2, 3, 4, 6}) {
-    const NetSpec spec = net_over(folder, 6, batch);
+    // Behind another layer, labels are no longer known to be those of the data.
+    const NetSpec spec =
+        net_over(folder, 6, batch,
+                 "layer { name: 'through' type: 'Concat' bottom: 'label' top: 'label' "
+                 "concat_param { axis: 0 } }");
     write_file(folder + "a-labels-idx1-ubyte", idx({6}, std::string("\0\1\2\0\7\1", 6)));
     const std::string message = error_of([&] { evaluate(spec); });
     EXPECT_NE(message.find("sample 4 of the data, counted from 0: its label 7 is no class; there "

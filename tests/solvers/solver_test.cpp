@@ -542,8 +542,16 @@ TEST(Solver, TrainsInTheStateThatTheFileAsksFor) {
 // The test set has labels that the training set's net has no class for.
 TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
   const std::string folder = test_folder();
+  // Behind another layer, labels are no longer known to be those of the data.
+  const auto bad_net = [](const std::string& folder) {
+    std::string net = data_net(folder, 3);
+    const std::string loss = "layer { name: \"loss\"";
+    return net.insert(net.find(loss),
+                      "layer { name: 'through' type: 'Concat' bottom: 'label' top: 'label' "
+                      "concat_param { axis: 0 } } ");
+  };
   const std::string message = error_of([&] {
-    Training run("net_param" + data_net(folder, 3) +
+    Training run("net_param" + bad_net(folder) +
                  "base_lr: 0.1 max_iter: 1 test_interval: 1 snapshot_after_train: false");
     run->solve();
   });
@@ -554,7 +562,7 @@ TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
   // What was trained before is kept.
   std::filesystem::create_directories(folder + "bad");
   Training later(text("net_param", data_net(folder, 2), "test_net_param",
-                      data_net(folder + "bad/", 3),
+                      bad_net(folder + "bad/"),
                       "base_lr: 0.1 max_iter: 5 test_interval: 2 test_initialization: false ",
                       "snapshot_prefix: '", folder, "run'"));
   EXPECT_NE(error_of([&] { later->solve(); }), "");
@@ -562,7 +570,7 @@ TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
             (std::vector<std::string>{folder + "run_iter_2.solverstate"}));
   // In training the samples are shuffled; the one that is named has that label.
   const std::string in_training = error_of([&] {
-    Training run("net_param" + data_net(folder, 3) + "base_lr: 0.1 max_iter: 5");
+    Training run("net_param" + bad_net(folder) + "base_lr: 0.1 max_iter: 5");
     run->solve();
   });
   const size_t at = in_training.find("sample ");

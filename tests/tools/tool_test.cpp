@@ -171,7 +171,7 @@ TEST_F(ToolTest, ALabelThatIsNoClassFailsATest) {
   file("labels", idx({70}, labels));
   EXPECT_EQ(run({"test", "--model", net_, "--weights", folder_ + "snap_iter_1.caffemodel"}),
             kFailed);
-  EXPECT_SAYS("sample 33 of the data, counted from 0: its label 5 is no class; there are 2");
+  EXPECT_SAYS("there are 2 classes, counted from 0, but the labels of the data run from 1 to 5");
 }
 
 TEST_F(ToolTest, SaysWhichTestNetATestIsOf) {
