@@ -117,7 +117,7 @@ class SolverSpec {
   using NetChange =
       std::function<void(const std::string& field, NetParameter& net, Positions& positions)>;
   SolverSpec copy() const;
-  NetSpec training_net() const;           // without train_state
+  NetSpec training_net() const;            // without train_state
   std::vector<NetSpec> read_nets() const;  // each that a field names
   NetSpec read_net(const std::string& path, const std::string& field, int index = 0) const;
   NetSpec nested_net(const Options& net, const std::string& field) const;

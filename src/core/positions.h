@@ -24,8 +24,8 @@ class Positions {
   // After parsing: notes the place of `root` and of every message in it.
   void index(const google::protobuf::Message& root);
 
-  // From now on, entry `index` of a field (-1: all of it; the message itself where `field` is empty)
-  // stands at `place`: its value comes from elsewhere.
+  // From now on, entry `index` of a field (-1: all of it; the message itself where `field` is
+  // empty) stands at `place`: its value comes from elsewhere.
   void note(const google::protobuf::Message& message, const std::string& field, int index,
             const std::string& place);
 

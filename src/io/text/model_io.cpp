@@ -28,9 +28,8 @@ bool runs_in(const LayerParameter& layer, NetPhase phase) {
   const auto& include = layer.include();
   const auto& exclude = layer.exclude();
   if (!include.empty()) return std::any_of(include.begin(), include.end(), is_of);
-  return std::none_of(exclude.begin(), exclude.end(), [&](const NetStateRule& rule) {
-    return rule.has_phase() && is_of(rule);
-  });
+  return std::none_of(exclude.begin(), exclude.end(),
+                      [&](const NetStateRule& rule) { return rule.has_phase() && is_of(rule); });
 }
 
 }  // namespace
@@ -150,10 +149,10 @@ SolverSpec SolverSpec::copy() const {
 void SolverSpec::set(const Setting& setting) {
   const FieldPath path(setting.path, setting.place);
   if (path.starts_with("net")) {
-    changes_.push_back([=, path = path.rest()](const std::string&, NetParameter& net,
-                                               Positions& positions) {
-      set_field(setting, path, net, positions);
-    });
+    changes_.push_back(
+        [=, path = path.rest()](const std::string&, NetParameter& net, Positions& positions) {
+          set_field(setting, path, net, positions);
+        });
   } else {
     const bool found = set_field(setting, path, *solver_, *positions_);
     require(found, setting.place, ": there is no layer of that name");
@@ -187,7 +186,8 @@ SolverSpec SolverSpec::with_sources(const std::string& train, const std::string&
       const bool trains = field.find("test_net") != 0 && runs_in(layer, TRAIN),
                  tests = field.find("train_net") != 0 && runs_in(layer, TEST);
       require(!trains || !tests, positions.where(layer, "", 0), ": layer \"", layer.name(),
-              "\" is of both phases, but ", place, " has a source for each; write two, with include ",
+              "\" is of both phases, but ", place,
+              " has a source for each; write two, with include ",
               "{ phase: TRAIN } and include { phase: TEST }");
       if (!trains && !tests) continue;
       layer.mutable_data_param()->set_source(trains ? train : test);
@@ -232,7 +232,8 @@ NetSpec SolverSpec::training_net() const {
 std::vector<NetSpec> SolverSpec::test_nets() const {
   const Options solver = options();
   std::vector<NetSpec> nets;
-  for (const Options& net : solver.messages("test_net_param")) nets.push_back(nested_net(net, "test_net_param"));
+  for (const Options& net : solver.messages("test_net_param"))
+    nets.push_back(nested_net(net, "test_net_param"));
   for (const std::string& path : solver.strings("test_net"))
     nets.push_back(read_net(path, "test_net", static_cast<int>(nets.size())));
   const std::vector<Options> states = solver.messages("test_state");

@@ -13,8 +13,8 @@ std::string without_mark(const std::string& content, const std::string& file);
 // exhaust the stack.
 constexpr int kDeepestMessage = 100;
 // Parses `text` into `message`. Throws Error that names file, line, column (nothing of them where
-// `file` is empty) and, for an unknown name, the nearest known one; and where the text is larger than any net: 16 MiB, 200,000 messages,
-// 4096 bytes of one name.
+// `file` is empty) and, for an unknown name, the nearest known one; and where the text is larger
+// than any net: 16 MiB, 200,000 messages, 4096 bytes of one name.
 void parse_text(const std::string& text, const std::string& file,
                 google::protobuf::Message& message, Positions& positions);
 

@@ -39,8 +39,7 @@ class Setter {
     if (at + 1 == steps_.size()) return set_value(message, *field, step), true;
     require(is_message(*field), setting_.place, ": ", step.field, " has no fields");
     require(!field->is_repeated() || step.has_entry, setting_.place, ": ", step.field,
-            " is a list; say which one, as in ", step.field,
-            has_names(*field) ? "[NAME]" : "[0]");
+            " is a list; say which one, as in ", step.field, has_names(*field) ? "[NAME]" : "[0]");
     const pb::Reflection& reflection = *message.GetReflection();
     if (!field->is_repeated()) return set(*reflection.MutableMessage(&message, field), at + 1);
     if (has_names(*field)) return set_named(message, *field, at);
