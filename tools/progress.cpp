@@ -64,7 +64,7 @@ void Progress::start(const Solver& solver, std::function<void()> begin) {
   test_interval_ = solver.test_interval();
   planned_bytes_ = solver.planned_bytes();
   iterations_per_epoch_ = solver.iterations_per_epoch();
-  iteration_ = solver.iteration();
+  iteration_ = first_iteration_ = solver.iteration();
 }
 
 void Progress::started() {
@@ -119,13 +119,14 @@ std::string Progress::describe(const Observer::Progress& now) const {
 }
 
 void Progress::record(const Observer::Progress& now) {
+  const int64_t images_an_iteration = now.images / (now.iteration - first_iteration_);
   write(folder_.train,
         JsonObject()
             .add("iteration", now.iteration)
             .add("epoch", now.epoch)
             .add("loss", now.loss)
             .add("rate", now.rate)
-            .add("images", now.images)
+            .add("images", now.iteration * images_an_iteration)
             .add("seconds", folder_.seconds_before() + seconds_between(start_, last_event_))
             .add("images_per_second", recorded_.images_per_second(totals_))
             .add("data_wait", recorded_.data_wait(totals_))

@@ -55,7 +55,8 @@ class Progress : public Observer {
   const int64_t display_;
   std::function<void()> begin_;
   int test_nets_ = 1;
-  int64_t test_interval_ = 0, iterations_per_epoch_ = 0, planned_bytes_ = 0, iteration_ = -1;
+  int64_t test_interval_ = 0, iterations_per_epoch_ = 0, planned_bytes_ = 0, iteration_ = 0,
+          first_iteration_ = 0;
   Clock::time_point start_, last_event_;
   Totals totals_;
   Interval shown_, recorded_;

@@ -18,15 +18,16 @@ constexpr const char *kSolver = "solver.prototxt", *kNet = "net.prototxt", *kTra
 }  // namespace
 
 bool RunFolder::holds_run() const {
-  bool holds = false;
-  for (const char* name : {kSolver, kNet}) {
+  bool marked = false;
+  for (const char* name : {kSolver, kNet, kTrain, kTest}) {
     const std::string path = file(name);
     if (!std::filesystem::exists(path)) continue;
-    require(read_file(path).starts_with(text("# ", kMark)), path,
-            ": was not written by a training and would be overwritten; give --run another folder");
-    holds = true;
+    marked = marked || read_file(path).starts_with(text("# ", kMark));
+    require(marked, path,
+            ": was not written by a training and would be overwritten; give --run "
+            "another folder");
   }
-  return holds;
+  return marked;
 }
 
 std::string RunFolder::log_path() const { return file(kLog); }

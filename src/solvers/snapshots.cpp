@@ -67,24 +67,22 @@ void Snapshots::resume(const std::string& state, int64_t iteration) {
   const auto whole = [&](const std::string& path) {
     return std::filesystem::weakly_canonical(std::filesystem::absolute(path, none), none);
   };
-  for (const std::string& prefix : prefixes_) {
-    const std::string stem = text(prefix, "_iter_", iteration);
-    if (whole(text(stem, ".solverstate", hdf5_)) != whole(state)) continue;
-    prefix_ = prefix;
-    stem_ = stem;
-  }
+  for (const std::string& prefix : prefixes_)
+    if (whole(text(prefix, "_iter_", iteration, ".solverstate", hdf5_)) == whole(state))
+      prefix_ = prefix;
 }
 
-void Snapshots::mark_best(int64_t iteration) {
-  best_ = iteration;
-  link("_best", ".caffemodel");
+void Snapshots::link_best() {
+  const std::string best = text(prefix_, "_iter_", best_, ".caffemodel", hdf5_);
+  if (!prefix_.empty() && std::filesystem::exists(best)) link("_best", ".caffemodel", best_);
 }
 
 // Without links there are still the snapshots.
-void Snapshots::link(const std::string& name, const std::string& ending) {
+void Snapshots::link(const std::string& name, const std::string& ending, int64_t iteration) {
+  const std::string target = text(prefix_, "_iter_", iteration, ending, hdf5_);
   try {
     link_atomically(text(prefix_, name, ending, hdf5_),
-                    std::filesystem::path(text(stem_, ending, hdf5_)).filename().string());
+                    std::filesystem::path(target).filename().string());
   } catch (const Error& error) {
     observer_.note(error.what());
   }
@@ -136,9 +134,8 @@ void Snapshots::write(Snapshot&& snapshot) {
     observer_.snapshotted(last);
     iteration_ = snapshot.iteration();
     prefix_ = prefix;
-    stem_ = text(prefix, "_iter_", iteration_);
-    link("_latest", ".caffemodel");
-    link("_latest", ".solverstate");
+    link("_latest", ".caffemodel", iteration_);
+    link("_latest", ".solverstate", iteration_);
     remove_old();
     return;
   }

@@ -41,25 +41,26 @@ class Snapshots {
   void resume(const std::string& state, int64_t iteration);
   // Whether there is one of this iteration, written by this run or gone on from, under a prefix of
   // its own.
-  bool has(int64_t iteration) const { return !stem_.empty() && iteration == iteration_; }
-  // This one is the best from now on, and is kept. REQUIRES: has(iteration).
-  void mark_best(int64_t iteration);
-  // That one was the best when the run began; -1: none.
-  void remember_best(int64_t iteration) { best_ = iteration; }
+  bool has(int64_t iteration) const { return !prefix_.empty() && iteration == iteration_; }
+  // That one is the best, and is kept; -1: none is.
+  void set_best(int64_t iteration) { best_ = iteration; }
+  // Makes PREFIX_best lead to it, where it is there, beside the last one.
+  void link_best();
 
   // Of the state that was written last, or that the run goes on from; empty where there is none.
   std::string last;
 
  private:
-  void link(const std::string& name, const std::string& ending);
+  void link(const std::string& name, const std::string& ending, int64_t iteration);
   void remove_old();
 
   Observer& observer_;
   const std::string hdf5_;  // the end of names
   const int64_t keep_;
-  // Of the last one, where its prefix is one of ours: PREFIX and PREFIX_iter_N.
-  std::string prefix_, stem_;
-  int64_t iteration_ = -1, best_ = -1;
+  // Of the last one, where it is one of a prefix of ours.
+  std::string prefix_;
+  int64_t iteration_ = -1;
+  int64_t best_ = -1;
   std::vector<std::string> prefixes_;  // where to write: the second where the first is impossible
   int64_t wait_ = 0, retry_ = -1;      // in iterations
 };

@@ -67,7 +67,7 @@ struct Solver::State {
     iteration = first_iteration = state.iteration;
     snapshots.resume(resumed, iteration);
     best = state.best;
-    if (best) snapshots.remember_best(best->iteration);
+    if (best) snapshots.set_best(best->iteration);
     observer.note(text("resumed from ", resumed, " at iteration ", iteration));
     if (!state.device.empty() && state.device != place())
       observer.note(text("the snapshot was written on ", state.device, ", this is ", place(),
@@ -185,7 +185,8 @@ struct Solver::State {
     const auto found = better(best, iteration, test_specs[0], evaluation);
     if (!found) return;
     best = found;
-    snapshots.mark_best(iteration);
+    snapshots.set_best(iteration);
+    snapshots.link_best();
     observer.note(text("the best snapshot so far is that of iteration ", iteration, ", by ",
                        best->output, " = ", best->value));
   }
@@ -230,6 +231,7 @@ bool Solver::solve() {
   State& s = *state_;
   const std::vector<LockFile> locks = s.snapshots.locks();
   s.observer.started();
+  s.snapshots.link_best();  // of a run that was gone back from, another one may have been better
   const auto stop = [&] { return s.poll() == Request::kStop; };
   const auto test_now = [&] {
     try {
