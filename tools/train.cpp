@@ -118,6 +118,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // Two iterations and a batch of every test; says what all of them will take.
 void dry_run(Solver& solver, Console& console) {
   using Clock = std::chrono::steady_clock;
+  const int64_t start = solver.iteration(),
+                iterations = std::max<int64_t>(0, solver.last_iteration() - start),
+                tests = tests_to_come(start, solver.last_iteration(), solver.test_interval()) +
+                        (solver.tests_first() ? 1 : 0);
   solver.step();  // the first one is slower: buffers are touched, algorithms chosen
   const Clock::time_point second = Clock::now();
   const double loss = solver.step();
@@ -125,15 +129,11 @@ void dry_run(Solver& solver, Console& console) {
   pace.count(1, seconds_since(second));
   double test_seconds = 0;
   for (int net = 0; net < solver.test_nets(); ++net) {
-    const Clock::time_point start = Clock::now();
+    const Clock::time_point begin = Clock::now();
     solver.test(net, 1);
-    test_seconds += seconds_since(start) * static_cast<double>(solver.test_batches(net));
+    test_seconds += seconds_since(begin) * static_cast<double>(solver.test_batches(net));
   }
   pace.count_test(test_seconds);
-  const int64_t done = solver.iteration() - 2,
-                iterations = std::max<int64_t>(0, solver.last_iteration() - done),
-                tests = tests_to_come(done, solver.last_iteration(), solver.test_interval()) +
-                        (solver.tests_first() ? 1 : 0);
   console.line(text("dry run: a step takes ", decimals(*pace.seconds_of(1, 0) * 1000, 1),
                     " ms (loss ", decimals(loss, 4), "), a test ", clock(test_seconds), "; all ",
                     grouped(iterations), " iterations and ", grouped(tests), " tests about ",

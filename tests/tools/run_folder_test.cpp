@@ -1,6 +1,8 @@
 // What a training leaves behind, how it goes on, and what its flags change.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <map>
@@ -238,6 +240,36 @@ TEST_F(RunTest, ShowsProgressAsItIsAskedTo) {
   ASSERT_EQ(train({"--progress", "live", "--overwrite"}), kDone) << output_;
   EXPECT_SAYS("iteration 3 of 3");
   EXPECT_THAT(read_file(folder_ + "snap.run/log.txt"), Not(HasSubstr("\033")));
+}
+
+// What the tool shows on a terminal of 40 columns.
+TEST_F(RunTest, ATerminalHasOneLineThatFits) {
+  make_run(200, "test_interval: 100 ");
+  const auto shown = [&](const std::string& type) {
+    environment_ = {"TERM=" + type};
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    EXPECT_TRUE(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    const int side = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    const winsize size{24, 40, 0, 0};
+    EXPECT_EQ(ioctl(side, TIOCSWINSZ, &size), 0);
+    const pid_t child = start(words({"--overwrite"}), side);
+    close(side);
+    std::string all;
+    char piece[256];
+    for (ssize_t bytes = 1; bytes > 0;)
+      if ((bytes = read(terminal, piece, sizeof piece)) > 0)
+        all.append(piece, static_cast<size_t>(bytes));
+    close(terminal);
+    EXPECT_EQ(wait(child), kDone) << all;
+    return all;
+  };
+  const std::string live = shown("xterm"), erase = "\r\033[K";
+  const size_t first = live.find(erase);
+  ASSERT_NE(first, std::string::npos) << live;
+  const std::string status = live.substr(first + erase.size());
+  EXPECT_EQ(status.substr(0, 10), "iteration ") << live;
+  EXPECT_EQ(status.find(erase), 39u) << live;
+  EXPECT_EQ(shown("dumb").find(erase), std::string::npos);
 }
 
 TEST_F(RunTest, AFullDiskUnderTheCurvesDoesNotEndATraining) {

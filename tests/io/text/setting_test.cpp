@@ -142,10 +142,11 @@ TEST(Setting, SaysWhatIsWrong) {
 TEST(Setting, GivesDataLayersTheirSources) {
   const SolverSpec spec =
       SolverSpec::parse(kSolver, "solver").with_sources("d/t", "d/v", "--data d");
-  const auto& layers = spec.net().proto().layer();
+  const NetSpec net = spec.net();
+  const auto& layers = net.proto().layer();
   EXPECT_EQ(layers[0].data_param().source(), "d/t");
   EXPECT_EQ(layers[1].data_param().source(), "d/v");
-  EXPECT_EQ(spec.net().layers()[0].message("data_param").where("source"), "--data d");
+  EXPECT_EQ(net.layers()[0].message("data_param").where("source"), "--data d");
   const auto refusal_of = [](const std::string& net) {
     return error_of([&] {
       SolverSpec::parse("test_interval: 1 " + net, "solver").with_sources("t", "v", "--data d");
@@ -153,7 +154,7 @@ TEST(Setting, GivesDataLayersTheirSources) {
   };
   const std::string both = "layer { name: 'd' type: 'Data' } ";
   EXPECT_NE(
-      refusal_of("net_param { " + both + "}").find("solver:1:31: layer \"d\" is of both phases"),
+      refusal_of("net_param { " + both + "}").find("solver:1:30: layer \"d\" is of both phases"),
       std::string::npos)
       << refusal_of("net_param { " + both + "}");
   EXPECT_EQ(refusal_of("train_net_param { " + both + "} test_net_param { " + both + "}"), "");
