@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "orepa/error.h"
 
@@ -77,15 +78,32 @@ const Command& find_command(const std::string& name) {
 void set_flags(const Command& command, const std::vector<std::string>& words) {
   std::set<std::string> given;
   for (size_t at = 0; at < words.size();) {
-    const auto [name, value] = read_flag(command, words, at);
+    auto [name, value] = read_flag(command, words, at);
+    const bool first = given.insert(name).second;
+    if (!first) {
+      const auto& repeatable = command.repeatable;
+      if (std::find(repeatable.begin(), repeatable.end(), name) == repeatable.end())
+        throw UsageError(text("flag --", name, " is given twice"));
+      value = gflags::GetCommandLineFlagInfoOrDie(name.c_str()).current_value + '\n' + value;
+    }
     if (gflags::SetCommandLineOption(name.c_str(), value.c_str()).empty())
       throw UsageError(text("flag --", name, " cannot be \"", value, "\"; it is of type ",
                             gflags::GetCommandLineFlagInfoOrDie(name.c_str()).type));
-    if (!given.insert(name).second) throw UsageError(text("flag --", name, " is given twice"));
   }
   for (const std::string& name : command.required)
     if (gflags::GetCommandLineFlagInfoOrDie(name.c_str()).current_value.empty())
       throw UsageError(text("`", command.name, "` needs the flag --", name));
+}
+
+std::string called(const Command& command) {
+  std::string words = "orepa_tool " + command.name;
+  for (const std::string& name : all_flags(command)) {
+    const gflags::CommandLineFlagInfo flag = gflags::GetCommandLineFlagInfoOrDie(name.c_str());
+    if (flag.is_default) continue;
+    std::istringstream values(flag.current_value);
+    for (std::string value; std::getline(values, value);) words += " --" + name + "=" + value;
+  }
+  return words;
 }
 
 std::string general_help() {

@@ -13,8 +13,11 @@ const Command& find_command(const std::string& name);
 
 // Sets the gflags of `command`: --flag value, --flag=value, a bool also as --flag and --noflag; one
 // dash does as well as two. Throws UsageError where a flag is unknown, misses its value, has a bad
-// one, is given twice, or is required and absent.
+// one, is given twice (unless the command takes it several times), or is required and absent.
 void set_flags(const Command& command, const std::vector<std::string>& words);
+
+// The command as it was called, for the reader: every flag whose value is not its default.
+std::string called(const Command& command);
 
 std::string general_help();
 std::string command_help(const Command& command);
