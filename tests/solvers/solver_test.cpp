@@ -561,8 +561,7 @@ TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
       << message;
   // What was trained before is kept.
   std::filesystem::create_directories(folder + "bad");
-  Training later(text("net_param", data_net(folder, 2), "test_net_param",
-                      bad_net(folder + "bad/"),
+  Training later(text("net_param", data_net(folder, 2), "test_net_param", bad_net(folder + "bad/"),
                       "base_lr: 0.1 max_iter: 5 test_interval: 2 test_initialization: false ",
                       "snapshot_prefix: '", folder, "run'"));
   EXPECT_NE(error_of([&] { later->solve(); }), "");
