@@ -569,7 +569,7 @@ TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
             (std::vector<std::string>{folder + "run_iter_2.solverstate"}));
   // In training the samples are shuffled; the one that is named has that label.
   const std::string in_training = error_of([&] {
-    Training run("net_param" + bad_net(folder) + "base_lr: 0.1 max_iter: 5");
+    Training run("net_param" + bad_net(folder + "bad/") + "base_lr: 0.1 max_iter: 5");
     run->solve();
   });
   const size_t at = in_training.find("sample ");
