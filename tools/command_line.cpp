@@ -10,6 +10,8 @@
 namespace orepa::tool {
 namespace {
 
+std::vector<std::string> given_operands;
+
 std::vector<std::string> all_flags(const Command& command) {
   std::vector<std::string> names = command.required;
   names.insert(names.end(), command.optional.begin(), command.optional.end());
@@ -76,7 +78,12 @@ const Command& find_command(const std::string& name) {
 
 void set_flags(const Command& command, const std::vector<std::string>& words) {
   std::set<std::string> given;
+  given_operands.clear();
   for (size_t at = 0; at < words.size();) {
+    if (!command.operands.empty() && !words[at].starts_with('-')) {
+      given_operands.push_back(words[at++]);
+      continue;
+    }
     const auto [name, value] = read_flag(command, words, at);
     if (gflags::SetCommandLineOption(name.c_str(), value.c_str()).empty())
       throw UsageError(text("flag --", name, " cannot be \"", value, "\"; it is of type ",
@@ -86,7 +93,11 @@ void set_flags(const Command& command, const std::vector<std::string>& words) {
   for (const std::string& name : command.required)
     if (gflags::GetCommandLineFlagInfoOrDie(name.c_str()).current_value.empty())
       throw UsageError(text("`", command.name, "` needs the flag --", name));
+  if (given_operands.empty() && !command.operands.empty())
+    throw UsageError(text("`", command.name, "` needs ", command.operands));
 }
+
+const std::vector<std::string>& operands() { return given_operands; }
 
 std::string general_help() {
   std::string help = "usage: orepa_tool COMMAND --flag value ...\n\ncommands:\n";
@@ -99,7 +110,10 @@ std::string general_help() {
 }
 
 std::string command_help(const Command& command) {
-  std::string help = text("orepa_tool ", command.name, ": ", command.help, "\n\nflags:\n");
+  std::string help = text("orepa_tool ", command.name, ": ", command.help, "\n\n");
+  if (!command.operands.empty())
+    help += text("usage: orepa_tool ", command.name, " ", command.operands, " [--flag value ...]\n\n");
+  help += "flags:\n";
   for (const std::string& flag : command.required) help += describe(flag, true);
   for (const std::string& flag : command.optional) help += describe(flag, false);
   return help;
