@@ -112,7 +112,8 @@ std::string general_help() {
 std::string command_help(const Command& command) {
   std::string help = text("orepa_tool ", command.name, ": ", command.help, "\n\n");
   if (!command.operands.empty())
-    help += text("usage: orepa_tool ", command.name, " ", command.operands, " [--flag value ...]\n\n");
+    help +=
+        text("usage: orepa_tool ", command.name, " ", command.operands, " [--flag value ...]\n\n");
   help += "flags:\n";
   for (const std::string& flag : command.required) help += describe(flag, true);
   for (const std::string& flag : command.optional) help += describe(flag, false);

@@ -1,5 +1,5 @@
-// The command line: `orepa_tool COMMAND [operand ...] --flag value ...`. gflags keeps the flags; the words are
-// read here, because gflags itself ends the process where it meets an unknown one.
+// The command line: `orepa_tool COMMAND [operand ...] --flag value ...`. gflags keeps the flags;
+// the words are read here, because gflags itself ends the process where it meets an unknown one.
 #pragma once
 #include <string>
 #include <vector>

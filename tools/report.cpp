@@ -14,15 +14,16 @@ namespace {
 std::string output_path(const std::vector<std::string>& folders) {
   if (!FLAGS_output.empty()) return FLAGS_output;
   if (folders.size() > 1)
-    throw UsageError("the comparison of several runs belongs to none of them: say where it goes "
-                     "with --output");
+    throw UsageError(
+        "the comparison of several runs belongs to none of them: say where it goes "
+        "with --output");
   return (std::filesystem::path(folders[0]) / "report.html").string();
 }
 
 void report() {
   const std::vector<std::string>& folders = operands();
   const std::string output = output_path(folders);
-  std::vector<Run> runs;
+  std::vector<TrainingRun> runs;
   std::map<std::string, int> names;
   for (const std::string& folder : folders) {
     runs.push_back(read_run(folder));

@@ -90,5 +90,5 @@ class Browser:
                             clip={"x": 0, "y": 0, "width": self.evaluate("innerWidth"), "height": height, "scale": 1})
         path.write_bytes(base64.b64decode(picture["data"]))
 
-    def pdf(self, path):
-        path.write_bytes(base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"]))
+    def pdf(self):
+        return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])

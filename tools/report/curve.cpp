@@ -21,6 +21,20 @@ std::vector<Point> thinned(const std::vector<Point>& points, size_t most) {
   return kept;
 }
 
+std::vector<Point> running_mean(const std::vector<Point>& points, size_t width, size_t count) {
+  std::vector<double> sums{0};  // of all points before the index
+  for (const Point& point : points) sums.push_back(sums.back() + point.value);
+  std::vector<Point> means;
+  for (size_t m = 0; m < count; ++m) {
+    const size_t centre = m * (points.size() - 1) / (count - 1);
+    const size_t begin = std::min(centre - std::min(centre, width / 2), points.size() - width);
+    Point mean = points[centre];
+    mean.value = (sums[begin + width] - sums[begin]) / static_cast<double>(width);
+    means.push_back(mean);
+  }
+  return means;
+}
+
 void add_point(std::vector<Curve>& curves, const std::string& name, const Point& point) {
   auto curve = std::find_if(curves.begin(), curves.end(),
                             [&](const Curve& known) { return known.name == name; });

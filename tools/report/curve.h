@@ -22,6 +22,10 @@ struct Curve {
 // stretch between them, the lowest and the highest, so that no peak is lost.
 std::vector<Point> thinned(const std::vector<Point>& points, size_t most);
 
+// A running mean, at `count` points that lie evenly among these, each over the `width` nearest.
+// REQUIRES: 0 < width <= points.size(), count > 1
+std::vector<Point> running_mean(const std::vector<Point>& points, size_t width, size_t count);
+
 // Adds a point to the curve of that name, which is made where there is none. A run that went on
 // from a snapshot did steps again: points from this iteration on are dropped. Nothing is added
 // where the value is not finite.

@@ -53,8 +53,7 @@ void LastTest::add(const TestedBatch& batch) {
     mistake.predicted = std::max_element(scores, scores + classes_) - scores;
     ++confusion_[static_cast<size_t>(mistake.label * classes_ + mistake.predicted)];
     if (mistake.label == mistake.predicted) continue;
-    mistake.probability =
-        probability_of(scores, classes_, mistake.predicted, batch.probabilities);
+    mistake.probability = probability_of(scores, classes_, mistake.predicted, batch.probabilities);
     if (!is_among_worst(mistake.probability)) continue;
     if (batch.images && images.empty()) images = batch.images();
     if (!images.empty()) {

@@ -12,10 +12,10 @@ namespace orepa::tool {
 struct TestedBatch {
   int64_t first_sample = 0;
   int64_t classes = 0;
-  std::vector<float> labels;     // one a sample
-  std::vector<float> scores;     // samples x classes
-  bool probabilities = false;    // whether the scores are; else their softmax is
-  Shape image;                   // C x H x W of a sample
+  std::vector<float> labels;                   // one a sample
+  std::vector<float> scores;                   // samples x classes
+  bool probabilities = false;                  // whether the scores are; else their softmax is
+  Shape image;                                 // C x H x W of a sample
   std::function<std::vector<float>()> images;  // of all samples; asked where one is to be shown
 };
 

@@ -20,18 +20,23 @@ double rounded(double value) {
   return std::strtod(digits, nullptr);
 }
 
-Json curve_json(size_t run, const std::string& name, const std::vector<Point>& points) {
+Json points_json(const std::vector<Point>& points) {
   Json iterations = Json::array(), epochs = Json::array(), values = Json::array();
-  for (const Point& point : thinned(points, kMostPoints)) {
+  for (const Point& point : points) {
     iterations.push_back(point.iteration);
     epochs.push_back(rounded(point.epoch));
     values.push_back(rounded(point.value));
   }
-  return {{"run", run},
-          {"name", name},
-          {"iterations", iterations},
-          {"epochs", epochs},
-          {"values", values}};
+  return {{"iterations", iterations}, {"epochs", epochs}, {"values", values}};
+}
+
+// A curve of many points is a band of noise: its mean comes with it.
+Json curve_json(size_t run, const std::string& name, const std::vector<Point>& points) {
+  Json curve = {{"run", run}, {"name", name}};
+  curve.update(points_json(thinned(points, kMostPoints)));
+  if (points.size() >= kNoise)
+    curve["mean"] = points_json(running_mean(points, points.size() / kMeans, kMeans));
+  return curve;
 }
 
 const Curve* find(const std::vector<Curve>& curves, const std::string& name) {
@@ -43,18 +48,18 @@ const Curve* find(const std::vector<Curve>& curves, const std::string& name) {
 bool is_loss(const std::string& output) { return output.find("loss") != std::string::npos; }
 
 // Outputs of tests over all runs, in order of appearance.
-std::vector<std::string> outputs_of(const std::vector<Run>& runs) {
+std::vector<std::string> outputs_of(const std::vector<TrainingRun>& runs) {
   std::vector<std::string> names;
   std::set<std::string> seen;
-  for (const Run& run : runs)
+  for (const TrainingRun& run : runs)
     for (const Curve& curve : run.tests)
       if (!curve.points.empty() && seen.insert(curve.name).second) names.push_back(curve.name);
   return names;
 }
 
 // Whether it is a share, as accuracies are: in 0 to 1 everywhere.
-bool is_share(const std::vector<Run>& runs, const std::string& output) {
-  for (const Run& run : runs)
+bool is_share(const std::vector<TrainingRun>& runs, const std::string& output) {
+  for (const TrainingRun& run : runs)
     if (const Curve* curve = find(run.tests, output))
       for (const Point& point : curve->points)
         if (point.value < 0 || point.value > 1) return false;
@@ -64,17 +69,17 @@ bool is_share(const std::vector<Run>& runs, const std::string& output) {
 // Charts are built curve by curve; those without any do not appear.
 class Charts {
  public:
-  explicit Charts(const std::vector<Run>& runs) : runs_(runs) {}
+  explicit Charts(const std::vector<TrainingRun>& runs) : runs_(runs) {}
 
   // `unit`: how values are written: "number", "percent", "rate" or "count".
   void start(const std::string& title, const std::string& unit) {
     charts_.push_back({{"title", title}, {"unit", unit}, {"curves", Json::array()}});
   }
   void add_training(const std::string& curve, const std::string& name) {
-    add(name, [&](const Run& run) { return find(run.training, curve); });
+    add(name, [&](const TrainingRun& run) { return find(run.training, curve); });
   }
   void add_test(const std::string& output) {
-    add("test " + output, [&](const Run& run) { return find(run.tests, output); });
+    add("test " + output, [&](const TrainingRun& run) { return find(run.tests, output); });
   }
   Json finish() {
     Json drawn = Json::array();
@@ -91,11 +96,11 @@ class Charts {
         charts_.back()["curves"].push_back(curve_json(r, name, curve->points));
   }
 
-  const std::vector<Run>& runs_;
+  const std::vector<TrainingRun>& runs_;
   Json charts_ = Json::array();
 };
 
-Json charts_of(const std::vector<Run>& runs) {
+Json charts_of(const std::vector<TrainingRun>& runs) {
   Charts charts(runs);
   const std::vector<std::string> outputs = outputs_of(runs);
   std::vector<std::string> shares, others;
@@ -131,7 +136,7 @@ double median(const Curve& curve) {
 }
 
 // The last and the best number of each output: of losses the least, of others the greatest.
-Json figures_of(const Run& run) {
+Json figures_of(const TrainingRun& run) {
   Json figures = {{"outputs", Json::object()}};
   if (const Curve* loss = find(run.training, "loss")) {
     figures["iteration"] = loss->points.back().iteration;
@@ -142,9 +147,9 @@ Json figures_of(const Run& run) {
     figures["images_per_second"] = rounded(median(*speed));
   for (const Curve& curve : run.tests) {
     if (curve.points.empty()) continue;
-    const auto [least, greatest] = std::minmax_element(
-        curve.points.begin(), curve.points.end(),
-        [](const Point& a, const Point& b) { return a.value < b.value; });
+    const auto [least, greatest] =
+        std::minmax_element(curve.points.begin(), curve.points.end(),
+                            [](const Point& a, const Point& b) { return a.value < b.value; });
     const Point& best = is_loss(curve.name) ? *least : *greatest;
     figures["outputs"][curve.name] = {{"last", rounded(curve.points.back().value)},
                                       {"best", rounded(best.value)},
@@ -153,7 +158,7 @@ Json figures_of(const Run& run) {
   return figures;
 }
 
-Json branches_of(const Run& run) {
+Json branches_of(const TrainingRun& run) {
   Json layers = Json::array();
   for (const LayerCurves& layer : run.branches) {
     Json norm = Json::array(), share = Json::array();
@@ -164,7 +169,7 @@ Json branches_of(const Run& run) {
   return layers;
 }
 
-Json outputs_json(const std::vector<Run>& runs) {
+Json outputs_json(const std::vector<TrainingRun>& runs) {
   Json outputs = Json::array();
   for (const std::string& output : outputs_of(runs)) {
     const bool percent = !is_loss(output) && is_share(runs, output);
@@ -191,15 +196,15 @@ void replace(std::string& page, std::string_view mark, const std::string& text) 
   page.replace(at, mark.size(), text);
 }
 
-std::string title_of(const std::vector<Run>& runs) {
+std::string title_of(const std::vector<TrainingRun>& runs) {
   return runs.size() == 1 ? runs[0].name : text("Comparison of ", runs.size(), " runs");
 }
 
 }  // namespace
 
-Json page_data(const std::vector<Run>& runs) {
+Json page_data(const std::vector<TrainingRun>& runs) {
   Json all = Json::array();
-  for (const Run& run : runs)
+  for (const TrainingRun& run : runs)
     all.push_back({{"name", run.name},
                    {"figures", figures_of(run)},
                    {"branches", branches_of(run)},
@@ -212,11 +217,12 @@ Json page_data(const std::vector<Run>& runs) {
           {"charts", charts_of(runs)}};
 }
 
-std::string page_of(const std::vector<Run>& runs) {
+std::string page_of(const std::vector<TrainingRun>& runs) {
   std::string page = kPageHtml;
   // The data last: it may hold what looks like a mark.
   replace(page, "{{style}}", kPageStyle);
-  replace(page, "{{script}}", kPageScript);
+  replace(page, "{{chart}}", kChartScript);
+  replace(page, "{{page}}", kPageScript);
   replace(page, "{{data}}", embedded(page_data(runs)));
   return page;
 }

@@ -8,10 +8,12 @@
 namespace orepa::tool {
 
 constexpr size_t kMostPoints = 2000;  // of a curve
+// A curve of kNoise points or more has a running mean of kMeans.
+constexpr size_t kNoise = 400, kMeans = 150;
 
 // What the page's script draws.
-Json page_data(const std::vector<Run>& runs);
+Json page_data(const std::vector<TrainingRun>& runs);
 
-std::string page_of(const std::vector<Run>& runs);
+std::string page_of(const std::vector<TrainingRun>& runs);
 
 }  // namespace orepa::tool

@@ -39,8 +39,8 @@ std::string deflated(const std::string& bytes) {
 Picture picture_of(const float* values, int64_t channels, int64_t height, int64_t width,
                    int64_t largest) {
   const int64_t factor = (std::max(height, width) + largest - 1) / largest;
-  Picture picture{channels == 3 ? 3 : 1, (height + factor - 1) / factor,
-                  (width + factor - 1) / factor, {}};
+  Picture picture{
+      channels == 3 ? 3 : 1, (height + factor - 1) / factor, (width + factor - 1) / factor, {}};
   const int64_t count = picture.channels * height * width;
   const auto [least, most] = std::minmax_element(values, values + count);
   const float range = *most > *least ? *most - *least : 1.0f;

@@ -17,14 +17,14 @@ Point point_of(const JsonLine& line, double value) {
   return {integer(line.value, "iteration", line.where), epoch, value};
 }
 
-void read_training(const std::string& path, Run& run) {
+void read_training(const std::string& path, TrainingRun& run) {
   for (const JsonLine& line : read_json_lines(path))
     for (const char* name : kTrainingCurves)
       if (line.value.contains(name))
         add_point(run.training, name, point_of(line, number(line.value, name, line.where)));
 }
 
-void read_tests(const std::string& path, Run& run) {
+void read_tests(const std::string& path, TrainingRun& run) {
   for (const JsonLine& line : read_json_lines(path)) {
     const int64_t net = integer(line.value, "net", line.where);
     const Json& outputs = member(line.value, "outputs", line.where);
@@ -38,14 +38,14 @@ void read_tests(const std::string& path, Run& run) {
 }
 
 // The epoch of the test at this iteration, for curves that are noted without one.
-double epoch_at(const Run& run, int64_t iteration) {
+double epoch_at(const TrainingRun& run, int64_t iteration) {
   for (const Curve& curve : run.tests)
     for (const Point& point : curve.points)
       if (point.iteration == iteration) return point.epoch;
   return 0;
 }
 
-LayerCurves& curves_of(Run& run, const std::string& layer) {
+LayerCurves& curves_of(TrainingRun& run, const std::string& layer) {
   const auto found = std::find_if(run.branches.begin(), run.branches.end(),
                                   [&](const LayerCurves& known) { return known.layer == layer; });
   if (found != run.branches.end()) return *found;
@@ -53,7 +53,7 @@ LayerCurves& curves_of(Run& run, const std::string& layer) {
   return run.branches.back();
 }
 
-void read_branches(const std::string& path, Run& run) {
+void read_branches(const std::string& path, TrainingRun& run) {
   for (const JsonLine& line : read_json_lines(path)) {
     Point point = point_of(line, 0);
     point.epoch = epoch_at(run, point.iteration);
@@ -80,7 +80,7 @@ std::string name_of(const std::string& folder) {
 
 }  // namespace
 
-Run read_run(const std::string& folder) {
+TrainingRun read_run(const std::string& folder) {
   require(std::filesystem::is_directory(folder), folder, ": there is no such folder of a run");
   const auto path = [&](const char* name) {
     return (std::filesystem::path(folder) / name).string();
@@ -88,7 +88,7 @@ Run read_run(const std::string& folder) {
   const auto is_there = [&](const char* name) { return std::filesystem::exists(path(name)); };
   require(is_there("train.jsonl") || is_there("test.jsonl"), folder,
           ": is no folder of a run: it has neither train.jsonl nor test.jsonl");
-  Run run;
+  TrainingRun run;
   run.name = name_of(folder);
   if (is_there("train.jsonl")) read_training(path("train.jsonl"), run);
   if (is_there("test.jsonl")) read_tests(path("test.jsonl"), run);

@@ -14,7 +14,7 @@ struct LayerCurves {
   std::vector<Curve> norm, share;
 };
 
-struct Run {
+struct TrainingRun {
   std::string name;             // of its folder
   std::vector<Curve> training;  // "loss", "rate", "images_per_second", "data_wait"
   std::vector<Curve> tests;     // by output; of a second test net "accuracy (test 1)"
@@ -25,6 +25,6 @@ struct Run {
 
 // Throws Error with file and line where a file is damaged, and where the folder has no training
 // and no test in it. Files that are not there are left out.
-Run read_run(const std::string& folder);
+TrainingRun read_run(const std::string& folder);
 
 }  // namespace orepa::tool

@@ -63,8 +63,7 @@ Json confused_pairs(const std::vector<std::vector<int64_t>>& matrix) {
                    [](const Pair& a, const Pair& b) { return a.count > b.count; });
   if (pairs.size() > kPairs) pairs.resize(kPairs);
   Json rows = Json::array();
-  for (const Pair& pair : pairs)
-    rows.push_back({pair.label, pair.predicted, pair.count, pair.all});
+  for (const Pair& pair : pairs) rows.push_back({pair.label, pair.predicted, pair.count, pair.all});
   return rows;
 }
 

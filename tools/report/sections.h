@@ -11,7 +11,7 @@ Json network_section(const Json& file, const std::string& path);
 
 // Its matrix is left out above kLargestMatrix classes; there are always the pairs that were taken
 // for each other most often, kPairs of them at most.
-constexpr size_t kLargestMatrix = 100, kPairs = 30;
+constexpr size_t kLargestMatrix = 100, kPairs = 20;
 Json last_test_section(const Json& file, const std::string& path);
 
 }  // namespace orepa::tool
