@@ -57,6 +57,10 @@ std::string written(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string described(const Json& value) {
+  return value.is_structured() ? value.type_name() : written(value);
+}
+
 const Json& member(const Json& object, const std::string& key, const std::string& where) {
   require(object.is_object(), where, ": is no object; it should have \"", key, "\"");
   const auto found = object.find(key);
@@ -67,13 +71,14 @@ const Json& member(const Json& object, const std::string& key, const std::string
 double number(const Json& object, const std::string& key, const std::string& where) {
   const Json& value = member(object, key, where);
   if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
-  require(value.is_number(), where, ": \"", key, "\" is no number: ", written(value));
+  require(value.is_number(), where, ": \"", key, "\" is no number: ", described(value));
   return value.get<double>();
 }
 
 int64_t integer(const Json& object, const std::string& key, const std::string& where) {
   const Json& value = member(object, key, where);
-  require(value.is_number_integer(), where, ": \"", key, "\" is no whole number: ", written(value));
+  require(value.is_number_integer(), where, ": \"", key,
+          "\" is no whole number: ", described(value));
   return value.get<int64_t>();
 }
 

@@ -25,6 +25,9 @@ std::vector<JsonLine> read_json_lines(const std::string& path);
 // is not finite.
 std::string written(const Json& value);
 
+// For messages: a value without parts as it is written, of others what they are: "array".
+std::string described(const Json& value);
+
 // The member `key` of an object. Throws Error that starts with `where` unless it is there and of
 // the kind that is wanted. A number may be null, which was not finite: NaN.
 const Json& member(const Json& object, const std::string& key, const std::string& where);

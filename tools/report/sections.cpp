@@ -17,7 +17,7 @@ const Json& list(const Json& object, const std::string& key, const std::string& 
 
 std::string word(const Json& object, const std::string& key, const std::string& where) {
   const Json& value = member(object, key, where);
-  require(value.is_string(), where, ": \"", key, "\" is no text: ", written(value));
+  require(value.is_string(), where, ": \"", key, "\" is no text: ", described(value));
   return value.get<std::string>();
 }
 

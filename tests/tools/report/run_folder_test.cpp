@@ -97,6 +97,9 @@ TEST_F(RunFolder, EveryOtherDamageIsAnErrorWithItsPlace) {
   expect_error("train.jsonl:1", "\"iteration\" is no whole number: 1.5");
   write("train.jsonl", line_ + "{\"iteration\": 2, \"loss\": \"low\"}\n");
   expect_error("train.jsonl:2", "\"loss\" is no number: \"low\"");
+  const std::string deep(1 << 20, '['), end(1 << 20, ']');
+  write("train.jsonl", "{\"iteration\": 2, \"loss\": " + deep + end + "}\n");
+  expect_error("train.jsonl:1", "\"loss\" is no number: array");
   write("train.jsonl", line_);
   write("test.jsonl", "{\"iteration\": 1, \"net\": 0}\n");
   expect_error("test.jsonl:1", "has no \"outputs\"");
