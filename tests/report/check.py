@@ -152,6 +152,7 @@ class Pages(unittest.TestCase):
         self.assertEqual(self.count(lines), 7)
         self.click("#controls button")
         self.assertEqual(self.count(lines), 4)
+        self.assertEqual(self.count("#branches path.line"), 2 * len(runs.LAYERS) * len(runs.BRANCHES))
         self.assertEqual(self.texts("#last-test h3:not(.beside h3)")[0], "orepa")
 
     def test_many_classes_have_no_matrix(self):

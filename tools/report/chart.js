@@ -125,7 +125,8 @@ class Chart {
 
   visible() {
     const placed = curve => view.axis === "iterations" || curve.epochs.some(epoch => epoch > 0);
-    const shown = curve => !view.hidden.has(curve.run) && !this.hidden.has(curve.name);
+    // A small chart stands under the name of its run, which stays there.
+    const shown = curve => this.small || (!view.hidden.has(curve.run) && !this.hidden.has(curve.name));
     return this.spec.curves.filter(curve => placed(curve) && shown(curve));
   }
 

@@ -158,12 +158,12 @@ Json figures_of(const TrainingRun& run) {
   return figures;
 }
 
-Json branches_of(const TrainingRun& run) {
+Json branches_of(size_t r, const TrainingRun& run) {
   Json layers = Json::array();
   for (const LayerCurves& layer : run.branches) {
     Json norm = Json::array(), share = Json::array();
-    for (const Curve& curve : layer.norm) norm.push_back(curve_json(0, curve.name, curve.points));
-    for (const Curve& curve : layer.share) share.push_back(curve_json(0, curve.name, curve.points));
+    for (const Curve& curve : layer.norm) norm.push_back(curve_json(r, curve.name, curve.points));
+    for (const Curve& curve : layer.share) share.push_back(curve_json(r, curve.name, curve.points));
     layers.push_back({{"layer", layer.layer}, {"norm", norm}, {"share", share}});
   }
   return layers;
@@ -207,7 +207,7 @@ Json page_data(const std::vector<TrainingRun>& runs) {
   for (const TrainingRun& run : runs)
     all.push_back({{"name", run.name},
                    {"figures", figures_of(run)},
-                   {"branches", branches_of(run)},
+                   {"branches", branches_of(all.size(), run)},
                    {"network", run.network},
                    {"last_test", run.last_test},
                    {"solver", run.solver}});
