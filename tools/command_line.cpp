@@ -11,6 +11,8 @@
 namespace orepa::tool {
 namespace {
 
+std::vector<std::string> given_operands;
+
 std::vector<std::string> all_flags(const Command& command) {
   std::vector<std::string> names = command.required;
   names.insert(names.end(), command.optional.begin(), command.optional.end());
@@ -77,7 +79,12 @@ const Command& find_command(const std::string& name) {
 
 void set_flags(const Command& command, const std::vector<std::string>& words) {
   std::set<std::string> given;
+  given_operands.clear();
   for (size_t at = 0; at < words.size();) {
+    if (!command.operands.empty() && !words[at].starts_with('-')) {
+      given_operands.push_back(words[at++]);
+      continue;
+    }
     auto [name, value] = read_flag(command, words, at);
     const bool first = given.insert(name).second;
     if (!first) {
@@ -93,6 +100,8 @@ void set_flags(const Command& command, const std::vector<std::string>& words) {
   for (const std::string& name : command.required)
     if (gflags::GetCommandLineFlagInfoOrDie(name.c_str()).current_value.empty())
       throw UsageError(text("`", command.name, "` needs the flag --", name));
+  if (given_operands.empty() && !command.operands.empty())
+    throw UsageError(text("`", command.name, "` needs ", command.operands));
 }
 
 std::string called(const Command& command) {
@@ -106,6 +115,8 @@ std::string called(const Command& command) {
   return words;
 }
 
+const std::vector<std::string>& operands() { return given_operands; }
+
 std::string general_help() {
   std::string help = "usage: orepa_tool COMMAND --flag value ...\n\ncommands:\n";
   for (const Command& command : commands()) {
@@ -117,7 +128,11 @@ std::string general_help() {
 }
 
 std::string command_help(const Command& command) {
-  std::string help = text("orepa_tool ", command.name, ": ", command.help, "\n\nflags:\n");
+  std::string help = text("orepa_tool ", command.name, ": ", command.help, "\n\n");
+  if (!command.operands.empty())
+    help +=
+        text("usage: orepa_tool ", command.name, " ", command.operands, " [--flag value ...]\n\n");
+  help += "flags:\n";
   for (const std::string& flag : command.required) help += describe(flag, true);
   for (const std::string& flag : command.optional) help += describe(flag, false);
   return help;

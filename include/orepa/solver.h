@@ -54,6 +54,10 @@ struct SolverOptions {
   // Sets Input blobs before each pass, of nets that have some; `pass` counts as Net::forward's
   // index, and a pass may be asked for again.
   std::function<void(Net&, int64_t pass)> feed;
+  // Called after every batch of a test: the number of the test net, as Observer::tested() counts,
+  // the net, whose blobs `blobs` can be read, and the number of the first sample. Test nets
+  // without such blobs are left out. Where it is set, test nets keep those blobs in memory.
+  std::function<void(int test, Net& net, const TestBlobs& blobs, int64_t first_sample)> observe;
   // On a CUDA device: records what the passes and the update issue, and launches the recordings
   // (Device::record). The same bits either way.
   bool cuda_graph = false;

@@ -45,8 +45,7 @@ struct Solver::State {
     if (const std::string note = net->precision_note(); !note.empty()) observer.note(note);
     schedule = Schedule(spec.options(), iterations_per_epoch());
     if (schedule.test_interval > 0) test_specs = spec.test_nets();
-    for (const NetSpec& test_net : test_specs)
-      evaluators.push_back(std::make_unique<Evaluator>(test_net, parameters, arena, net_options));
+    for (const NetSpec& test_net : test_specs) add_evaluator(test_net, net_options);
     learning_rate = std::make_unique<LearningRate>(spec.options(), schedule.iterations_per_epoch,
                                                    schedule.last_iteration);
     history = std::make_unique<Momentum>(parameters);
@@ -54,6 +53,20 @@ struct Solver::State {
         settings, spec.options().where(spec.options().has("type") ? "type" : "solver_type"), *net,
         parameters, *history, options.feed);
     if (!resumed.empty()) restore();
+  }
+
+  void add_evaluator(const NetSpec& test_net, NetOptions net_options) {
+    observed.push_back(options.observe ? test_blobs(test_net, net_options) : std::nullopt);
+    if (observed.back()) net_options.keep = observed.back()->names();
+    evaluators.push_back(std::make_unique<Evaluator>(test_net, parameters, arena, net_options));
+  }
+
+  // What is to be called after each batch of a test; nothing where nobody observes it.
+  std::function<void(Net&, int64_t)> observer_of(int test) const {
+    if (!observed[test]) return {};
+    return [this, test](Net& test_net, int64_t first_sample) {
+      options.observe(test, test_net, *observed[test], first_sample);
+    };
   }
 
   // 0 where the net has no source of samples.
@@ -206,6 +219,7 @@ struct Solver::State {
   std::unique_ptr<Net> net;
   std::vector<NetSpec> test_specs;                     // none where there are no tests
   std::vector<std::unique_ptr<Evaluator>> evaluators;  // by test net
+  std::vector<std::optional<TestBlobs>> observed;  // by test net; what SolverOptions::observe reads
   std::unique_ptr<LearningRate> learning_rate;
   std::unique_ptr<Momentum> history;
   std::unique_ptr<TrainingStep> step;
@@ -282,7 +296,7 @@ Evaluation Solver::test(int net, int64_t batches) {
   s.report(true);
   if (batches == 0 && !s.settings.test_batches.empty()) batches = s.settings.test_batches[net];
   return s.evaluators[net]->run(
-      batches, [&] { return s.poll() == Request::kStop; }, s.options.feed);
+      batches, [&] { return s.poll() == Request::kStop; }, s.options.feed, s.observer_of(net));
 }
 
 int64_t Solver::test_batches(int net) const {

@@ -151,6 +151,62 @@ TEST(Evaluator, NamesTheSampleWhoseLabelIsNoClass) {
   }
 }
 
+// Every sample once, whatever the batches are.
+TEST(Evaluator, ShowsTheBlobsOfEveryBatch) {
+  const std::string folder = test_folder();
+  std::vector<float> wanted_scores;
+  for (const int batch : {10, 4, 3, 16}) {
+    const NetSpec spec = net_over(folder, 10, batch);
+    const std::unique_ptr<Device> device = test_device();
+    Parameters parameters(*device, 1, false);
+    Arena arena(*device);
+    NetOptions options;
+    const std::optional<TestBlobs> blobs = test_blobs(spec, options);
+    ASSERT_TRUE(blobs);
+    EXPECT_EQ(blobs->names(), (std::vector<std::string>{"ip", "label", "x"}));
+    EXPECT_FALSE(blobs->probabilities);
+    options.keep = blobs->names();
+    Evaluator evaluator(spec, parameters, arena, options);
+    std::vector<float> scores, labels;
+    const auto append = [](std::vector<float>& to, const std::vector<float>& values) {
+      to.insert(to.end(), values.begin(), values.end());
+    };
+    evaluator.run(0, {}, {}, [&](Net& net, int64_t first_sample) {
+      EXPECT_EQ(first_sample, static_cast<int64_t>(labels.size()));
+      append(scores, net.read(blobs->scores));
+      append(labels, net.read(blobs->labels));
+      EXPECT_EQ(net.read(blobs->images).size(), 9u * net.shape(blobs->images)[0]);
+    });
+    ASSERT_EQ(labels.size(), 10u);
+    for (int n = 0; n < 10; ++n) EXPECT_EQ(labels[n], n * n % 3);
+    if (wanted_scores.empty()) wanted_scores = scores;
+    ASSERT_EQ(scores.size(), wanted_scores.size());
+    for (size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], wanted_scores[i], 1e-5);
+  }
+}
+
+std::optional<TestBlobs> blobs_of(const std::string& layers) {
+  return test_blobs(NetSpec::parse("layer { name: 'x' type: 'Input' top: 'x' } "
+                                   "layer { name: 'label' type: 'Input' top: 'label' }" +
+                                       layers,
+                                   "net.prototxt"),
+                    {});
+}
+
+TEST(TestBlobs, AreThoseOfTheFirstAccuracyLayer) {
+  const std::string accuracy =
+      "layer { name: 'a' type: 'Accuracy' bottom: 'y' bottom: 'label' top: 'a' }";
+  const auto blobs =
+      blobs_of("layer { name: 'y' type: 'Softmax' bottom: 'x' top: 'y' }" + accuracy +
+               "layer { name: 'b' type: 'Accuracy' bottom: 'x' bottom: 'label' top: 'b' }");
+  ASSERT_TRUE(blobs);
+  EXPECT_EQ(blobs->names(), (std::vector<std::string>{"y", "label"}));
+  EXPECT_TRUE(blobs->probabilities);
+  EXPECT_FALSE(blobs_of("layer { name: 'y' type: 'Softmax' bottom: 'x' top: 'y' }"));
+  EXPECT_FALSE(blobs_of("layer { name: 'y' type: 'ReLU' bottom: 'x' top: 'y' }" + accuracy +
+                        "layer { name: 'r' type: 'ReLU' bottom: 'y' top: 'y' }"));
+}
+
 TEST(Evaluator, StopsBetweenBatches) {
   int asked = 0;
   const Evaluation stopped =

@@ -471,6 +471,33 @@ std::string data_net(const std::string& folder, int classes, const std::string& 
               more, " } ");
 }
 
+TEST(Solver, ShowsTheBatchesOfItsTests) {
+  const std::string accuracy =
+      "layer { name: 'accuracy' type: 'Accuracy' bottom: 'ip' bottom: 'label' top: 'accuracy' "
+      "include { phase: TEST } }";
+  const std::string folder = test_folder();
+  const std::string test = " base_lr: 0.1 max_iter: 1 test_interval: 1 test_initialization: false ";
+  std::vector<float> labels;
+  SolverOptions options;
+  options.observe = [&](int test_net, Net& net, const TestBlobs& blobs, int64_t first_sample) {
+    EXPECT_EQ(test_net, 0);
+    EXPECT_EQ(first_sample, static_cast<int64_t>(labels.size()));
+    for (const float label : net.read(blobs.labels)) labels.push_back(label);
+    EXPECT_EQ(net.read(blobs.scores).size(), 2u * net.shape(blobs.labels)[0]);
+  };
+  Training run("net_param " + data_net(folder, 2, accuracy) + test + "snapshot_prefix: '" + folder +
+                   "run'",
+               options);
+  run->solve();
+  EXPECT_EQ(labels, (std::vector<float>{0, 1, 0, 1, 0, 1, 0, 1, 0, 1}));
+
+  // Without Accuracy there is nothing to show.
+  Training none("net_param " + data_net(folder, 2) + test + "snapshot_prefix: '" + folder + "none'",
+                options);
+  none->solve();
+  EXPECT_EQ(labels.size(), 10u);
+}
+
 // Three iterations make an epoch.
 TEST(Solver, CountsInEpochs) {
   const std::string folder = test_folder();
