@@ -9,7 +9,7 @@
 #include "core/field_reads.h"
 #include "core/input_file.h"
 #include "orepa.pb.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/files.h"
 #include "tests/layers/check_layer.h"
 #include "tests/test_device.h"

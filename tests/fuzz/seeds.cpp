@@ -4,7 +4,7 @@
 
 #include "orepa/weights.h"
 #include "solvers/snapshot.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/fuzz/support.h"
 
 using namespace orepa;

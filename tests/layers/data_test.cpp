@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "orepa/net.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/test_device.h"

@@ -1,6 +1,6 @@
 #include "orepa/evaluate.h"
 
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/test_device.h"

@@ -9,7 +9,7 @@
 #include "orepa.pb.h"
 #include "orepa/tensor_file.h"
 #include "tests/comparison.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/io/caffe_files.h"

@@ -3,7 +3,7 @@
 #include "io/lock_file.h"
 #include "orepa/random.h"
 #include "tests/comparison.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/test_device.h"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/input_file.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/files.h"
 
 namespace orepa {

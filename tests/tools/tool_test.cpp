@@ -14,7 +14,7 @@
 #include "orepa/error.h"
 #include "orepa/model_io.h"
 #include "orepa/tensor_file.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/test_device.h"

@@ -10,6 +10,7 @@
 #include "core/input_file.h"
 #include "orepa/data_source.h"
 #include "orepa/error.h"
+#include "orepa/tensor.h"
 
 namespace orepa {
 namespace {
@@ -108,29 +109,32 @@ IdxFile read_idx(const std::string& path, int least_rank, int most_rank) {
 
 class IdxSource : public DataSource {
  public:
-  IdxSource(IdxFile images, IdxFile labels)
-      : images_(std::move(images)), labels_(std::move(labels)) {}
+  IdxSource(const std::string& path, IdxFile images, IdxFile labels)
+      : path_(path), images_(std::move(images)), labels_(std::move(labels)) {
+    if (labels_.bytes.empty()) return;
+    const auto [least, most] = std::minmax_element(labels_.bytes.begin(), labels_.bytes.end());
+    range_ = {*least, *most};
+  }
 
   int64_t size() const override { return images_.shape[0]; }
-  Shape sample_shape() const override {
-    return {images_.shape.rank() == 4 ? images_.shape[1] : 1, images_.shape[-2], images_.shape[-1]};
+  void read(int64_t index, Record& record) const override {
+    const Shape& shape = images_.shape;
+    record.kind = Record::Kind::kPixels;
+    record.channels = shape.rank() == 4 ? shape[1] : 1;
+    record.height = shape[-2];
+    record.width = shape[-1];
+    const int64_t bytes = record.channels * record.height * record.width;
+    record.content = std::span(images_.bytes)
+                         .subspan(static_cast<size_t>(index * bytes), static_cast<size_t>(bytes));
+    record.label = labels_.bytes.empty() ? 0 : labels_.bytes[static_cast<size_t>(index)];
   }
-  void read(int64_t index, Sample& sample) const override {
-    const Shape shape = sample_shape();
-    sample.channels = shape[0];
-    sample.height = shape[1];
-    sample.width = shape[2];
-    sample.pixels.resize(static_cast<size_t>(shape.count()));
-    const unsigned char* stored = images_.bytes.data() + index * shape.count();
-    const int64_t area = shape[1] * shape[2];
-    for (int64_t c = 0; c < shape[0]; ++c)
-      for (int64_t p = 0; p < area; ++p)
-        sample.pixels[static_cast<size_t>(p * shape[0] + c)] = stored[c * area + p];
-    sample.label = labels_.bytes.empty() ? 0.0f : labels_.bytes[static_cast<size_t>(index)];
-  }
+  std::string name(int64_t index) const override { return text("sample ", index, " of ", path_); }
+  const Labels* labels() const override { return labels_.bytes.empty() ? nullptr : &range_; }
 
  private:
+  std::string path_;
   IdxFile images_, labels_;
+  Labels range_{};
 };
 
 }  // namespace
@@ -142,7 +146,7 @@ std::unique_ptr<DataSource> open_idx(const std::string& images, const std::strin
     require(label_file.shape[0] == image_file.shape[0], labels, ": has ", label_file.shape[0],
             " labels, but ", images, " has ", image_file.shape[0], " images");
   }
-  return std::make_unique<IdxSource>(std::move(image_file), std::move(label_file));
+  return std::make_unique<IdxSource>(images, std::move(image_file), std::move(label_file));
 }
 
 }  // namespace orepa

@@ -3,7 +3,8 @@
 #include "core/input_file.h"
 #include "orepa/data_source.h"
 #include "orepa/error.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
+#include "tests/data/sources/samples.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 
@@ -31,25 +32,34 @@ TEST(Idx, ReadsPlainAndGzippedFiles) {
   for (const char* name : {"plain", "zipped"}) {
     const std::unique_ptr<DataSource> source = open_idx(folder + name, folder + "labels");
     EXPECT_EQ(source->size(), 3);
-    EXPECT_EQ(source->sample_shape(), (Shape{1, 2, 2}));
-    Sample sample;
-    source->read(2, sample);
-    EXPECT_EQ(sample.pixels, (std::vector<float>{8, 9, 254, 255}));
-    EXPECT_EQ(sample.label, 9);
-    source->read(0, sample);
-    EXPECT_EQ(sample.pixels, (std::vector<float>{0, 1, 2, 3}));
-    EXPECT_EQ(sample.label, 5);
+    Record record;
+    source->read(2, record);
+    EXPECT_EQ(record.kind, Record::Kind::kPixels);
+    EXPECT_EQ(record.channels, 1);
+    EXPECT_EQ(record.height, 2);
+    EXPECT_EQ(record.width, 2);
+    EXPECT_EQ(content_of(record), "\x8\x9\xfe\xff");
+    EXPECT_EQ(record.label, 9);
+    source->read(0, record);
+    EXPECT_EQ(content_of(record), std::string("\0\1\2\3", 4));
+    EXPECT_EQ(record.label, 5);
+    EXPECT_EQ(source->name(0), "sample 0 of " + folder + name);
+    EXPECT_EQ(source->labels()->least, 0);
+    EXPECT_EQ(source->labels()->most, 9);
   }
 }
 
-TEST(Idx, PutsChannelsInnermost) {
+TEST(Idx, ReadsChannels) {
   const std::string path = test_folder() + "images";
   write_file(path, idx({1, 2, 1, 3}, {1, 2, 3, 11, 12, 13}));
   const std::unique_ptr<DataSource> source = open_idx(path, "");
-  EXPECT_EQ(source->sample_shape(), (Shape{2, 1, 3}));
-  Sample sample;
-  source->read(0, sample);
-  EXPECT_EQ(sample.pixels, (std::vector<float>{1, 11, 2, 12, 3, 13}));
+  Record record;
+  source->read(0, record);
+  EXPECT_EQ(record.channels, 2);
+  EXPECT_EQ(record.height, 1);
+  EXPECT_EQ(record.width, 3);
+  EXPECT_EQ(content_of(record), "\1\2\3\xb\xc\xd");
+  EXPECT_EQ(source->labels(), nullptr);
 }
 
 TEST(Idx, RefusesBadFiles) {
