@@ -44,6 +44,12 @@ struct LayerSpec {
 // kUpdate is the solver's: no layer has a call for it.
 enum class Stage { kForward, kBackward, kPrepare, kFinish, kUpdate };
 
+// Between which labels all those of a source lie; empty where it does not know.
+struct LabelRange {
+  int64_t least = 0, most = -1;
+  bool known() const { return least <= most; }
+};
+
 using Handle = int;  // names a piece of memory declared in setup()
 
 // What a layer may ask and must declare while it is set up. See src/engine/setup.h for the
@@ -65,6 +71,7 @@ class Setup {
 
   virtual int inputs() const = 0;
   virtual const Shape& input(int i) const = 0;
+  virtual LabelRange labels(int input) const = 0;
   virtual int outputs() const = 0;
   // Whether anybody wants the gradient of input i, as far as is known before the passes are
   // planned.
@@ -121,6 +128,7 @@ class Setup {
   virtual void forward_only() = 0;  // no backward pass at all: sources, Accuracy
   // For a source: how many samples one walk over its data has.
   virtual void samples(int64_t count) = 0;
+  virtual void labels(int output, const LabelRange& range) = 0;
   // Passes will ask for random() and step().
   virtual void draws_random() = 0;
 
@@ -195,6 +203,8 @@ class Layer {
   virtual std::optional<int64_t> sample(int64_t /*index*/, int64_t /*row*/) const {
     return std::nullopt;
   }
+  // Of a source: what the user should know of, since the last call.
+  virtual std::vector<std::string> take_notes() { return {}; }
   // Multiply-accumulates of one forward pass; 0 where they are not worth counting.
   virtual int64_t macs() const { return 0; }
 };

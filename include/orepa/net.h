@@ -136,6 +136,8 @@ class Net {
   // What the user should know about it: that this device is slow there. Empty where there is
   // nothing to say.
   std::string precision_note() const;
+  // What its sources of samples found that the user should know of, since the last call.
+  std::vector<std::string> take_notes();
   // Where blobs lie now. What was recorded of passes holds as long as it is the same.
   const void* arena_memory() const;
   int64_t arena_bytes() const;       // planned peak of activations, gradients and scratch

@@ -37,6 +37,9 @@ class Random {
   OREPA_HD float uniform(uint64_t i) const {
     return static_cast<float>(bits(i) >> 40) * (1.0f / 16777216.0f);
   }
+  OREPA_HD float uniform(uint64_t i, float least, float most) const {
+    return least + (most - least) * uniform(i);
+  }
   // In [0, n); REQUIRES: 0 < n < 2^32.
   OREPA_HD uint64_t below(uint64_t i, uint64_t n) const { return ((bits(i) >> 32) * n) >> 32; }
   // Mean 0, deviation 1 (Box and Muller).

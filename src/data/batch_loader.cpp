@@ -1,39 +1,50 @@
 #include "data/batch_loader.h"
 
-#include "data/shuffle.h"
+#include <utility>
+
+#include "orepa/error.h"
 
 namespace orepa {
 
-BatchLoader::BatchLoader(std::unique_ptr<DataSource> source, Transform transform,
-                         int64_t batch_size, int64_t first_sample, bool shuffle, uint64_t seed)
+BatchLoader::BatchLoader(std::shared_ptr<const DataSource> source,
+                         std::shared_ptr<const Augment> augment, const SampleOrder& order,
+                         bool as_stored, int threads, double max_broken)
     : source_(std::move(source)),
-      transform_(std::move(transform)),
-      batch_size_(batch_size),
-      first_sample_(first_sample),
-      shuffle_(shuffle),
-      seed_(seed) {}
-
-Shape BatchLoader::batch_shape() const {
-  const Shape& image = transform_.output_shape();
-  return {batch_size_, image[0], image[1], image[2]};
+      augment_(std::move(augment)),
+      order_(order),
+      format_(image_format(*source_, *augment_, as_stored)),
+      most_broken_(static_cast<int64_t>(max_broken * static_cast<double>(source_->size()))) {
+  for (int t = 0; t < threads; ++t)
+    loaders_.push_back(std::make_unique<SampleLoader>(*source_, *augment_, format_));
 }
 
-int64_t BatchLoader::sample(int64_t walked) const {
-  const int64_t count = source_->size(), position = walked % count;
-  const Random order(seed_, "order of samples", static_cast<uint64_t>(walked / count));
-  return shuffle_ ? shuffled(position, count, order) : position;
+void BatchLoader::fill(int thread, int64_t index, int64_t row, char* batch) {
+  const BatchLayout layout = this->layout();
+  auto* image = reinterpret_cast<unsigned char*>(batch) + row * layout.image_bytes;
+  Frame& frame = reinterpret_cast<Frame*>(batch + layout.frames())[row];
+  float& label = reinterpret_cast<float*>(batch + layout.labels())[row];
+  const int64_t walked = order_.walked(index, row);
+  for (int64_t sample = order_.sample(walked);; sample = (sample + 1) % source_->size()) try {
+      return loaders_[static_cast<size_t>(thread)]->load(sample, walked, image, frame, label);
+    } catch (const Error& error) {
+      note_broken(sample, error.what());
+    }
 }
 
-void BatchLoader::fill(int64_t index, float* images, float* labels) const {
-  const int64_t numbers = transform_.output_shape().count();
-  Sample sample;
-  for (int64_t i = 0; i < batch_size_; ++i) {
-    const int64_t walked = this->walked(index, i);
-    source_->read(this->sample(walked), sample);
-    const Random augmentation(seed_, "augmentation", static_cast<uint64_t>(walked));
-    transform_.apply(sample, augmentation, images + i * numbers);
-    if (labels != nullptr) labels[i] = sample.label;
-  }
+void BatchLoader::note_broken(int64_t sample, const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  if (!broken_.insert(sample).second) return;
+  const auto count = static_cast<int64_t>(broken_.size());
+  require(count <= most_broken_, what,
+          count == 1 ? "" : text(" (broken sample number ", count, ")"), "; of ", source_->size(),
+          " samples, ", most_broken_,
+          " may be broken (data_param.max_broken); `orepa_tool dataset verify` finds them all");
+  notes_.push_back(what + "; the next sample takes its place");
+}
+
+std::vector<std::string> BatchLoader::take_notes() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(notes_, {});
 }
 
 }  // namespace orepa

@@ -10,11 +10,8 @@
 
 namespace orepa {
 
-// What decoded files become; records of pixels stay as they are.
-enum class ColorOrder { kGray, kRgb, kBgr };
-
 struct DecoderOptions {
-  ColorOrder order = ColorOrder::kBgr;
+  ColorOrder order = ColorOrder::kBgr;  // of decoded files; records of pixels stay as they are
   // Every pixel of a JPEG as the whole file decodes to. Otherwise one that the view shrinks to half
   // or less is decoded at 1/2, 1/4 or 1/8, never smaller than it is seen.
   bool exact = false;
@@ -30,7 +27,8 @@ class Decoder {
   void open(const Record& record);
   // Of the record that is open, as a viewer shows it: turned as its EXIF orientation says.
   Extent extent() const;
-  int64_t channels() const;
+  int64_t channels() const;         // of what decode() writes
+  int64_t stored_channels() const;  // of the file: 1 for grey, 3 for all else; or of the pixels
 
   // Writes view.window, H x W x C, to `out`; its padding is 0. Throws Error where the file is
   // damaged or cut short.

@@ -118,7 +118,8 @@ void Net::Engine::set_up_layers() {
   const size_t known_parameters = parameters.all().size();
   shapes.resize(graph.values.size());
   std::vector<bool> gradients(graph.values.size(), false);
-  const SetupContext context{parameters, options, precision, wants_backward()};
+  std::map<int, LabelRange> labels;
+  const SetupContext context{parameters, options, precision, wants_backward(), &labels};
   for (Node& node : graph.nodes) {
     std::vector<Shape> input_shapes;
     std::vector<bool> input_gradients;
@@ -164,6 +165,8 @@ void Net::Engine::set_up_layers() {
     }
     if (node.spec.type == "Input")
       for (const int v : node.outputs) inputs.push_back({graph.values[v].name, shapes[v]});
+    for (const auto& [output, range] : compiled.declaration.labels)
+      labels[node.outputs[output]] = range;
     if (compiled.declaration.samples > 0) samples = compiled.declaration.samples;
     if (batch_size == 0 && node.inputs.empty() && !made.empty() && made[0].rank() > 0)
       batch_size = made[0][0];

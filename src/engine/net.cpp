@@ -167,6 +167,13 @@ std::string Net::precision_note() const {
               "), which has no instructions for it");
 }
 
+std::vector<std::string> Net::take_notes() {
+  std::vector<std::string> notes;
+  for (const Engine::CompiledNode& node : engine_->nodes)
+    for (std::string& note : node.layer->take_notes()) notes.push_back(std::move(note));
+  return notes;
+}
+
 int64_t Net::samples() const { return engine_->samples; }
 int64_t Net::batch_size() const { return engine_->batch_size; }
 const void* Net::arena_memory() const { return engine_->arena.data(); }

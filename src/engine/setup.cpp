@@ -110,6 +110,12 @@ const Shape* NodeSetup::shape_override(int output) const {
   return found == context_.options.inputs.end() ? nullptr : &found->second;
 }
 
+LabelRange NodeSetup::labels(int input) const {
+  if (context_.labels == nullptr) return {};
+  const auto known = context_.labels->find(node_.inputs[checked(input)]);
+  return known == context_.labels->end() ? LabelRange{} : known->second;
+}
+
 DType NodeSetup::takes_bfloat16() {
   if (!options().has("loss_weight")) declaration_.traits.type = context_.precision;
   return declaration_.traits.type;

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct Declaration {
   };
   std::vector<Constant> constants;
   int64_t samples = 0;
+  std::map<int, LabelRange> labels;  // by output
   bool draws_random = false;
 
   std::vector<Parameter*> parameters() const;
@@ -43,6 +45,7 @@ struct SetupContext {
   const NetOptions& options;
   DType precision = DType::kFloat32;
   bool backward = false;
+  const std::map<int, LabelRange>* labels = nullptr;  // by value, of those that are known
 };
 
 class NodeSetup : public Setup {
@@ -61,6 +64,7 @@ class NodeSetup : public Setup {
   const LayerSpec* absorbed(const std::string& type) const override;
   int inputs() const override { return static_cast<int>(inputs_.size()); }
   const Shape& input(int i) const override { return inputs_[checked(i)]; }
+  LabelRange labels(int input) const override;
   int outputs() const override { return static_cast<int>(node_.outputs.size()); }
   bool input_gradient(int i) const override { return input_gradients_[checked(i)]; }
   DType takes_bfloat16() override;
@@ -96,6 +100,9 @@ class NodeSetup : public Setup {
   void loss(int output, float default_weight) override;
   void forward_only() override { declaration_.traits.forward_only = true; }
   void samples(int64_t count) override { declaration_.samples = count; }
+  void labels(int output, const LabelRange& range) override {
+    declaration_.labels[output] = range;
+  }
   void draws_random() override { declaration_.draws_random = true; }
 
  private:

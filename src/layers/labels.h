@@ -27,8 +27,17 @@ struct Labels {
     setup.require(labels.count() == view.positions(), "needs one label a prediction, ",
                   view.positions(), " for scores of ", scores.str(), "; got labels of ",
                   labels.str());
-    return {nullptr, LabelOrder(scores, axis, labels), view.extent, param.integer("ignore_label"),
-            param.has("ignore_label")};
+    const Labels read{nullptr, LabelOrder(scores, axis, labels), view.extent,
+                      param.integer("ignore_label"), param.has("ignore_label")};
+    const LabelRange range = setup.labels(1);
+    for (const int64_t label : {range.least, range.most})
+      setup.require(!range.known() || read.may_be(label), "there are ", view.extent,
+                    " classes, counted from 0, but the labels of the data run from ", range.least,
+                    " to ", range.most, "; mend the labels or the number of scores (num_output)");
+    return read;
+  }
+  bool may_be(int64_t label) const {
+    return (label >= 0 && label < classes) || (ignores && label == ignored);
   }
 
   // The first row of a batch with a label that counts and is no class; `tensor` holds the labels.

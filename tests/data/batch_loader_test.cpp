@@ -2,137 +2,169 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <cstring>
 
 #include "orepa/error.h"
 #include "orepa/model_io.h"
+#include "tests/error_of.h"
 
 namespace orepa {
 namespace {
 
-// Images of 2 channels, H x W, whose pixel (c, y, x) of sample n is 1000 n + 100 c + 10 y + x.
+// Images of 2 channels, H x W, whose pixel (c, y, x) of sample n is 40 n + 20 c + 4 y + x; those
+// named are broken.
 class Numbered : public DataSource {
  public:
-  Numbered(int64_t size, int64_t height, int64_t width)
-      : size_(size), height_(height), width_(width) {}
+  Numbered(int64_t size, int64_t height, int64_t width, std::set<int64_t> broken = {})
+      : size_(size), height_(height), width_(width), broken_(std::move(broken)) {}
   int64_t size() const override { return size_; }
-  Shape sample_shape() const override { return {2, height_, width_}; }
-  void read(int64_t index, Sample& sample) const override {
-    sample = {2, height_, width_, {}, static_cast<float>(index)};
-    for (int64_t y = 0; y < height_; ++y)
-      for (int64_t x = 0; x < width_; ++x)
-        for (int64_t c = 0; c < 2; ++c)
-          sample.pixels.push_back(static_cast<float>(1000 * index + 100 * c + 10 * y + x));
+  void read(int64_t index, Record& record) const override {
+    require(!broken_.contains(index), "is broken");
+    record.kind = Record::Kind::kPixels;
+    record.channels = 2, record.height = height_, record.width = width_;
+    record.label = index;
+    record.buffer.clear();
+    for (int64_t c = 0; c < 2; ++c)
+      for (int64_t y = 0; y < height_; ++y)
+        for (int64_t x = 0; x < width_; ++x)
+          record.buffer.push_back(static_cast<unsigned char>(40 * index + 20 * c + 4 * y + x));
+    record.content = record.buffer;
   }
+  std::string name(int64_t index) const override { return text("number ", index); }
 
  private:
   int64_t size_, height_, width_;
+  std::set<int64_t> broken_;
 };
 
-BatchLoader loader(int64_t samples, int64_t batch_size, const std::string& transform, bool augment,
-                   bool shuffle, int64_t height = 3, int64_t width = 4, int64_t first_sample = 0) {
-  const NetSpec net = NetSpec::parse(
-      "layer { name: 'd' type: 'Data' transform_param { " + transform + " } }", "test");
-  auto source = std::make_unique<Numbered>(samples, height, width);
-  Transform made(net.layers()[0].message("transform_param"), source->sample_shape(), augment);
-  return BatchLoader(std::move(source), std::move(made), batch_size, first_sample, shuffle, 5);
-}
+struct Data {
+  int64_t samples = 5, batch_size = 3;
+  std::string transform = "";
+  bool augment = false, shuffle = false;
+  int64_t height = 3, width = 4, first_sample = 0;
+  std::set<int64_t> broken = {};
+  double max_broken = 0.5;
 
+  BatchLoader loader() const {
+    const NetSpec net = NetSpec::parse(
+        "layer { name: 'd' type: 'Data' transform_param { " + transform + " } }", "test");
+    return {std::make_shared<Numbered>(samples, height, width, broken),
+            std::make_shared<Augment>(net.layers()[0].message("transform_param"), augment, 5),
+            {samples, batch_size, first_sample, shuffle, 5},
+            true,
+            1,
+            max_broken};
+  }
+};
+
+// A batch as the device gets it.
 struct Batch {
-  std::vector<float> images, labels;
+  std::vector<unsigned char> images;
+  std::vector<Frame> frames;
+  std::vector<float> labels;
 };
 
-Batch fill(const BatchLoader& loader, int64_t index) {
-  const Shape shape = loader.batch_shape();
-  Batch batch{std::vector<float>(static_cast<size_t>(shape.count())),
-              std::vector<float>(static_cast<size_t>(shape[0]))};
-  loader.fill(index, batch.images.data(), batch.labels.data());
+Batch fill(BatchLoader& loader, int64_t index) {
+  const BatchLayout layout = loader.layout();
+  std::vector<char> memory(static_cast<size_t>(layout.bytes()));
+  for (int64_t row = layout.rows - 1; row >= 0; --row) loader.fill(0, index, row, memory.data());
+  Batch batch;
+  batch.images.resize(static_cast<size_t>(layout.rows * layout.image_bytes));
+  batch.frames.resize(static_cast<size_t>(layout.rows));
+  batch.labels.resize(static_cast<size_t>(layout.rows));
+  std::memcpy(batch.images.data(), memory.data(), batch.images.size());
+  std::memcpy(batch.frames.data(), memory.data() + layout.frames(), layout.rows * sizeof(Frame));
+  std::memcpy(batch.labels.data(), memory.data() + layout.labels(), layout.rows * sizeof(float));
   return batch;
 }
 
 TEST(BatchLoader, WalksOverTheDataAgainAndAgain) {
-  const BatchLoader data = loader(5, 3, "", false, false);
-  EXPECT_EQ(data.batch_shape(), (Shape{3, 2, 3, 4}));
-  EXPECT_EQ(data.samples(), 5);
+  BatchLoader data = Data{}.loader();
+  EXPECT_EQ(data.format().extent, (Extent{3, 4}));
+  EXPECT_EQ(data.format().channels, 2);
   EXPECT_EQ(fill(data, 0).labels, (std::vector<float>{0, 1, 2}));
   EXPECT_EQ(fill(data, 1).labels, (std::vector<float>{3, 4, 0}));
-  EXPECT_EQ(fill(data, 1).images[24 + 2], 4001);  // channels innermost: y 0, x 1, c 0 of sample 4
-  const BatchLoader rest = loader(5, 2, "", false, false, 3, 4, 3);
+  EXPECT_EQ(fill(data, 1).images[24 + 2], 161);  // channels innermost: y 0, x 1, c 0 of sample 4
+  BatchLoader rest = Data{.batch_size = 2, .first_sample = 3}.loader();
   EXPECT_EQ(fill(rest, 0).labels, (std::vector<float>{3, 4}));
 }
 
-// Every epoch holds every sample once, in another order, whatever the batch size.
 TEST(BatchLoader, ShufflesEpochByEpoch) {
+  BatchLoader sevens = Data{.samples = 10, .batch_size = 7, .shuffle = true}.loader();
   std::vector<float> walk;
-  const BatchLoader sevens = loader(10, 7, "", false, true);
-  for (int64_t b = 0; b < 10; ++b)
-    for (const float label : fill(sevens, b).labels) walk.push_back(label);
-  std::vector<std::vector<float>> epochs;
-  for (int e = 0; e < 7; ++e)
-    epochs.emplace_back(walk.begin() + 10 * e, walk.begin() + 10 * (e + 1));
-  for (size_t e = 0; e < 7; ++e) {
-    for (size_t f = 0; f < e; ++f) EXPECT_NE(epochs[e], epochs[f]);
-    std::vector<float> sorted = epochs[e];
-    std::sort(sorted.begin(), sorted.end());
-    EXPECT_EQ(sorted, (std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  for (int64_t i = 0; i < 20; ++i)
+    for (const float label : fill(sevens, i).labels) walk.push_back(label);
+  std::set<std::vector<float>> orders;
+  for (size_t epoch = 0; epoch < 14; ++epoch) {
+    std::vector<float> order(walk.begin() + 10 * epoch, walk.begin() + 10 * (epoch + 1));
+    orders.insert(order);
+    EXPECT_EQ(std::set<float>(order.begin(), order.end()).size(), 10u) << epoch;
   }
-  const BatchLoader twos = loader(10, 2, "", false, true);
-  for (int64_t b = 0; b < 35; ++b)
-    EXPECT_EQ(fill(twos, b).labels,
-              std::vector<float>(walk.begin() + 2 * b, walk.begin() + 2 * (b + 1)));
+  EXPECT_EQ(orders.size(), 14u);
+  // Whatever the size of the batches.
+  BatchLoader twos = Data{.samples = 10, .batch_size = 2, .shuffle = true}.loader();
+  for (int64_t i = 0; i < 70; ++i)
+    EXPECT_EQ(fill(twos, i).labels, (std::vector<float>{walk[2 * i], walk[2 * i + 1]})) << i;
 }
 
-TEST(BatchLoader, SubtractsScalesAndCropsTheCentre) {
-  const BatchLoader data = loader(
-      1, 1, "scale: 0.5 mean_value: 10 mean_value: 100 crop_size: 2 mirror: true", false, false);
-  EXPECT_EQ(data.batch_shape(), (Shape{1, 2, 2, 2}));
-  // Rows 0 and 1, columns 1 and 2 of 3 x 4.
-  EXPECT_EQ(fill(data, 0).images, (std::vector<float>{-4.5f, 0.5f, -4, 1, 0.5f, 5.5f, 1, 6}));
+TEST(BatchLoader, SaysWhichPartIsPadding) {
+  BatchLoader data = Data{.samples = 1, .batch_size = 1, .transform = "pad: 1"}.loader();
+  EXPECT_EQ(data.format().extent, (Extent{5, 6}));
+  const Batch batch = fill(data, 0);
+  const Frame::Part& part = batch.frames[0].image;
+  EXPECT_EQ(part.top, 1);
+  EXPECT_EQ(part.bottom, 4);
+  EXPECT_EQ(part.left, 1);
+  EXPECT_EQ(part.right, 5);
+  EXPECT_EQ(batch.images[(6 + 1) * 2 + 1], 20);  // y 0, x 0, c 1
 }
 
-TEST(BatchLoader, PadsWithTheMean) {
-  const BatchLoader data = loader(1, 1, "mean_value: 7 pad: 1", false, false, 1, 1);
-  EXPECT_EQ(data.batch_shape(), (Shape{1, 2, 3, 3}));
-  std::vector<float> expected(18, 0.0f);
-  expected[8] = -7;
-  expected[9] = 93;
-  EXPECT_EQ(fill(data, 0).images, expected);
-}
-
-// A random crop is a window of the padded image, mirrored or not; all of them turn up.
+// Every place and both sides are seen, and what is seen is what the frame says.
 TEST(BatchLoader, AugmentsInEveryWay) {
-  const BatchLoader data = loader(4, 1, "pad: 1 crop_size: 3 mirror: true", true, true, 3, 3);
-  std::vector<int> seen(18, 0);
-  for (int64_t b = 0; b < 400; ++b) {
-    const Batch batch = fill(data, b);
-    int matches = 0;
-    for (int way = 0; way < 18; ++way) {
-      const int top = way / 6 - 1, left = way / 2 % 3 - 1;
-      const bool flip = way % 2;
-      bool same = true;
-      for (int y = 0; y < 3; ++y)
-        for (int x = 0; x < 3; ++x) {
-          const int row = top + y, column = left + (flip ? 2 - x : x);
-          const bool inside = row >= 0 && row < 3 && column >= 0 && column < 3;
-          for (int c = 0; c < 2; ++c) {
-            const float pixel = 1000 * batch.labels[0] + 100.0f * c + 10.0f * row + column;
-            same = same && batch.images[static_cast<size_t>((y * 3 + x) * 2 + c)] ==
-                               (inside ? pixel : 0.0f);
-          }
-        }
-      matches += same;
-      seen[static_cast<size_t>(way)] += same;
-    }
-    EXPECT_EQ(matches, 1);
-    EXPECT_EQ(batch.images, fill(data, b).images);
+  BatchLoader data = Data{.samples = 4,
+                          .batch_size = 1,
+                          .transform = "pad: 1 crop_size: 3 mirror: true",
+                          .augment = true,
+                          .shuffle = true,
+                          .height = 3,
+                          .width = 3}
+                         .loader();
+  std::set<std::vector<int>> seen;
+  for (int64_t i = 0; i < 300; ++i) {
+    const Batch batch = fill(data, i);
+    const Frame& frame = batch.frames[0];
+    seen.insert({frame.top, frame.left, frame.flip});
+    for (int64_t y = frame.image.top; y < frame.image.bottom; ++y)
+      for (int64_t x = frame.image.left; x < frame.image.right; ++x) {
+        const int64_t column = frame.left + (frame.flip != 0 ? 2 - x : x);
+        EXPECT_EQ(batch.images[(y * 3 + x) * 2],
+                  40 * static_cast<int>(batch.labels[0]) + 4 * (frame.top + y) + column);
+      }
   }
-  for (const int count : seen) EXPECT_GT(count, 0);
+  EXPECT_EQ(seen.size(), 18u);
 }
 
-TEST(BatchLoader, RefusesWhatDoesNotFit) {
-  EXPECT_THROW(loader(1, 1, "crop_size: 4", false, false), Error);
-  EXPECT_THROW(loader(1, 1, "mean_value: [1, 2, 3]", false, false), Error);
-  EXPECT_THROW(loader(1, 1, "mean_file: 'mean.binaryproto'", false, false), Error);
+TEST(BatchLoader, ReplacesBrokenSamplesUpToABound) {
+  Data set{.samples = 10, .batch_size = 10, .broken = {0, 3, 4}, .max_broken = 0.3};
+  BatchLoader data = set.loader();
+  EXPECT_EQ(fill(data, 0).labels, (std::vector<float>{1, 1, 2, 5, 5, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(data.take_notes().size(), 3u);
+  fill(data, 0);
+  EXPECT_TRUE(data.take_notes().empty());  // they are known
+
+  set.max_broken = 0.2;
+  BatchLoader fewer = set.loader();
+  const std::string message = error_of([&] { fill(fewer, 0); });
+  EXPECT_NE(message.find("number 0: is broken (broken sample number 3); of 10 samples, 2 may be "),
+            std::string::npos)
+      << message;
+}
+
+TEST(BatchLoader, NamesTheSampleThatDoesNotFit) {
+  EXPECT_NE(error_of([] {
+              Data{.transform = "crop_size: 4"}.loader();
+            }).find("number 0: is smaller by 1 pixels than its crop"),
+            std::string::npos);
 }
 
 }  // namespace

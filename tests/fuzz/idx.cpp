@@ -32,8 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const std::string& file : {labels, std::string()})
     fuzz::refuses_or_does(fuzz::folder(), [&] {
       const std::unique_ptr<DataSource> source = open_idx(images, file);
-      Sample sample;
-      for (int64_t i = 0; i < std::min(source->size(), kMostSamples); ++i) source->read(i, sample);
+      Record record;
+      for (int64_t i = 0; i < std::min(source->size(), kMostSamples); ++i) source->read(i, record);
     });
   return 0;
 }

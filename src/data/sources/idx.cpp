@@ -124,8 +124,7 @@ class IdxSource : public DataSource {
     record.height = shape[-2];
     record.width = shape[-1];
     const int64_t bytes = record.channels * record.height * record.width;
-    record.content = std::span(images_.bytes)
-                         .subspan(static_cast<size_t>(index * bytes), static_cast<size_t>(bytes));
+    record.content = {images_.bytes.data() + index * bytes, static_cast<size_t>(bytes)};
     record.label = labels_.bytes.empty() ? 0 : labels_.bytes[static_cast<size_t>(index)];
   }
   std::string name(int64_t index) const override { return text("sample ", index, " of ", path_); }

@@ -1,0 +1,53 @@
+// Augment: what a TransformationParameter says, be it Caffe's fields or a list of transforms: a
+// plan for every image, and how its bytes become numbers,
+//   y = (x + light - mean) * scale,
+// while padding and what is erased become 0.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/transforms/transform.h"
+
+namespace orepa {
+
+class Augment {
+ public:
+  // `augment`: phase TRAIN, in which Caffe's crop is at a random place and its mirror flips every
+  // second image. Transforms do what they say in every phase. Throws Error that says where.
+  Augment(const Options& transform_param, bool augment, uint64_t seed);
+
+  // For the sample that comes after `walked` others. Throws Error where it does not fit.
+  void plan(const Extent& image, int64_t walked, Plan& plan) const;
+
+  // One number a channel. Throw Error where another count of them is given.
+  std::vector<float> means(int64_t channels) const;
+  std::vector<float> scales(int64_t channels) const;
+  const std::string& mean_file() const { return mean_file_; }  // empty where there is none
+
+  enum class Color { kAsStored, kColor, kGray };
+  Color color() const { return color_; }
+  ColorOrder color_order() const { return order_; }  // of what has colours
+  bool exact_decode() const { return exact_decode_; }
+
+ private:
+  void read_caffe(const Options& options, bool augment);
+  void read_list(const Options& options);
+  void add(std::unique_ptr<Transform> transform);
+  std::vector<float> each(const char* what, const std::vector<float>& numbers, float otherwise,
+                          int64_t channels) const;
+
+  struct Entry {
+    std::unique_ptr<Transform> transform;
+    Random::Purpose random;
+  };
+  uint64_t seed_;
+  std::vector<Entry> entries_;
+  std::vector<float> means_, scales_;
+  std::string mean_file_;
+  Color color_ = Color::kAsStored;
+  ColorOrder order_;
+  bool exact_decode_;
+};
+
+}  // namespace orepa

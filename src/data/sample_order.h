@@ -1,0 +1,23 @@
+// SampleOrder: which sample stands in which row of a pass, as a function. It keeps no position, so
+// a resumed run needs none, and it does not depend on who reads them.
+#pragma once
+#include <cstdint>
+
+namespace orepa {
+
+struct SampleOrder {
+  int64_t samples = 0, batch_size = 0;
+  int64_t first_sample = 0;  // where the walk over the data starts
+  bool shuffle = false;      // every epoch comes in another order
+  uint64_t seed = 0;
+
+  // How many samples come before row `row` of batch `index` in the endless walk over all epochs: a
+  // batch may span two of them.
+  int64_t walked(int64_t index, int64_t row) const {
+    return first_sample + index * batch_size + row;
+  }
+  // Which one of the source comes after so many.
+  int64_t sample(int64_t walked) const;
+};
+
+}  // namespace orepa

@@ -1,0 +1,126 @@
+#include "layers/image_source.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "orepa/numbers.h"
+
+namespace orepa {
+namespace {
+
+// Row n H + y of the batch, number x C + c of it.
+template <class Stored>
+struct Normalize {
+  const Stored* pixels;
+  const Frame* frames;
+  const float *mean, *scale;  // by channel
+  int32_t height, width, channels;
+  float* out;
+
+  OREPA_HD void operator()(int64_t r, int64_t j) const {
+    const auto row = static_cast<int32_t>(r), number = static_cast<int32_t>(j);
+    const int32_t n = row / height, y = row % height, x = number / channels, c = number % channels;
+    const int64_t at = r * width * channels + j;
+    const Frame& frame = frames[n];
+    if (!frame.image.holds(y, x) || frame.erased.holds(y, x)) {
+      out[at] = 0;
+      return;
+    }
+    const float light = channels == 3 ? frame.light[c] : 0.0f;
+    out[at] = (static_cast<float>(pixels[at]) + light - mean[c]) * scale[c];
+  }
+};
+
+int default_threads(const Device& device) {
+  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, processors - (device.is_cuda() ? 1 : omp_get_max_threads()));
+}
+
+}  // namespace
+
+bool ImageSource::wants_labels(const Setup& setup) {
+  const int tops = setup.outputs();
+  setup.require(tops == 1 || tops == 2, "names ", tops,
+                " tops, expected one (images) or two (images, labels)");
+  return tops == 2;
+}
+
+std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& options) {
+  const bool train = setup.phase() == Phase::kTrain;
+  auto augment = std::make_shared<const Augment>(setup.options().message("transform_param"), train,
+                                                 setup.seed());
+  setup.require(augment->mean_file().empty(),
+                "transform_param.mean_file cannot be read; give mean_value");
+  SampleOrder order;
+  order.samples = options.source->size();
+  order.batch_size =
+      setup.batch_size_override() > 0 ? setup.batch_size_override() : options.batch_size;
+  setup.require(order.batch_size > 0, "batch_size is missing");
+  order.first_sample = setup.first_sample();
+  order.shuffle = options.shuffle;
+  order.seed = setup.seed();
+  const int threads = options.threads > 0 ? options.threads : default_threads(setup.device());
+  loader_ = std::make_unique<BatchLoader>(options.source, augment, order, options.as_stored,
+                                          threads, options.max_broken);
+  prefetch_ = {order.batch_size, loader_->layout().bytes(), options.prefetch, threads};
+  if (!train)
+    batches_ = std::max<int64_t>(1, (order.samples - order.first_sample) / order.batch_size);
+
+  const ImageFormat& format = loader_->format();
+  const auto numbers = [&](const std::vector<float>& values) {
+    return setup.constant({format.channels}, [values] { return values; });
+  };
+  mean_ = numbers(augment->means(format.channels));
+  scale_ = numbers(augment->scales(format.channels));
+  batch_ = setup.scratch(Stage::kForward, loader_->layout().labels());
+  setup.samples(order.samples);
+  setup.forward_only();
+  std::vector<Shape> shapes{
+      {order.batch_size, format.channels, format.extent.height, format.extent.width}};
+  labels_ = setup.outputs() == 2;
+  if (!labels_) return shapes;
+  shapes.push_back({order.batch_size});
+  if (const DataSource::Labels* labels = options.source->labels())
+    setup.labels(1, {labels->least, labels->most});
+  return shapes;
+}
+
+void ImageSource::start(Device& device) {
+  prefetcher_ = std::make_unique<Prefetcher>(
+      device, prefetch_,
+      [this](int thread, int64_t index, int64_t row, char* batch) {
+        loader_->fill(thread, index, row, batch);
+      },
+      [this](int64_t index) { return index + 1 == batches_ ? 0 : index + 1; });
+}
+
+void ImageSource::forward(Pass& pass) {
+  Device& device = pass.device();
+  if (!prefetcher_) start(device);
+  const char* batch = prefetcher_->take(pass.index());
+  const BatchLayout layout = loader_->layout();
+  const auto* stored = static_cast<const char*>(pass.memory(batch_));
+  device.copy_to_device(pass.memory(batch_), batch, layout.labels());
+  if (labels_)
+    device.copy_to_device(pass.output(1).data, batch + layout.labels(), pass.output(1).bytes());
+  prefetcher_->sent();
+
+  const ImageFormat& format = loader_->format();
+  const auto normalize = [&](const auto* pixels) {
+    const auto extent = [](int64_t count) { return static_cast<int32_t>(count); };
+    parallel_rows(
+        device, layout.rows * format.extent.height, format.extent.width * format.channels,
+        Normalize<std::remove_cvref_t<decltype(*pixels)>>{
+            pixels, reinterpret_cast<const Frame*>(stored + layout.frames()), pass.floats(mean_),
+            pass.floats(scale_), extent(format.extent.height), extent(format.extent.width),
+            extent(format.channels), pass.output(0).floats()});
+  };
+  if (format.numbers)
+    normalize(reinterpret_cast<const float*>(stored));
+  else
+    normalize(reinterpret_cast<const unsigned char*>(stored));
+}
+
+}  // namespace orepa
