@@ -139,6 +139,22 @@ TEST(Decoder, RecordsOfPixelsKeepTheirChannels) {
   }
 }
 
+TEST(Decoder, TellsWhetherAFileIsGrey) {
+  Decoder decoder({});
+  const auto stored_channels = [&](const Record& record) {
+    decoder.open(record);
+    return decoder.stored_channels();
+  };
+  for (const bool color : {false, true}) {
+    const Image image = picture({8, 9}, color ? 3 : 1), alpha = picture({8, 9}, color ? 4 : 2);
+    EXPECT_EQ(stored_channels(file_record(jpeg_file(image))), color ? 3 : 1);
+    EXPECT_EQ(stored_channels(file_record(png_file(image))), color ? 3 : 1);
+    EXPECT_EQ(stored_channels(file_record(png_file(alpha))), color ? 3 : 1);
+    EXPECT_EQ(decoder.channels(), 3);
+  }
+  EXPECT_EQ(stored_channels(pixel_record(picture({8, 9}, 2))), 2);
+}
+
 // Parts of an image that is turned, at full size: each is a part of the whole, turned.
 TEST(Decoder, TurnsAsExifSays) {
   const Image image = picture({41, 67});

@@ -4,10 +4,46 @@
 
 #include "orepa/weights.h"
 #include "solvers/snapshot.h"
+#include "tests/data/image_files.h"
 #include "tests/data/sources/idx_files.h"
 #include "tests/fuzz/support.h"
 
 using namespace orepa;
+
+namespace {
+
+// A view of half of it, resized, in front of every file.
+void write_image_seeds(const std::string& folder) {
+  int seeds = 0;
+  const auto write = [&](const std::string& target, const std::string& file) {
+    const std::string view{'\0',   '\x40', '\x80', '\x40', '\x80', '\x0f',
+                           '\x0f', '\x08', '\x08', '\x0f', '\x0f'};
+    const std::string seed = view + file;
+    std::filesystem::create_directories(folder + target);
+    fuzz::write_file(folder + target + "/seed" + std::to_string(seeds++),
+                     reinterpret_cast<const uint8_t*>(seed.data()), seed.size());
+  };
+  const Extent extent{35, 45};
+  for (const int64_t channels : {1, 2, 3, 4}) {
+    const Image image = picture(extent, channels);
+    for (const int depth : {8, 16})
+      for (const bool interlaced : {false, true}) write("png", png_file(image, depth, interlaced));
+    if (channels == 2) continue;
+    for (const int sampling : {1, 2})
+      for (const bool progressive : {false, true})
+        write("jpeg", jpeg_file(image, {.horizontal = sampling,
+                                        .vertical = sampling,
+                                        .progressive = progressive,
+                                        .restart_interval = sampling,
+                                        .exif = 6}));
+  }
+  write("jpeg", jpeg_file(picture(extent), {.horizontal = 2, .separate = true}));
+  Image indices;
+  indices.resize(extent, 1);
+  write("png", palette_png_file(indices, {1, 2, 3, 4, 5, 6}, 4, true));
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "usage: fuzz_seeds FOLDER\n"), 2;
@@ -30,5 +66,6 @@ int main(int argc, char** argv) {
   const std::string head{'\0', '\0', static_cast<char>(labels.size())};
   const std::string pair = head + labels + images;
   fuzz::write_file(folder + "idx/seed", reinterpret_cast<const uint8_t*>(pair.data()), pair.size());
+  write_image_seeds(folder);
   return 0;
 }
