@@ -5,7 +5,7 @@
 #include "command.h"
 #include "command_line.h"
 #include "flags.h"
-#include "io/atomic_file.h"
+#include "core/atomic_file.h"
 #include "report/page.h"
 
 namespace orepa::tool {

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "core/input_file.h"
-#include "io/atomic_file.h"
+#include "core/atomic_file.h"
 #include "orepa/error.h"
 
 namespace orepa::tool {

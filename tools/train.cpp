@@ -182,7 +182,8 @@ void train() {
       folder.remove_run();
       solver.remove_snapshots();
     }
-    folder.begin(spec, called(find_command("train")), solver.iteration(),
+    size_t words = 0;
+    folder.begin(spec, called(find_command({"train"}, words)), solver.iteration(),
                  solver.iteration() - (solver.tests_first() ? 1 : 0));
     console.keep_log(folder.log_path());
   });
