@@ -1,5 +1,6 @@
-// Command: one subcommand of orepa_tool. To add one, write tools/NAME.cpp with a function and a
-// CommandRegistrar; flags that several commands share stand in flags.h.
+// Command: one subcommand of orepa_tool; its name is one word, or two ("dataset build"). To add
+// one, write tools/NAME.cpp with a function and a CommandRegistrar; flags that several commands
+// share stand in flags.h.
 #pragma once
 #include <stdexcept>
 #include <string>

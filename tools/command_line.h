@@ -8,8 +8,9 @@
 
 namespace orepa::tool {
 
-// Throws UsageError that names the nearest command.
-const Command& find_command(const std::string& name);
+// The command that the first words name, one or two ("dataset build"); `count` becomes how many.
+// Throws UsageError that names the nearest command. REQUIRES: there is a word.
+const Command& find_command(const std::vector<std::string>& words, size_t& count);
 
 // Sets the gflags of `command`: --flag value, --flag=value, a bool also as --flag and --noflag; one
 // dash does as well as two. Throws UsageError where a flag is unknown, misses its value, has a bad

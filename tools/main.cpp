@@ -37,9 +37,10 @@ void run(char** arguments, const std::vector<std::string>& words, std::string& n
     std::cout << general_help();
     return;
   }
-  const Command& command = find_command(words[0]);
+  size_t named = 0;
+  const Command& command = find_command(words, named);
   name += " " + command.name;
-  const std::vector<std::string> flags(words.begin() + 1, words.end());
+  const std::vector<std::string> flags(words.begin() + static_cast<ptrdiff_t>(named), words.end());
   if (std::any_of(flags.begin(), flags.end(), asks_for_help)) {
     std::cout << command_help(command);
     return;

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <thread>
 
-#include "io/temporary_file.h"
+#include "core/temporary_file.h"
 
 namespace orepa::tool {
 namespace {

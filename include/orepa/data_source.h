@@ -43,10 +43,19 @@ class DataSource {
     int64_t least, most;
   };
   virtual const Labels* labels() const { return nullptr; }
+  // Names of the classes, by label; empty where the source knows none.
+  virtual const std::vector<std::string>& classes() const;
 };
 
-// The source that a DataParameter names by source, backend and label_source. Labels are looked for
-// only where they are wanted. Whoever opens the same one while it is open shares it.
+// Where samples are, in the words of a DataParameter, whose comments say what they mean.
+struct SourceName {
+  std::string source, backend = "LEVELDB", label_source = "", root_folder = "", index = "";
+};
+
+// The source of that name. Labels are looked for only where they are wanted. Whoever opens the same
+// one while it is open shares it.
+std::shared_ptr<const DataSource> open_data_source(const SourceName& name, bool labels);
+// The one that a DataParameter names.
 std::shared_ptr<const DataSource> open_data_source(const Options& data_param, bool labels);
 
 // Files of MNIST's format (IDX), plain or gzipped: unsigned bytes, N x H x W or N x C x H x W, and

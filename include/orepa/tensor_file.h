@@ -3,7 +3,7 @@
 //
 // A name is a path like "/data/conv1/weight"; the first slash may be left out. Arrays are in
 // Caffe's order (row-major at every rank: NCHW, OIHW); a scalar has rank 0. The HDF5 library is not
-// thread-safe: one thread at a time in the whole process. Every error is an Error that names the
+// thread-safe: threads take turns, in the whole process. Every error is an Error that names the
 // file and the array; HDF5 itself prints nothing.
 #pragma once
 #include <cstdint>

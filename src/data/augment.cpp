@@ -13,7 +13,7 @@ using Make = std::function<std::unique_ptr<Transform>(const Options&)>;
 
 const std::vector<std::pair<std::string, Make>>& makers() {
   static const std::vector<std::pair<std::string, Make>> table = {
-      {"resize", make_resize},
+      {"resize", [](const Options& options) { return make_resize(options); }},
       {"center_crop", [](const Options& options) { return make_crop(options, false); }},
       {"random_crop", [](const Options& options) { return make_crop(options, true); }},
       {"random_resized_crop", make_random_resized_crop},
@@ -48,7 +48,7 @@ std::vector<float> floats(const std::vector<double>& numbers) {
 
 }  // namespace
 
-Augment::Augment(const Options& options, bool augment, uint64_t seed)
+Augment::Augment(const Options& options, bool augment, uint64_t seed, const Loading& loading)
     : seed_(seed),
       order_(options.choice("color_order") == "RGB" ? ColorOrder::kRgb : ColorOrder::kBgr),
       exact_decode_(options.flag("exact_decode")) {
@@ -56,9 +56,11 @@ Augment::Augment(const Options& options, bool augment, uint64_t seed)
   require(!color || !gray, options.where("force_gray"),
           ": either force_color or force_gray can be given, not both");
   if (color) color_ = Color::kColor;
-  if (gray) color_ = Color::kGray;
+  if (gray || (loading.gray && !color)) color_ = Color::kGray;
+  const bool resized = loading.size != Extent{};
+  if (resized) add(make_resize(loading.size, Filter::kBilinear));
   if (options.has("transform"))
-    read_list(options);
+    read_list(options, resized);
   else
     read_caffe(options, augment);
 }
@@ -74,12 +76,11 @@ void Augment::read_caffe(const Options& options, bool augment) {
           ": either mean_file or mean_value can be given, not both");
 }
 
-void Augment::read_list(const Options& options) {
+void Augment::read_list(const Options& options, bool resized) {
   for (const char* field : {"scale", "mirror", "crop_size", "mean_file", "mean_value", "pad"})
     require(!options.has(field), options.where(field), ": ", field,
             " is Caffe's; beside transform {} write it as one of those");
   auto last = Transform::Kind::kPlace;
-  bool resized = false;
   for (const Options& entry : options.messages("transform")) {
     const std::string field = field_of(entry);
     const std::string where = entry.where(field);

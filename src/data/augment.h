@@ -11,11 +11,17 @@
 
 namespace orepa {
 
+// What Caffe's ImageData does with a file before all else.
+struct Loading {
+  Extent size;  // 0 x 0: as it is stored
+  bool gray = false;
+};
+
 class Augment {
  public:
   // `augment`: phase TRAIN, in which Caffe's crop is at a random place and its mirror flips every
   // second image. Transforms do what they say in every phase. Throws Error that says where.
-  Augment(const Options& transform_param, bool augment, uint64_t seed);
+  Augment(const Options& transform_param, bool augment, uint64_t seed, const Loading& loading = {});
 
   // For the sample that comes after `walked` others. Throws Error where it does not fit.
   void plan(const Extent& image, int64_t walked, Plan& plan) const;
@@ -32,7 +38,7 @@ class Augment {
 
  private:
   void read_caffe(const Options& options, bool augment);
-  void read_list(const Options& options);
+  void read_list(const Options& options, bool resized);
   void add(std::unique_ptr<Transform> transform);
   std::vector<float> each(const char* what, const std::vector<float>& numbers, float otherwise,
                           int64_t channels) const;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "io/atomic_file.h"
-#include "io/temporary_file.h"
+#include "core/atomic_file.h"
+#include "core/temporary_file.h"
 
 namespace orepa {
 

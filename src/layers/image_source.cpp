@@ -50,7 +50,7 @@ bool ImageSource::wants_labels(const Setup& setup) {
 std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& options) {
   const bool train = setup.phase() == Phase::kTrain;
   auto augment = std::make_shared<const Augment>(setup.options().message("transform_param"), train,
-                                                 setup.seed());
+                                                 setup.seed(), options.loading);
   setup.require(augment->mean_file().empty(),
                 "transform_param.mean_file cannot be read; give mean_value");
   SampleOrder order;

@@ -16,6 +16,7 @@ struct ImageSourceOptions {
   int prefetch = 4;        // batches
   int threads = 0;         // 0: the processors that do not train, one at least
   double max_broken = 0.01;
+  Loading loading;
 };
 
 // Tops: images N x C x H x W and, where a second is named, labels N.

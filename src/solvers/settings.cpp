@@ -6,8 +6,8 @@
 #include <limits>
 #include <map>
 
+#include "core/atomic_file.h"
 #include "core/pattern.h"
-#include "io/atomic_file.h"
 #include "orepa/error.h"
 
 namespace orepa {

@@ -9,6 +9,8 @@
 #include "core/field_reads.h"
 #include "core/input_file.h"
 #include "orepa.pb.h"
+#include "orepa/tensor_file.h"
+#include "tests/data/image_files.h"
 #include "tests/data/sources/idx_files.h"
 #include "tests/files.h"
 #include "tests/layers/check_layer.h"
@@ -69,6 +71,20 @@ class Reading {
                  {}, {});
     LayerBench(*device, "layer { type: 'Input' top: 'x' input_param { shape { dim: 1 } } }", {},
                {});
+    write_file(folder + "image.png", png_file(Image{{1, 1}, 1, std::vector<unsigned char>(32)}));
+    write_file(folder + "list", "image.png 0");
+    LayerBench(*device,
+               "layer { type: 'ImageData' top: 'x' image_data_param { source: '" + folder +
+                   "list' root_folder: '" + folder + "' } }",
+               {}, {});
+    TensorFileWriter rows;
+    rows.write("x", {1, 1}, {1});
+    rows.save(folder + "rows.h5");
+    write_file(folder + "list", folder + "rows.h5");
+    LayerBench(*device,
+               "layer { type: 'HDF5Data' top: 'x' hdf5_data_param { batch_size: 1 source: '" +
+                   folder + "list' } }",
+               {}, {});
     for (std::vector<LayerCase> rows : {layer_cases(), convolution_cases()})
       for (const LayerCase& row : rows) {
         std::vector<Shape> shapes;

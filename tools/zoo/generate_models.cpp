@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "io/atomic_file.h"
+#include "core/atomic_file.h"
 #include "models.h"
 
 int main(int argc, char** argv) {

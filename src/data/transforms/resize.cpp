@@ -7,6 +7,7 @@ namespace {
 
 class Resize : public Transform {
  public:
+  Resize(const Extent& size, Filter filter) : filter_(filter), size_(size) {}
   explicit Resize(const Options& options) : filter_(filter_of(options)) {
     if (options.has("shorter_side")) {
       require(!options.has("size") && !options.has("height") && !options.has("width"),
@@ -43,6 +44,10 @@ class Resize : public Transform {
 
 std::unique_ptr<Transform> make_resize(const Options& options) {
   return std::make_unique<Resize>(options);
+}
+
+std::unique_ptr<Transform> make_resize(const Extent& size, Filter filter) {
+  return std::make_unique<Resize>(size, filter);
 }
 
 }  // namespace orepa

@@ -32,6 +32,7 @@ std::unique_ptr<Transform> make_color_jitter(const Options& options);
 std::unique_ptr<Transform> make_lighting(const Options& options);
 std::unique_ptr<Transform> make_random_erasing(const Options& options);
 
+std::unique_ptr<Transform> make_resize(const Extent& size, Filter filter);
 // Caffe's crop_size (0: none) and our own pad, of TransformationParameter itself.
 std::unique_ptr<Transform> make_caffe_crop(int64_t crop_size, int64_t pad, bool random);
 std::unique_ptr<Transform> make_flip(float probability);

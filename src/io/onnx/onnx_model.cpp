@@ -3,7 +3,7 @@
 #include <bit>
 #include <limits>
 
-#include "io/atomic_file.h"
+#include "core/atomic_file.h"
 #include "orepa/error.h"
 
 namespace orepa {

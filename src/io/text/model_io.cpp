@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/atomic_file.h"
 #include "core/input_file.h"
-#include "io/atomic_file.h"
 #include "io/text/net_text.h"
 #include "io/text/parse_text.h"
 #include "io/text/print_text.h"

@@ -2,9 +2,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "core/hdf5_claim.h"
+#include "core/hdf5_object.h"
 #include "core/input_file.h"
-#include "io/weights/hdf5_claim.h"
-#include "io/weights/hdf5_object.h"
 #include "orepa/error.h"
 #include "orepa/tensor_file.h"
 
@@ -48,6 +48,7 @@ bool collect(hid_t file, const std::string& group, std::vector<std::string>& nam
 }  // namespace
 
 TensorFileReader::TensorFileReader(const std::string& path) : path_(path) {
+  const auto held = hold();
   silence();
   require_regular_file(path);
   file_ = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -74,11 +75,18 @@ void TensorFileReader::require_claims_that_fit() const {
   }
 }
 
-TensorFileReader::~TensorFileReader() { H5Fclose(file_); }
+TensorFileReader::~TensorFileReader() {
+  const auto held = hold();
+  H5Fclose(file_);
+}
 
-bool TensorFileReader::has(const std::string& name) const { return exists(file_, absolute(name)); }
+bool TensorFileReader::has(const std::string& name) const {
+  const auto held = hold();
+  return exists(file_, absolute(name));
+}
 
 std::vector<std::string> TensorFileReader::names(const std::string& group) const {
+  const auto held = hold();
   std::vector<std::string> names;
   require(!has(group) || collect(file_, absolute(group), names), path_, ": the groups in ", group,
           " cannot be read, or lie too deep");
@@ -86,11 +94,13 @@ std::vector<std::string> TensorFileReader::names(const std::string& group) const
 }
 
 Shape TensorFileReader::shape(const std::string& name) const {
+  const auto held = hold();
   const std::string full = absolute(name);
   return shape_of(open_array(file_, path_, full), path_, full);
 }
 
 std::vector<float> TensorFileReader::read(const std::string& name) const {
+  const auto held = hold();
   const std::string full = absolute(name);
   const Object array = open_array(file_, path_, full);
   const Shape shape = shape_of(array, path_, full);
@@ -103,6 +113,7 @@ std::vector<float> TensorFileReader::read(const std::string& name) const {
 }
 
 int64_t TensorFileReader::read_integer(const std::string& name) const {
+  const auto held = hold();
   const std::string full = absolute(name);
   const Object array = open_array(file_, path_, full);
   const Object type(H5Dget_type(array), H5Tclose);
@@ -114,6 +125,7 @@ int64_t TensorFileReader::read_integer(const std::string& name) const {
 }
 
 std::string TensorFileReader::read_text(const std::string& name) const {
+  const auto held = hold();
   const std::string full = absolute(name);
   const Object array = open_array(file_, path_, full);
   const Object type(H5Dget_type(array), H5Tclose);
@@ -127,11 +139,13 @@ std::string TensorFileReader::read_text(const std::string& name) const {
 }
 
 bool TensorFileReader::has_attribute(const std::string& name, const std::string& attribute) const {
+  const auto held = hold();
   const std::string full = absolute(name);
   return H5Aexists(open_object(file_, path_, full), attribute.c_str()) > 0;
 }
 
 double TensorFileReader::number(const std::string& name, const std::string& attribute) const {
+  const auto held = hold();
   const Object object = open_object(file_, path_, absolute(name));
   const Object found(H5Aopen(object, attribute.c_str(), H5P_DEFAULT), H5Aclose);
   const Object space(found.valid() ? H5Aget_space(found) : -1, H5Sclose);
@@ -145,6 +159,7 @@ double TensorFileReader::number(const std::string& name, const std::string& attr
 }
 
 std::string TensorFileReader::string(const std::string& name, const std::string& attribute) const {
+  const auto held = hold();
   const Object object = open_object(file_, path_, absolute(name));
   const Object found(H5Aopen(object, attribute.c_str(), H5P_DEFAULT), H5Aclose);
   const Object type(found.valid() ? H5Aget_type(found) : -1, H5Tclose);

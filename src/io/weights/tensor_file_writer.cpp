@@ -1,5 +1,5 @@
-#include "io/atomic_file.h"
-#include "io/weights/hdf5_object.h"
+#include "core/atomic_file.h"
+#include "core/hdf5_object.h"
 #include "orepa/error.h"
 #include "orepa/tensor_file.h"
 
@@ -11,6 +11,7 @@ using namespace hdf5;
 }  // namespace
 
 TensorFileWriter::TensorFileWriter() {
+  const auto held = hold();
   silence();
   const Object access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   constexpr size_t kStep = size_t{1} << 20;  // by which the image grows
@@ -20,10 +21,14 @@ TensorFileWriter::TensorFileWriter() {
   require(file_ >= 0, "HDF5 could not make a file in memory");
 }
 
-TensorFileWriter::~TensorFileWriter() { H5Fclose(file_); }
+TensorFileWriter::~TensorFileWriter() {
+  const auto held = hold();
+  H5Fclose(file_);
+}
 
 void TensorFileWriter::write(const std::string& name, const Shape& shape,
                              const std::vector<float>& values) {
+  const auto held = hold();
   require(static_cast<int64_t>(values.size()) == shape.count(), "array ", name, " of ", shape.str(),
           " was given ", values.size(), " numbers");
   write_array(name, shape, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values.data());
@@ -34,6 +39,7 @@ void TensorFileWriter::write_integer(const std::string& name, int64_t value, con
 }
 
 void TensorFileWriter::write_text(const std::string& name, const std::string& value) {
+  const auto held = hold();
   const Object type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type, value.size() + 1);  // with the zero at its end
   write_array(name, {}, type, type, value.c_str());
@@ -41,6 +47,7 @@ void TensorFileWriter::write_text(const std::string& name, const std::string& va
 
 void TensorFileWriter::write_array(const std::string& name, const Shape& shape, int64_t stored_type,
                                    int64_t memory_type, const void* values) {
+  const auto held = hold();
   const std::string full = absolute(name);
   const std::vector<hsize_t> extents(shape.extents().begin(), shape.extents().end());
   const Object space(shape.rank() == 0 ? H5Screate(H5S_SCALAR)
@@ -60,6 +67,7 @@ void TensorFileWriter::write_array(const std::string& name, const Shape& shape, 
 
 void TensorFileWriter::set_attribute(const std::string& name, const std::string& attribute,
                                      int64_t value) {
+  const auto held = hold();
   const Object object = open_object(file_, "HDF5 file in memory", absolute(name));
   const Object space(H5Screate(H5S_SCALAR), H5Sclose);
   const Object made(
@@ -70,6 +78,7 @@ void TensorFileWriter::set_attribute(const std::string& name, const std::string&
 }
 
 std::string TensorFileWriter::bytes() const {
+  const auto held = hold();
   H5Fflush(file_, H5F_SCOPE_GLOBAL);
   const ssize_t bytes = H5Fget_file_image(file_, nullptr, 0);
   require(bytes > 0, "HDF5 could not make a file in memory");

@@ -6,7 +6,7 @@
 #include <map>
 #include <set>
 
-#include "io/atomic_file.h"
+#include "core/atomic_file.h"
 #include "io/text/same_layers.h"
 #include "io/weights/stored_blobs.h"
 #include "orepa/error.h"

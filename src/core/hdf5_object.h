@@ -3,6 +3,7 @@
 #include <hdf5.h>
 
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -22,12 +23,15 @@ class Object {
   }
   bool valid() const { return id_ >= 0; }
   operator hid_t() const { return id_; }
+  hid_t release() { return std::exchange(id_, -1); }  // whoever takes it closes it
 
  private:
   hid_t id_;
   herr_t (*close_)(hid_t);
 };
 
+// HDF5 is not thread-safe: whoever calls it holds this, from his first handle to the last one's end.
+[[nodiscard]] std::unique_lock<std::recursive_mutex> hold();
 // HDF5 prints nothing from here on.
 void silence();
 // "/conv/weight" of "conv/weight".

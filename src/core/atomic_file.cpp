@@ -1,4 +1,4 @@
-#include "io/atomic_file.h"
+#include "core/atomic_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "io/temporary_file.h"
+#include "core/temporary_file.h"
 #include "orepa/error.h"
 
 namespace orepa {

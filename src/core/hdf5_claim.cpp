@@ -1,9 +1,9 @@
-#include "io/weights/hdf5_claim.h"
+#include "core/hdf5_claim.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "io/weights/hdf5_object.h"
+#include "core/hdf5_object.h"
 #include "orepa/error.h"
 
 namespace orepa::hdf5 {

@@ -1,11 +1,15 @@
-#include "io/weights/hdf5_object.h"
+#include "core/hdf5_object.h"
 
-#include <mutex>
 #include <vector>
 
 #include "orepa/error.h"
 
 namespace orepa::hdf5 {
+
+std::unique_lock<std::recursive_mutex> hold() {
+  static std::recursive_mutex mutex;
+  return std::unique_lock(mutex);
+}
 
 void silence() {
   static std::once_flag once;

@@ -1,4 +1,4 @@
-#include "io/temporary_file.h"
+#include "core/temporary_file.h"
 
 #include <unistd.h>
 

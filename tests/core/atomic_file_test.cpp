@@ -1,4 +1,4 @@
-#include "io/atomic_file.h"
+#include "core/atomic_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "core/input_file.h"
-#include "io/temporary_file.h"
+#include "core/temporary_file.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 

@@ -1,0 +1,48 @@
+// Bytes read as a Datum message; protobuf itself has to agree about what is one, and about what is
+// in it.
+#include <cstdlib>
+
+#include "data/sources/datum.h"
+#include "orepa.pb.h"
+#include "tests/fuzz/support.h"
+
+using namespace orepa;
+
+namespace {
+
+class Named : public DataSource {
+ public:
+  int64_t size() const override { return 1; }
+  void read(int64_t, Record&) const override {}
+  std::string name(int64_t) const override { return "the sample"; }
+};
+
+void require_equal(const Record& record, const Datum& datum) {
+  const std::string content(record.content.begin(), record.content.end());
+  const bool numbers = record.kind == Record::Kind::kNumbers;
+  const std::string expected =
+      numbers ? std::string(reinterpret_cast<const char*>(datum.float_data().data()),
+                            static_cast<size_t>(datum.float_data_size()) * sizeof(float))
+              : datum.data();
+  if (content != expected || record.label != datum.label() ||
+      record.channels != datum.channels() || record.height != datum.height() ||
+      record.width != datum.width() ||
+      (record.kind == Record::Kind::kFile) != datum.encoded())
+    std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const google::protobuf::LogSilencer silence;
+  const Named source;
+  Record record;
+  Datum datum;
+  const bool is_datum = datum.ParseFromArray(data, static_cast<int>(size));
+  fuzz::refuses_or_does("the sample", [&] {
+    read_datum({data, size}, source, 0, record);
+    if (!is_datum) std::abort();
+    require_equal(record, datum);
+  });
+  return 0;
+}

@@ -1,0 +1,149 @@
+#include <filesystem>
+#include <iostream>
+
+#include "command.h"
+#include "core/atomic_file.h"
+#include "core/input_file.h"
+#include "data/jpeg_writer.h"
+#include "data/shuffle.h"
+#include "dataset.h"
+#include "dataset_output.h"
+#include "flags.h"
+#include "orepa/error.h"
+#include "table.h"
+
+DEFINE_int32(resize, 0, "shrink images whose shorter side is longer than this to it");
+DEFINE_int32(longer, 0, "shrink images whose longer side is longer than this to it");
+DEFINE_int32(quality, 95, "of the JPEG files that shrunk images become, 1 to 100");
+DEFINE_bool(shuffle, false, "write the samples in a random order, the same each time");
+DEFINE_int32(shard_size, 1000, "samples in a tar file");
+
+namespace orepa::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What an image becomes; as it is where it is small enough.
+Extent shrunk(const Extent& extent) {
+  const bool by_shorter = FLAGS_resize > 0;
+  const int64_t side =
+      by_shorter ? std::min(extent.height, extent.width) : std::max(extent.height, extent.width);
+  const int64_t wanted = by_shorter ? FLAGS_resize : FLAGS_longer;
+  if (wanted == 0 || side <= wanted) return extent;
+  const auto scaled = [&](int64_t length) {
+    return std::max<int64_t>(1, (length * wanted + side / 2) / side);
+  };
+  return {scaled(extent.height), scaled(extent.width)};
+}
+
+// Samples of a source as files: as they are, or shrunk. One a thread.
+class Builder {
+ public:
+  void build(const DataSource& source, int64_t index, BuiltSample& sample) {
+    const std::string name = source.name(index);
+    try {
+      if (FLAGS_resize == 0 && FLAGS_longer == 0)
+        source.read(index, record_);
+      else
+        reader_.open(source, index);
+      const Record& record = FLAGS_resize == 0 && FLAGS_longer == 0 ? record_ : reader_.record();
+      require(record.kind == Record::Kind::kFile, "holds pixels; sets are built of image files");
+      sample.label = record.label;
+      const Extent extent = &record == &record_ ? Extent{} : reader_.extent();
+      const Extent size = shrunk(extent);
+      if (size == extent) {
+        sample.file.assign(record.content.begin(), record.content.end());
+        return;
+      }
+      reader_.decode(size, image_);
+      sample.file = jpeg_bytes(image_, FLAGS_quality);
+    } catch (const Error& error) {
+      const std::string reason = error.what();
+      throw Error((reason.starts_with(name) ? reason : name + ": " + reason) +
+                  "; `orepa_tool dataset verify` lists all that cannot be read");
+    }
+  }
+
+ private:
+  ImageReader reader_{ColorOrder::kRgb};
+  Record record_;
+  Image image_;
+};
+
+// All that decides what is written: whoever goes on has to write the same.
+std::string settings(const Dataset& dataset, const std::string& format) {
+  return text("source ", dataset.name.source, "\nbackend ", dataset.name.backend, "\nsamples ",
+              dataset.source->size(), "\nto ", format, "\nresize ", FLAGS_resize, "\nlonger ",
+              FLAGS_longer, "\nquality ", FLAGS_quality, "\nshuffle ", FLAGS_shuffle,
+              "\nshard_size ", FLAGS_shard_size, "\n");
+}
+
+// Begins with a folder, or goes on with one: a file in it says that it is not finished.
+void prepare(const std::string& folder, const std::string& mark, const std::string& settings) {
+  if (!fs::exists(folder)) fs::create_directories(folder);
+  require(fs::is_directory(folder), folder, ": is no folder; a data set is one");
+  if (fs::exists(mark)) {
+    require(read_file(mark) == settings, folder, ": was begun with other settings (", mark,
+            "); remove it, or say the same ones");
+    return;
+  }
+  require(fs::is_empty(folder), folder, ": is not empty; give another --output");
+  write_atomically(mark, settings);
+}
+
+void check_flags() {
+  if (FLAGS_resize < 0 || FLAGS_longer < 0 || (FLAGS_resize > 0 && FLAGS_longer > 0))
+    throw UsageError("give --resize or --longer, as a positive number");
+  if (FLAGS_quality < 1 || FLAGS_quality > 100)
+    throw UsageError("flag --quality is a number from 1 to 100");
+  if (FLAGS_shard_size < 1) throw UsageError("flag --shard_size is a positive number");
+}
+
+void build() {
+  check_flags();
+  const std::string format = choice("to", FLAGS_to, {"lmdb", "tar"});
+  const Dataset dataset = open_dataset();
+  const DataSource& source = *dataset.source;
+  const std::string mark = FLAGS_output + "/unfinished";
+  prepare(FLAGS_output, mark, settings(dataset, format));
+  const std::unique_ptr<DatasetOutput> output =
+      format == "lmdb" ? lmdb_output(FLAGS_output) : tar_output(FLAGS_output, FLAGS_shard_size);
+
+  const int64_t count = source.size(), first = std::min(output->size(), count);
+  if (first > 0) std::cout << "going on behind " << grouped(first) << " samples\n";
+  constexpr int64_t kAtOnce = 256;
+  std::vector<BuiltSample> samples(kAtOnce);
+  std::vector<Builder> builders(static_cast<size_t>(threads()));
+  const Random order(0, "order of a data set");
+  CountProgress progress("building", count, first);
+  for (int64_t start = first; start < count; start += kAtOnce) {
+    const int64_t end = std::min(start + kAtOnce, count);
+    each_sample(start, end, [&](int thread, int64_t number) {
+      const int64_t index = FLAGS_shuffle ? shuffled(number, count, order) : number;
+      BuiltSample& sample = samples[static_cast<size_t>(number - start)];
+      sample.name = source.name(index);
+      builders[static_cast<size_t>(thread)].build(source, index, sample);
+    });
+    for (int64_t number = start; number < end; ++number)
+      output->add(number, samples[static_cast<size_t>(number - start)]);
+    progress.count(end);
+  }
+  output->finish();
+  if (!source.classes().empty()) {
+    std::string names;
+    for (const std::string& name : source.classes()) names += name + "\n";
+    write_atomically(FLAGS_output + "/classes.txt", names);
+  }
+  fs::remove(mark);
+  std::cout << "written: " << FLAGS_output << ", " << grouped(count) << " samples\n";
+}
+
+const CommandRegistrar registrar({"dataset build",
+                                  "write an LMDB, or tar files, of images",
+                                  {"source", "output", "to"},
+                                  with_source_flags({"resize", "longer", "quality", "shuffle",
+                                                     "shard_size"}),
+                                  build});
+
+}  // namespace
+}  // namespace orepa::tool
