@@ -1,10 +1,8 @@
-# make build | tool | test | test-slow | test-referees | test-checkpoints | test-report | sanitize | fuzz | cuda | test-cuda | test-cuda-full |
-# test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu | bench-deploy | bench-models |
-# experiment | data-glyphs | data-stamps | data-photographs | models | format | clean. Everything is built in build/; each
-# target first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints test-report sanitize fuzz cuda emulation emulated-suite test-cuda \
-  test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu bench-deploy bench-models \
-  experiment data-glyphs data-stamps data-photographs models format clean
+# make build | tool | test | test-slow | test-referees | test-checkpoints | test-transforms | test-report | sanitize | fuzz | cuda |
+# test-cuda | test-cuda-full | test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu |
+# bench-deploy | bench-models | bench-data | experiment | data-glyphs | data-stamps | data-photographs | models | format | clean.
+# Everything is built in build/; each target first installs what it misses of Debian.
+.PHONY: build tool install test test-slow test-referees test-checkpoints test-transforms test-report sanitize fuzz cuda emulation   emulated-suite test-cuda test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu   bench-deploy bench-models bench-data experiment data-glyphs data-stamps data-photographs models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -51,6 +49,11 @@ test-checkpoints: build
 test-report: tool
 	@sh .ci/install.sh chromium python3
 	@TOOL=$(BUILD)/orepa_tool PICTURES=$(PICTURES) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/report/check.py
+
+# Decoding, resizing and changes of colour beside Pillow's and torchvision's.
+test-transforms: build
+	@sh .ci/install.sh python3-torchvision
+	@/usr/bin/python3 tests/referees/test_transforms.py $(BUILD)/show_view
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, on the device that answers late (tests/late_device.h).
 sanitize:
@@ -173,6 +176,12 @@ bench-models: tool
 	@sh .ci/install.sh python3
 	@for model in $$(ls models | grep -v fashion_mnist); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
 	  --model $$model --rounds 2 --iterations 1 || exit 1; done
+
+# Reading JPEG photographs beside torchvision's DataLoader. Wants a machine that does nothing else.
+bench-data: install $(BUILD)/build.ninja data-photographs
+	@sh .ci/install.sh python3-torchvision
+	@cmake --build $(BUILD) --parallel $(JOBS) --target decoding
+	@/usr/bin/python3 tools/bench_data.py --tool $(BUILD)/decoding --photographs $(BUILD)/data/photographs
 
 # Trains the demonstration's network plain, with DBB blocks and with OREPA, five seeds each: hours.
 experiment: tool

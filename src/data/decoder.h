@@ -1,7 +1,7 @@
 // Decoder: from a record to the pixels that a view shows.
 //
-// It keeps buffers and the state of libraries: one a thread, used time and again, which allocates
-// nothing once it has met the largest image.
+// It keeps buffers and the state of libraries: one a thread, used time and again. What it needs
+// itself does not grow once it has met the largest image; libjpeg and libpng allocate as they like.
 #pragma once
 #include <memory>
 
@@ -12,8 +12,8 @@ namespace orepa {
 
 struct DecoderOptions {
   ColorOrder order = ColorOrder::kBgr;  // of decoded files; records of pixels stay as they are
-  // Every pixel of a JPEG as the whole file decodes to. Otherwise one that the view shrinks to half
-  // or less is decoded at 1/2, 1/4 or 1/8, never smaller than it is seen.
+  // Every pixel of a JPEG as the whole file decodes to. Otherwise one that a view with kAntialias
+  // shrinks to half or less is decoded at 1/2, 1/4 or 1/8, never smaller than it is seen.
   bool exact = false;
 };
 
@@ -31,7 +31,7 @@ class Decoder {
   int64_t stored_channels() const;  // of the file: 1 for grey, 3 for all else; or of the pixels
 
   // Writes view.window, H x W x C, to `out`; its padding is 0. Throws Error where the file is
-  // damaged or cut short.
+  // damaged or cut short, as far as it has to be read for that.
   void decode(const View& view, unsigned char* out);
 
  private:

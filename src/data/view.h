@@ -12,7 +12,7 @@ enum class Filter {
 
 // The image is cut to `region`, that is resized to `size` (not at all where it has that extent),
 // and of this `window` is kept, which may hang over: what lies outside is padding. At last it is
-// flipped from left to right.
+// flipped from left to right. `region` is not empty and lies in the image.
 struct View {
   Box region;
   Extent size;
