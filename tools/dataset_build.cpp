@@ -70,6 +70,14 @@ class Builder {
   Image image_;
 };
 
+// What a sample is called in the set: its path without the folder that all of them lie in.
+std::string name_in_set(const Dataset& dataset, int64_t index) {
+  const std::string name = dataset.source->name(index);
+  for (const std::string& folder : {dataset.name.source + "/", dataset.name.root_folder})
+    if (name.starts_with(folder)) return name.substr(folder.size());
+  return name;
+}
+
 // All that decides what is written: whoever goes on has to write the same.
 std::string settings(const Dataset& dataset, const std::string& format) {
   return text("source ", dataset.name.source, "\nbackend ", dataset.name.backend, "\nsamples ",
@@ -121,7 +129,7 @@ void build() {
     each_sample(start, end, [&](int thread, int64_t number) {
       const int64_t index = FLAGS_shuffle ? shuffled(number, count, order) : number;
       BuiltSample& sample = samples[static_cast<size_t>(number - start)];
-      sample.name = source.name(index);
+      sample.name = name_in_set(dataset, index);
       builders[static_cast<size_t>(thread)].build(source, index, sample);
     });
     for (int64_t number = start; number < end; ++number)
