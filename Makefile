@@ -1,9 +1,10 @@
-# make build | tool | test | test-slow | test-referees | test-checkpoints | sanitize | fuzz | cuda | test-cuda | test-cuda-full |
+# make build | tool | test | test-slow | test-referees | test-checkpoints | test-report | sanitize | fuzz | cuda | test-cuda | test-cuda-full |
 # test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu | bench-deploy | bench-models |
-# experiment | models | format | clean. Everything is built in build/; each target first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints sanitize fuzz cuda emulation emulated-suite test-cuda \
+# experiment | data-glyphs | data-stamps | data-photographs | models | format | clean. Everything is built in build/; each
+# target first installs what it misses of Debian.
+.PHONY: build tool install test test-slow test-referees test-checkpoints test-report sanitize fuzz cuda emulation emulated-suite test-cuda \
   test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu bench-deploy bench-models \
-  experiment models format clean
+  experiment data-glyphs data-stamps data-photographs models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -30,7 +31,7 @@ test: build
 test-slow: build
 	@$(CTEST) --label-regex slow
 
-# The same nets and models shown to readers from PyPI, in a virtual environment.
+# The same nets and models shown to readers from PyPI, in a virtual environment, and event files to TensorBoard.
 REFEREES = $(BUILD)/referees
 test-referees: build
 	@sh .ci/install.sh python3-venv nodejs
@@ -39,11 +40,17 @@ test-referees: build
 	@sh tests/referees/caffe/build.sh $(REFEREES)
 	@$(REFEREES)/bin/python tests/referees/check.py --tool $(BUILD)/orepa_tool --folder $(REFEREES)/files \
 	  --readers caffe,onnxruntime,onnx_checker,netron tests/referees/nets/*.prototxt models/*/*/train_val.prototxt
+	@TESTS=$(BUILD)/orepa_tests $(REFEREES)/bin/python tests/referees/test_events.py
 
 # Checkpoints through PyTorch itself: .pth to .caffemodel and back.
 test-checkpoints: build
 	@sh .ci/install.sh python3-torch
 	@TOOL=$(BUILD)/orepa_tool /usr/bin/python3 tests/referees/test_checkpoints.py
+
+# Pages of `orepa_tool report` in a headless Chromium. PICTURES=folder: with screenshots.
+test-report: tool
+	@sh .ci/install.sh chromium python3
+	@TOOL=$(BUILD)/orepa_tool PICTURES=$(PICTURES) PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/report/check.py
 
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, on the device that answers late (tests/late_device.h).
 sanitize:
@@ -171,6 +178,15 @@ bench-models: tool
 experiment: tool
 	@sh .ci/install.sh python3
 	@python3 models/fashion_mnist/experiment.py --tool $(BUILD)/orepa_tool
+
+# Data sets made of Debian packages, in $(BUILD)/data; data/README.md says what is in them. What is there is kept.
+data-glyphs data-stamps data-photographs: data-%: $(BUILD)/data/%
+
+$(BUILD)/data/glyphs: data/fonts.py
+$(BUILD)/data/%: data/%.py data/packages/%.txt data/debian.py data/output.py
+	@sh .ci/install.sh $$(cat data/packages/$*.txt)
+	@rm -rf $@
+	@/usr/bin/python3 $< --output $@
 
 # The files under models/, where tools/zoo was changed.
 models: build

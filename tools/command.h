@@ -12,6 +12,8 @@ struct Command {
   std::string name, help;
   std::vector<std::string> required, optional;  // names of its gflags; no other flag is taken
   void (*run)();                                // throws std::exception where it fails
+  std::vector<std::string> repeatable = {};     // flags whose values add up to lines, one each
+  std::string operands = "";  // what its words beside flags are, "RUN..."; empty: it takes none
 };
 
 // The command was called wrongly: exit code 2 and a hint at --help.

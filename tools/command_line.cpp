@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "orepa/error.h"
 
 namespace orepa::tool {
 namespace {
+
+std::vector<std::string> given_operands;
 
 std::vector<std::string> all_flags(const Command& command) {
   std::vector<std::string> names = command.required;
@@ -90,17 +93,43 @@ const Command& find_command(const std::vector<std::string>& words, size_t& count
 
 void set_flags(const Command& command, const std::vector<std::string>& words) {
   std::set<std::string> given;
+  given_operands.clear();
   for (size_t at = 0; at < words.size();) {
-    const auto [name, value] = read_flag(command, words, at);
+    if (!command.operands.empty() && !words[at].starts_with('-')) {
+      given_operands.push_back(words[at++]);
+      continue;
+    }
+    auto [name, value] = read_flag(command, words, at);
+    const bool first = given.insert(name).second;
+    if (!first) {
+      const auto& repeatable = command.repeatable;
+      if (std::find(repeatable.begin(), repeatable.end(), name) == repeatable.end())
+        throw UsageError(text("flag --", name, " is given twice"));
+      value = gflags::GetCommandLineFlagInfoOrDie(name.c_str()).current_value + '\n' + value;
+    }
     if (gflags::SetCommandLineOption(name.c_str(), value.c_str()).empty())
       throw UsageError(text("flag --", name, " cannot be \"", value, "\"; it is of type ",
                             gflags::GetCommandLineFlagInfoOrDie(name.c_str()).type));
-    if (!given.insert(name).second) throw UsageError(text("flag --", name, " is given twice"));
   }
   for (const std::string& name : command.required)
     if (gflags::GetCommandLineFlagInfoOrDie(name.c_str()).current_value.empty())
       throw UsageError(text("`", command.name, "` needs the flag --", name));
+  if (given_operands.empty() && !command.operands.empty())
+    throw UsageError(text("`", command.name, "` needs ", command.operands));
 }
+
+std::string called(const Command& command) {
+  std::string words = "orepa_tool " + command.name;
+  for (const std::string& name : all_flags(command)) {
+    const gflags::CommandLineFlagInfo flag = gflags::GetCommandLineFlagInfoOrDie(name.c_str());
+    if (flag.is_default) continue;
+    std::istringstream values(flag.current_value);
+    for (std::string value; std::getline(values, value);) words += " --" + name + "=" + value;
+  }
+  return words;
+}
+
+const std::vector<std::string>& operands() { return given_operands; }
 
 std::string general_help() {
   std::string help = "usage: orepa_tool COMMAND --flag value ...\n\ncommands:\n";
@@ -113,7 +142,11 @@ std::string general_help() {
 }
 
 std::string command_help(const Command& command) {
-  std::string help = text("orepa_tool ", command.name, ": ", command.help, "\n\nflags:\n");
+  std::string help = text("orepa_tool ", command.name, ": ", command.help, "\n\n");
+  if (!command.operands.empty())
+    help +=
+        text("usage: orepa_tool ", command.name, " ", command.operands, " [--flag value ...]\n\n");
+  help += "flags:\n";
   for (const std::string& flag : command.required) help += describe(flag, true);
   for (const std::string& flag : command.optional) help += describe(flag, false);
   return help;

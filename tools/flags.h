@@ -24,6 +24,7 @@ DECLARE_string(output);
 DECLARE_string(output_weights);
 DECLARE_string(to);
 DECLARE_bool(json);
+DECLARE_bool(tf32);
 DECLARE_bool(cuda_graph);
 
 namespace orepa::tool {

@@ -11,11 +11,11 @@
 
 namespace orepa::tool {
 
-void load_and_report(const std::vector<std::string>& weights, Parameters& parameters,
-                     bool complete) {
+void load_and_report(const std::vector<std::string>& weights, Parameters& parameters, bool complete,
+                     std::ostream& out) {
   if (weights.empty()) return;
   const WeightsReport report = load_weights(weights, parameters, FLAGS_weights_strict);
-  std::cout << report.table() << std::flush;
+  out << report.table() << std::flush;
   const int absent = report.count(WeightsReport::Status::kMissing) +
                      report.count(WeightsReport::Status::kMisshapen);
   require(!complete || absent == 0, FLAGS_weights, ": ", absent,

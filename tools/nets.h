@@ -1,6 +1,7 @@
 // What the commands share around a net: the device, its weights, the numbers they print.
 #pragma once
 #include <cstdint>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -8,10 +9,11 @@
 
 namespace orepa::tool {
 
-// Loads the files, as --weights_strict says, and prints what was loaded; nothing where there are
-// none. If `complete`, throws Error where a parameter is in none of them.
+// Loads the files, as --weights_strict says, and tells `out` what was loaded: how many parameters
+// have weights, have none there or weights of another shape, and which. Nothing where there are no
+// files. If `complete`, throws Error where a parameter is in none of them.
 void load_and_report(const std::vector<std::string>& weights, Parameters& parameters,
-                     bool complete = false);
+                     bool complete = false, std::ostream& out = std::cout);
 
 // A line for every kind of field that orepa does not have: where, `fate`, and what it is.
 std::string unknown_fields(const NetSpec& net, const std::string& fate);

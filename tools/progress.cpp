@@ -1,9 +1,9 @@
 #include "progress.h"
 
-#include <unistd.h>
+#include <algorithm>
+#include <ctime>
 
-#include <iostream>
-
+#include "json.h"
 #include "orepa/error.h"
 #include "signals.h"
 #include "table.h"
@@ -11,85 +11,169 @@
 namespace orepa::tool {
 namespace {
 
-constexpr double kLiveSeconds = 0.2, kPlainSeconds = 3;
-constexpr const char* kEraseLine = "\r\033[K";
+constexpr double kLiveSeconds = 0.2, kPlainSeconds = 3, kDay = 86400;
 
 double seconds_between(std::chrono::steady_clock::time_point from,
                        std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
+std::string formatted(const std::tm& time, const char* format) {
+  char buffer[64];
+  return {buffer, std::strftime(buffer, sizeof buffer, format, &time)};
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm time{};
+  return formatted(*gmtime_r(&now, &time), "%Y-%m-%dT%H:%M:%SZ");
+}
+
+// When it will be so many seconds later: "14:05", on another day "Dec 02 14:05".
+std::string end_clock(double seconds) {
+  const std::time_t now = std::time(nullptr), end = now + static_cast<std::time_t>(seconds);
+  std::tm today{}, time{};
+  localtime_r(&now, &today);
+  localtime_r(&end, &time);
+  const bool same_day = seconds < kDay && today.tm_mday == time.tm_mday;
+  return formatted(time, same_day ? "%H:%M" : "%b %d %H:%M");
+}
+
+// The outputs of a test that are one number.
+std::vector<Evaluation::Output> numbers(const Evaluation& evaluation) {
+  std::vector<Evaluation::Output> outputs = evaluation.outputs;
+  std::erase_if(outputs, [](const auto& output) { return output.values.size() != 1; });
+  return outputs;
+}
+
+double per_second(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
+
 }  // namespace
 
-Progress::Progress(int64_t display) : live_(isatty(STDOUT_FILENO) != 0), display_(display) {
-  start(1);
+double Progress::Interval::images_per_second(const Totals& now) const {
+  return per_second(static_cast<double>(now.images - from.images), now.seconds - from.seconds);
 }
 
-void Progress::start(int test_nets) {
-  test_nets_ = test_nets;
-  start_ = last_line_ = Clock::now();
+double Progress::Interval::data_wait(const Totals& now) const {
+  return std::clamp(per_second(now.waited - from.waited, now.seconds - from.seconds), 0.0, 1.0);
 }
+
+void Progress::start(const Solver& solver, std::function<void()> begin) {
+  begin_ = std::move(begin);
+  test_nets_ = solver.test_nets();
+  test_interval_ = solver.test_interval();
+  planned_bytes_ = solver.planned_bytes();
+  iterations_per_epoch_ = solver.iterations_per_epoch();
+  iteration_ = first_iteration_ = solver.iteration();
+}
+
+void Progress::started() {
+  begin_();
+  start_ = last_event_ = shown_.start = recorded_.start = Clock::now();
+}
+
+double Progress::since_last_event() const { return seconds_between(last_event_, Clock::now()); }
+
+void Progress::not_training() { last_event_ = Clock::now(); }
 
 void Progress::progress(const Observer::Progress& now) {
-  const Clock::time_point time = Clock::now();
-  if (first_iteration_ < 0) first_iteration_ = now.iteration - 1;
-  images_ = now.images;
+  const double passed = since_last_event();
+  pace_.count(now.iteration - iteration_, passed);
+  totals_ = {totals_.seconds + passed, now.data_wait, now.images};
+  iteration_ = now.iteration;
+  last_event_ = Clock::now();
+
   const bool displayed = display_ > 0 && now.iteration % display_ == 0;
   const bool last = now.iteration == now.last_iteration;
-  const double interval = live_ ? kLiveSeconds : kPlainSeconds;
-  if (!displayed && !last && seconds_between(last_line_, time) < interval) return;
-
-  const std::string line = describe(now, time);
-  if (live_ && !displayed && !last) {
-    std::cout << kEraseLine << line << std::flush;
-    live_line_ = true;
-  } else {
-    print(line);
+  const auto due = [&](const Interval& interval, double seconds) {
+    return displayed || last || seconds_between(interval.start, last_event_) >= seconds;
+  };
+  if (console_.progress() && due(shown_, console_.live() ? kLiveSeconds : kPlainSeconds)) {
+    const std::string line = describe(now);
+    if (console_.live() && !displayed && !last)
+      console_.status(line);
+    else
+      console_.line(line);
+    shown_ = {totals_, last_event_};
   }
-  count_from_here();
+  if (displayed || last || (display_ == 0 && due(recorded_, kPlainSeconds))) record(now);
+  if (const auto share = data_wait_.look(totals_.seconds, totals_.waited))
+    console_.warn(text("the training waited for its data for ", decimals(*share * 100, 0),
+                       " % of the time: more threads of data_param, smaller originals or shards ",
+                       "would make it faster"));
 }
 
-void Progress::count_from_here() {
-  last_line_ = Clock::now();
-  images_at_last_line_ = images_;
-}
-
-std::string Progress::describe(const Observer::Progress& now, Clock::time_point time) const {
+std::string Progress::describe(const Observer::Progress& now) const {
   std::string line =
       text("iteration ", grouped(now.iteration), " of ", grouped(now.last_iteration));
   if (now.epoch > 0) line += text("  epoch ", decimals(now.epoch, 2));
-  line += text("  loss ", decimals(now.loss, 4), "  rate ", decimals(now.rate, 5));
-  const int64_t images = now.images - images_at_last_line_;
-  if (images > 0)
-    line += text("  ", grouped(static_cast<int64_t>(images / seconds_between(last_line_, time))),
-                 " images/s");
-  const double a_step = seconds_between(start_, time) / (now.iteration - first_iteration_);
-  return line + text("  ", clock(a_step * (now.last_iteration - now.iteration)), " left");
+  line += text("  loss ", decimals(now.loss, 4), last_test_, "  rate ", decimals(now.rate, 5));
+  if (now.images > 0)
+    line += text("  ", grouped(static_cast<int64_t>(shown_.images_per_second(totals_))),
+                 " images/s  data-wait ", decimals(shown_.data_wait(totals_) * 100, 0), " %");
+  line += text("  ", mebibytes(planned_bytes_), " MiB");
+  const auto left =
+      pace_.seconds_of(now.last_iteration - now.iteration,
+                       tests_to_come(now.iteration, now.last_iteration, test_interval_));
+  return line + text("  ", clock(*left), " left, ends ", end_clock(*left));
+}
+
+void Progress::record(const Observer::Progress& now) {
+  const int64_t images_an_iteration = now.images / (now.iteration - first_iteration_);
+  write(folder_.train,
+        JsonObject()
+            .add("iteration", now.iteration)
+            .add("epoch", now.epoch)
+            .add("loss", now.loss)
+            .add("rate", now.rate)
+            .add("images", now.iteration * images_an_iteration)
+            .add("seconds", folder_.seconds_before() + seconds_between(start_, last_event_))
+            .add("images_per_second", recorded_.images_per_second(totals_))
+            .add("data_wait", recorded_.data_wait(totals_))
+            .add("time", utc_now())
+            .str());
+  recorded_ = {totals_, last_event_};
 }
 
 void Progress::tested(int64_t iteration, int net, const Evaluation& evaluation) {
+  test_seconds_ = (net == 0 ? 0 : test_seconds_) + since_last_event();
+  pace_.count_test(test_seconds_);
   std::string line = text("iteration ", grouped(iteration), "  test");
   if (test_nets_ > 1) line += text(" #", net);
-  for (const Evaluation::Output& output : evaluation.outputs)
-    if (output.values.size() == 1)
-      line += text("  ", output.blob, " = ", decimals(output.values[0], 4));
-  print(line + text("  (", grouped(evaluation.samples), " samples)"));
-  count_from_here();
+  JsonObject outputs;
+  if (net == 0) last_test_.clear();
+  for (const Evaluation::Output& output : numbers(evaluation)) {
+    const std::string value = text("  ", output.blob, " = ", decimals(output.values[0], 4));
+    line += value;
+    outputs.add(output.blob, output.values[0]);
+    if (net == 0 && last_test_.empty() && output.loss_weight == 0) last_test_ = value;
+  }
+  console_.line(line + text("  (", grouped(evaluation.samples), " samples)"));
+  write(folder_.test,
+        JsonObject()
+            .add("iteration", iteration)
+            .add("epoch", iterations_per_epoch_ > 0 ? static_cast<double>(iteration) /
+                                                          static_cast<double>(iterations_per_epoch_)
+                                                    : 0.0)
+            .add("net", int64_t{net})
+            .add("samples", evaluation.samples)
+            .add_json("outputs", outputs.str())
+            .add("time", utc_now())
+            .str());
+  not_training();
 }
 
 void Progress::snapshotted(const std::string& state_path) {
-  print("snapshot  " + state_path);
-  count_from_here();
+  console_.line("snapshot  " + state_path);
+  not_training();
 }
 
-void Progress::note(const std::string& what) { print(what); }
+void Progress::note(const std::string& what) { console_.line(what); }
 
 Request Progress::request() { return take_request(); }
 
-void Progress::print(const std::string& line) {
-  if (live_line_) std::cout << kEraseLine;
-  live_line_ = false;
-  std::cout << line << std::endl;
+void Progress::write(LineFile& file, const std::string& line) {
+  if (const std::string problem = file.add(line); !problem.empty()) console_.warn(problem);
 }
 
 }  // namespace orepa::tool

@@ -1,21 +1,28 @@
-// Progress: what `train` prints while it runs. In a terminal one line is rewritten several times a
-// second; elsewhere a plain line comes every few seconds, so that log files stay short.
+// Progress: what `train` shows and writes down while it runs. In a terminal one line is rewritten
+// several times a second; elsewhere a plain line comes every few seconds, so that log files stay
+// short.
 #pragma once
 #include <chrono>
+#include <functional>
 #include <string>
 
+#include "console.h"
 #include "orepa/solver.h"
+#include "pace.h"
+#include "run_folder.h"
 
 namespace orepa::tool {
 
 class Progress : public Observer {
  public:
-  // `display`: also a line every so many iterations; 0: by time alone.
-  explicit Progress(int64_t display);
+  // `display`: also a line every so many iterations; 0: by time alone. Both must outlive it.
+  Progress(Console& console, RunFolder& folder, int64_t display)
+      : console_(console), folder_(folder), display_(display) {}
 
-  // Training begins now: the time from here on counts.
-  // Of several test nets, the lines of tests say which one.
-  void start(int test_nets);
+  // What it says of the training, which begins now: the time from here on counts. `begin` is called
+  // as soon as files may be written.
+  void start(const Solver& solver, std::function<void()> begin);
+  void started() override;
   void progress(const Observer::Progress& now) override;
   void tested(int64_t iteration, int net, const Evaluation& evaluation) override;
   void snapshotted(const std::string& state_path) override;
@@ -24,19 +31,39 @@ class Progress : public Observer {
 
  private:
   using Clock = std::chrono::steady_clock;
+  // Of training alone, without tests and snapshots, since this start.
+  struct Totals {
+    double seconds = 0, waited = 0;
+    int64_t images = 0;
+  };
+  // Since some earlier moment.
+  struct Interval {
+    Totals from;
+    Clock::time_point start;
+    double images_per_second(const Totals& now) const;
+    double data_wait(const Totals& now) const;  // a share
+  };
 
-  std::string describe(const Observer::Progress& now, Clock::time_point time) const;
-  void print(const std::string& line);  // over the live line, which it ends
+  std::string describe(const Observer::Progress& now) const;
+  void record(const Observer::Progress& now);
+  void write(LineFile& file, const std::string& line);
+  void not_training();  // from the last event to here
+  double since_last_event() const;
 
-  int test_nets_ = 1;
-  const bool live_;
+  Console& console_;
+  RunFolder& folder_;
   const int64_t display_;
-  bool live_line_ = false;  // whether the cursor stands behind one
-  void count_from_here();   // tests and snapshots are not training
-
-  Clock::time_point start_, last_line_;
-  // Images: seen so far, and when the last line was printed.
-  int64_t first_iteration_ = -1, images_ = 0, images_at_last_line_ = 0;
+  std::function<void()> begin_;
+  int test_nets_ = 1;
+  int64_t test_interval_ = 0, iterations_per_epoch_ = 0, planned_bytes_ = 0, iteration_ = 0,
+          first_iteration_ = 0;
+  Clock::time_point start_, last_event_;
+  Totals totals_;
+  Interval shown_, recorded_;
+  Pace pace_;
+  DataWait data_wait_;
+  double test_seconds_ = 0;
+  std::string last_test_;  // what the live line says of it
 };
 
 }  // namespace orepa::tool

@@ -1,16 +1,34 @@
-#include <iostream>
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <sstream>
 
 #include "command.h"
+#include "command_line.h"
+#include "console.h"
 #include "flags.h"
 #include "nets.h"
+#include "orepa/error.h"
 #include "orepa/solver.h"
+#include "pace.h"
 #include "progress.h"
+#include "run_folder.h"
+#include "settings.h"
 #include "signals.h"
+#include "solvers/settings.h"
 #include "table.h"
 
 DEFINE_string(solver, "", "prototxt of the solver");
 DEFINE_string(snapshot, "",
               ".solverstate to go on from, or `auto`: the newest one, if there is any");
+DEFINE_string(run, "",
+              "folder for all that the run writes; default: snapshots go where snapshot_prefix "
+              "says, the rest to PREFIX.run");
+DEFINE_bool(overwrite, false, "removes the run that is there, its snapshots too, and starts anew");
+DEFINE_bool(dry_run, false,
+            "trains two iterations, predicts what the run takes, and writes nothing");
+DEFINE_string(progress, "auto",
+              "auto, live (one line, rewritten), plain (a line now and then) or none");
 DEFINE_string(sigint_effect, "stop", "what SIGINT does: stop, snapshot or none");
 DEFINE_string(sighup_effect, "snapshot", "what SIGHUP does: stop, snapshot or none");
 
@@ -33,6 +51,8 @@ SolverOptions solver_options() {
   options.cuda_graph = FLAGS_cuda_graph;
   if (!FLAGS_weights.empty() && !FLAGS_snapshot.empty() && FLAGS_snapshot != "auto")
     throw UsageError("--weights starts a new run and --snapshot goes on with an old one: give one");
+  if (FLAGS_overwrite && !FLAGS_snapshot.empty())
+    throw UsageError("--overwrite removes the run that --snapshot goes on with: give one");
   return options;
 }
 
@@ -50,11 +70,6 @@ std::unique_ptr<Device> training_device(const Options& solver) {
   }
 }
 
-// Where a new run starts: --weights, else what the solver's file names (Caffe's precedence).
-std::vector<std::string> starting_weights(const SolverSpec& spec) {
-  return FLAGS_weights.empty() ? spec.options().strings("weights") : split(FLAGS_weights);
-}
-
 // A line for each, where there are several.
 std::string test_nets(const SolverSpec& spec, const Solver& solver) {
   std::string lines;
@@ -65,7 +80,9 @@ std::string test_nets(const SolverSpec& spec, const Solver& solver) {
   return lines;
 }
 
-void print_settings(const SolverSpec& spec, const Device& device, Solver& solver) {
+// The settings as they are in effect, a line each.
+std::string settings(const SolverSpec& spec, const std::vector<Setting>& changes,
+                     const RunFolder& folder, const Device& device, Solver& solver) {
   int64_t learned = 0, merged = 0;
   for (const LayerReport& layer : solver.net().report()) {
     learned += layer.parameters;
@@ -74,37 +91,119 @@ void print_settings(const SolverSpec& spec, const Device& device, Solver& solver
   Net& net = solver.net();
   const std::string images =
       net.samples() > 0 ? " of " + grouped(net.samples()) + " images" : std::string();
-  std::cout << "solver      " << spec.name() << "\nnet         " << spec.net().name()
-            << "\ndevice      " << device.description() << "\nparameters  " << grouped(learned)
-            << " in training, " << grouped(merged) << " merged\nbatch       " << net.batch_size()
-            << images << test_nets(spec, solver) << "\niterations  " << grouped(solver.iteration())
-            << " to " << grouped(solver.last_iteration()) << "\nsnapshots   "
-            << solver.snapshot_prefix() << "\nmemory      " << mebibytes(solver.planned_bytes())
-            << " MiB at the planned peak" << std::endl;
+  std::string changed;
+  for (const Setting& change : changes)
+    changed += text("\nset         ", change.path, " = ", change.value);
+  return text("solver      ", spec.name(), "\nnet         ", spec.net().name(), changed,
+              "\ndevice      ", device.description(), "\nparameters  ", grouped(learned),
+              " in training, ", grouped(merged), " merged\nbatch       ", net.batch_size(), images,
+              test_nets(spec, solver), "\niterations  ", grouped(solver.iteration()), " to ",
+              grouped(solver.last_iteration()), "\nrun         ", folder.path(), "\nsnapshots   ",
+              solver.snapshot_prefix(), "\nmemory      ", mebibytes(solver.planned_bytes()),
+              " MiB at the planned peak");
+}
+
+// A new run has a folder and a prefix of its own.
+void require_free(bool holds_run, const std::string& place) {
+  require(
+      !holds_run || FLAGS_overwrite || !FLAGS_snapshot.empty(), place,
+      ": holds a run already; go on with it (--snapshot auto), replace it (--overwrite) or give "
+      "this one another folder (--run)");
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Two iterations and a batch of every test; says what all of them will take.
+void dry_run(Solver& solver, Console& console) {
+  using Clock = std::chrono::steady_clock;
+  const int64_t start = solver.iteration(),
+                iterations = std::max<int64_t>(0, solver.last_iteration() - start),
+                tests = tests_to_come(start, solver.last_iteration(), solver.test_interval()) +
+                        (solver.tests_first() ? 1 : 0);
+  solver.step();  // the first one is slower: buffers are touched, algorithms chosen
+  const Clock::time_point second = Clock::now();
+  const double loss = solver.step();
+  Pace pace;
+  pace.count(1, seconds_since(second));
+  double test_seconds = 0;
+  for (int net = 0; net < solver.test_nets(); ++net) {
+    const Clock::time_point begin = Clock::now();
+    solver.test(net, 1);
+    test_seconds += seconds_since(begin) * static_cast<double>(solver.test_batches(net));
+  }
+  pace.count_test(test_seconds);
+  console.line(text("dry run: a step takes ", decimals(*pace.seconds_of(1, 0) * 1000, 1),
+                    " ms (loss ", decimals(loss, 4), "), a test ", clock(test_seconds), "; all ",
+                    grouped(iterations), " iterations and ", grouped(tests), " tests about ",
+                    clock(*pace.seconds_of(iterations, tests)), " on ",
+                    mebibytes(solver.planned_bytes()), " MiB; nothing was written"));
+}
+
+// The configuration that is in effect: the solver's file, --set, --data and --run.
+SolverSpec configuration(const std::vector<Setting>& changes) {
+  SolverSpec spec = SolverSpec::read(FLAGS_solver).with(changes);
+  if (!FLAGS_data.empty()) spec = with_data(spec);
+  std::string prefix = SolverSettings(spec).prefix;
+  if (!FLAGS_run.empty()) prefix = (FLAGS_run / std::filesystem::path(prefix).filename()).string();
+  std::vector<Setting> flags = {
+      {"snapshot_prefix", quoted_text(prefix), FLAGS_run.empty() ? spec.name() : "--run"}};
+  if (!FLAGS_weights.empty())
+    flags.push_back({"weights", text_list(split(FLAGS_weights)), "--weights"});
+  if (FLAGS_tf32) flags.push_back({"tf32", "true", "--tf32"});
+  return spec.with(flags);
 }
 
 void train() {
   set_effects(effect("sigint_effect", FLAGS_sigint_effect),
               effect("sighup_effect", FLAGS_sighup_effect));
+  Console console(FLAGS_progress);
   const SolverOptions options = solver_options();
-  const SolverSpec spec = SolverSpec::read(FLAGS_solver);
+  const std::vector<Setting> changes = settings_of_flag();
+  const SolverSpec spec = configuration(changes);
+  const std::string prefix = spec.options().string("snapshot_prefix");
+  RunFolder folder(FLAGS_run.empty() ? prefix + ".run" : FLAGS_run);
+  if (!FLAGS_dry_run) require_free(folder.holds_run(), folder.path());
+
   const std::unique_ptr<Device> device = training_device(spec.options());
-  Progress progress(spec.options().integer("display"));
+  Progress progress(console, folder, spec.options().integer("display"));
   Solver solver(spec, *device, options, progress);
-  print_settings(spec, *device, solver);
-  if (solver.iteration() == 0) load_and_report(starting_weights(spec), solver.parameters());
-  progress.start(solver.test_nets());
+  if (!FLAGS_dry_run) require_free(solver.has_snapshots(), prefix);
+  console.line(settings(spec, changes, folder, *device, solver));
+  if (solver.iteration() == 0) {
+    std::ostringstream loaded;
+    load_and_report(spec.options().strings("weights"), solver.parameters(), false, loaded);
+    if (!loaded.str().empty()) console.line(loaded.str().substr(0, loaded.str().size() - 1));
+  }
+  if (FLAGS_dry_run) return dry_run(solver, console);
+  progress.start(solver, [&] {
+    if (FLAGS_overwrite) {
+      folder.remove_run();
+      solver.remove_snapshots();
+    }
+    folder.begin(spec, called(find_command("train")), solver.iteration(),
+                 solver.iteration() - (solver.tests_first() ? 1 : 0));
+    console.keep_log(folder.log_path());
+  });
   begin_training();
-  if (!solver.solve()) throw Stopped("stopped as asked; --snapshot auto goes on from here");
+  try {
+    if (!solver.solve()) throw Stopped("stopped as asked; --snapshot auto goes on from here");
+  } catch (const std::exception& end) {
+    console.log(end.what());
+    throw;
+  }
 }
 
 const CommandRegistrar registrar({"train",
                                   "train a net, from the start, from weights or from a snapshot",
                                   {"solver"},
-                                  {"weights", "weights_strict", "snapshot", "sigint_effect",
+                                  {"set", "data", "run", "overwrite", "dry_run", "progress",
+                                   "weights", "weights_strict", "snapshot", "sigint_effect",
                                    "sighup_effect", "level", "stage", "algorithm", "device", "gpu",
                                    "tf32", "cuda_graph"},
-                                  train});
+                                  train,
+                                  {"set"}});
 
 }  // namespace
 }  // namespace orepa::tool

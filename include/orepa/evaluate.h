@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,18 @@ struct Evaluation {
   bool complete = true;  // false where it was stopped
 };
 
+// Blobs of a test's batches that tell what became of each sample. They can be read after a batch
+// where NetOptions::keep has them.
+struct TestBlobs {
+  std::string scores, labels;  // the bottoms of the net's first Accuracy layer
+  std::string images;          // what the labels' source makes first; empty where that is labels
+  bool probabilities = false;  // whether the scores are made by a Softmax
+  std::vector<std::string> names() const;
+};
+// Of the net's phase TEST; none where it has no Accuracy layer, or where a later layer writes over
+// what that has read.
+std::optional<TestBlobs> test_blobs(const NetSpec& spec, const NetOptions& options);
+
 // Owns the nets of a phase TEST: one of the batch size given in the prototxt, and one for the rest
 // of the set.
 class Evaluator {
@@ -29,10 +42,12 @@ class Evaluator {
 
   // Runs the whole set once; a net without a source of samples runs `batches` times (as does any
   // net where batches > 0, Caffe's test_iter), the mean being over batches. `stop` is asked between
-  // batches; `feed` may set inputs before each. Throws Error where an output is not finite, with
-  // the layer that it comes from and, for a label that is no class, the sample.
+  // batches; `feed` may set inputs before each, and `observe` may read blobs after it, with the
+  // number of its first sample. Throws Error where an output is not finite, with the layer that it
+  // comes from and, for a label that is no class, the sample.
   Evaluation run(int64_t batches = 0, const std::function<bool()>& stop = {},
-                 const std::function<void(Net&, int64_t)>& feed = {});
+                 const std::function<void(Net&, int64_t)>& feed = {},
+                 const std::function<void(Net&, int64_t first_sample)>& observe = {});
   Net& net() { return nets_.first(); }
   int64_t persistent_bytes() const { return nets_.persistent_bytes(); }  // outside the arena
 

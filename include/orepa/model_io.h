@@ -4,6 +4,7 @@
 // do Options and LayerSpec made from it, which may outlive it. Reading throws Error with file, line
 // and column.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -71,10 +72,34 @@ class NetSpec {
   std::shared_ptr<const NetText> text_;   // null where it was not read with Unknown::kKeep
 };
 
+// A field that gets another value than its file says.
+struct Setting {
+  // "base_lr", "stepvalue[0]" or, of the nets, "net.layer[conv1].convolution_param.num_output":
+  // layers by name, all others of a list by index, where the one behind the last is one more.
+  std::string path;
+  // As in prototxt: 0.1, MAX, [1, 2], { type: "xavier" }; a text also without quotation marks. It
+  // replaces a list or a message as a whole.
+  std::string value;
+  std::string place;  // what stands in errors where a place in a file would
+};
+
 class SolverSpec {
  public:
   static SolverSpec read(const std::string& path);
   static SolverSpec parse(const std::string& text, const std::string& name);
+
+  // The same with other values, also in every net that it names. Throws Error where a field, a
+  // layer or a value is none.
+  SolverSpec with(const std::vector<Setting>& settings) const;
+  // The same where Data layers read from other sources: `train` those of phase TRAIN, `test` those
+  // of phase TEST. Throws Error where there is none of a phase that the solver runs, and where one
+  // is of both.
+  SolverSpec with_sources(const std::string& train, const std::string& test,
+                          const std::string& place) const;
+
+  // Atomically, with its nets in it: a file that needs no other prototxt. The lines of `comment`
+  // stand in front, each behind a "# ".
+  void write(const std::string& path, const std::string& comment) const;
 
   const std::string& name() const { return name_; }
   Options options() const;  // the whole SolverParameter
@@ -88,12 +113,21 @@ class SolverSpec {
 
  private:
   SolverSpec();
-  NetSpec training_net() const;  // without train_state
+  // What is done to every net that is read, by the field that names it.
+  using NetChange =
+      std::function<void(const std::string& field, NetParameter& net, Positions& positions)>;
+  SolverSpec copy() const;
+  NetSpec training_net() const;            // without train_state
+  std::vector<NetSpec> read_nets() const;  // each that a field names
   NetSpec read_net(const std::string& path, const std::string& field, int index = 0) const;
-  NetSpec nested_net(const Options& net) const;
-  std::string name_;
+  NetSpec nested_net(const Options& net, const std::string& field) const;
+  NetSpec changed(NetSpec net, const std::string& field) const;
+  void set(const Setting& setting);
+  std::string name_, content_;
   std::shared_ptr<SolverParameter> solver_;
   std::shared_ptr<Positions> positions_;
+  std::vector<Setting> settings_;   // of its own fields
+  std::vector<NetChange> changes_;  // of its nets
 };
 
 }  // namespace orepa

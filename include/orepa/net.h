@@ -129,7 +129,10 @@ class Net {
   std::vector<float> read_gradient(const std::string& blob) const;
   double loss_weight(const std::string& blob) const;  // 0 where the blob is no loss
 
-  int64_t samples() const;     // of one walk over the data, as its source says; 0 without a source
+  int64_t samples() const;  // of one walk over the data, as its source says; 0 without a source
+  // What load() has spent in sources so far, layers without inputs: how long computing waited for
+  // data.
+  double source_seconds() const;
   int64_t batch_size() const;  // the first extent that a source or an Input layer gives
 
   DType precision() const;  // of activations

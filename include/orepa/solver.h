@@ -29,7 +29,11 @@ class Observer {
     double loss = 0;                            // mean over the last average_loss iterations
     double rate = 0;                            // of the last update
     int64_t images = 0;                         // since the start of this run
+    double data_wait = 0;  // seconds of it that were spent waiting for sources of data
   };
+  // solve() begins: no other run has the snapshot_prefix, and nothing has been written yet. What it
+  // throws, solve() throws.
+  virtual void started() {}
   // After every iteration; where the device computes on its own, when the next one has been issued.
   virtual void progress(const Progress&) {}
   // `net` counts the test nets from 0, in the order of SolverSpec::test_nets().
@@ -50,6 +54,10 @@ struct SolverOptions {
   // Sets Input blobs before each pass, of nets that have some; `pass` counts as Net::forward's
   // index, and a pass may be asked for again.
   std::function<void(Net&, int64_t pass)> feed;
+  // Called after every batch of a test: the number of the test net, as Observer::tested() counts,
+  // the net, whose blobs `blobs` can be read, and the number of the first sample. Test nets
+  // without such blobs are left out. Where it is set, test nets keep those blobs in memory.
+  std::function<void(int test, Net& net, const TestBlobs& blobs, int64_t first_sample)> observe;
   // On a CUDA device: records what the passes and the update issue, and launches the recordings
   // (Device::record). The same bits either way.
   bool cuda_graph = false;
@@ -64,21 +72,32 @@ class Solver {
   Solver(const Solver&) = delete;
   Solver& operator=(const Solver&) = delete;
 
-  // Trains to the end, or until asked to stop; tests and snapshots on the way. Returns whether it
-  // reached the end. Meanwhile PREFIX.lock keeps other runs from its snapshot_prefix. A snapshot on
-  // the way that cannot be written is noted and tried again; throws Error where the last one, or
-  // one that is asked for with a stop, cannot.
+  // Trains to the end, or until asked to stop; tests and snapshots on the way: PREFIX_iter_N, of
+  // which snapshot_keep stay, and links, PREFIX_latest to the newest and PREFIX_best to the best by
+  // the first Accuracy of the first test net, else by its loss. Returns whether it reached the end.
+  // Meanwhile PREFIX.lock keeps other runs from its snapshot_prefix. A snapshot on the way that
+  // cannot be written is noted and tried again; throws Error where the last one, or one that is
+  // asked for with a stop, cannot.
   bool solve();
   // One iteration; returns its loss. Throws Error where the loss or a gradient is not finite,
   // before the update; where only the gradient of a factor is not, which finish() makes layer by
   // layer, before the update of its layer, when others are a step ahead. Neither step() nor
   // snapshot() work any more then.
   double step();
-  // Throws Error where an output is not finite (Evaluator::run).
-  Evaluation test(int net = 0);
+  // Of the whole test, or of so many batches. Throws Error where an output is not finite
+  // (Evaluator::run).
+  Evaluation test(int net = 0, int64_t batches = 0);
   // Returns the path of the state. Throws Error where it cannot be written, and where a number of
   // it is not finite.
   std::string snapshot();
+
+  // Whether solve() begins with a test: of a new run, or of one that goes on from an iteration
+  // whose test may not have been through.
+  bool tests_first() const;
+  // Whether there are snapshots of its snapshot_prefix, in snapshot_fallback too.
+  bool has_snapshots() const;
+  // Removes them and the links to them; to be called from Observer::started().
+  void remove_snapshots();
 
   Net& net();
   Parameters& parameters();
@@ -88,6 +107,9 @@ class Solver {
   int test_nets() const;  // 0 where no test_interval is given
   int64_t iteration() const;
   int64_t last_iteration() const;
+  int64_t iterations_per_epoch() const;     // 0 where the net has no source of samples
+  int64_t test_interval() const;            // in iterations; 0: no tests
+  int64_t test_batches(int net = 0) const;  // of a whole test
   double rate(int64_t iteration) const;
   std::string snapshot_prefix() const;
   // The momentum of a parameter, in Caffe's order; zeros where nothing is remembered.

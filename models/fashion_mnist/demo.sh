@@ -8,16 +8,15 @@ model=models/fashion_mnist/orepa/train_val.prototxt
 solver=models/fashion_mnist/orepa/solver.prototxt
 out=runs/fashion_mnist
 least=0.92
-mkdir -p $out
+shorter=
 if [ "${SHORT:-}" = 1 ]; then
   least=0.80
-  sed 's/^max_epoch: .*/max_epoch: 1/; s/^warmup_epoch: .*/warmup_epoch: 0.2/' $solver >$out/short.prototxt
-  solver=$out/short.prototxt
+  shorter="--set max_epoch=1 --set warmup_epoch=0.2"
 fi
 
 echo "== training"
-"$tool" train --solver $solver
-weights=$(ls -t $out/orepa_iter_*.caffemodel | head -n 1)
+"$tool" train --solver $solver --overwrite $shorter
+weights=$out/orepa_latest.caffemodel
 
 echo "== testing the trained network"
 "$tool" test --model $model --weights "$weights" >$out/test_before.txt

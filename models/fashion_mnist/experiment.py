@@ -54,7 +54,7 @@ def train(tool, folder, record, style, net, epochs, seed):
     """One run, with its test, its conversion and the test of that; its results go to the end of `record`."""
     name = f"{style}_{seed}"
     start = time.time()
-    run([tool, "train", "--solver", write_solver(folder, name, net, epochs, seed)])
+    run([tool, "train", "--overwrite", "--solver", write_solver(folder, name, net, epochs, seed)])
     seconds = time.time() - start
     weights = newest(folder, name)
     accuracy = float(re.search(r"^accuracy = (\S+)", run([tool, "test", "--model", net, "--weights", weights]), re.M)[1])

@@ -112,4 +112,18 @@ void write_atomically(const std::string& path, const std::string& content) {
   flush_to_disk(folder_of(destination.path));
 }
 
+void link_atomically(const std::string& path, const std::string& target) {
+  const std::string cannot = path + ": cannot be made a link to " + target + ": ";
+  std::error_code none;
+  const auto there = std::filesystem::symlink_status(path, none);
+  require(!std::filesystem::exists(there) || std::filesystem::is_symlink(there), cannot,
+          "it is no link; move it away");
+  const TemporaryFile temporary(text(path, ".", ::getpid(), ".tmp"));
+  ::unlink(temporary.path().c_str());
+  require(::symlink(target.c_str(), temporary.path().c_str()) == 0, cannot, std::strerror(errno));
+  const bool renamed = std::rename(temporary.path().c_str(), path.c_str()) == 0;
+  require(renamed, cannot, std::strerror(errno));
+  flush_to_disk(folder_of(path));
+}
+
 }  // namespace orepa

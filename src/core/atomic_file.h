@@ -19,6 +19,11 @@ Destination destination_of(const std::string& path);
 // file behind. (A stream may have taken a part of it.)
 void write_atomically(const std::string& path, const std::string& content);
 
+// Makes `path` a symbolic link to `target`, as it is written there, in place of the link that may
+// be there: whoever looks finds one of the two. Throws Error where it cannot, and where something
+// else than a link is there.
+void link_atomically(const std::string& path, const std::string& target);
+
 // What was written to a file, or renamed in a folder, survives a loss of power.
 void flush_to_disk(const std::string& path);
 

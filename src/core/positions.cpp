@@ -61,8 +61,16 @@ void Positions::require_short(const pb::Message& message, const pb::FieldDescrip
   }
 }
 
+void Positions::note(const pb::Message& message, const std::string& field, int index,
+                     const std::string& place) {
+  notes_[{&message, field, index}] = place;
+}
+
 std::string Positions::where(const pb::Message& message, const std::string& field,
                              int index) const {
+  for (const auto& [name, entry] : {std::pair(field, index), {field, -1}, {std::string(), -1}})
+    if (const auto note = notes_.find({&message, name, entry}); note != notes_.end())
+      return note->second;
   const auto entry = entries_.find(&message);
   if (entry == entries_.end()) return file_;
   Location location = entry->second.start;

@@ -3,8 +3,10 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
 
+#include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 
 namespace orepa {
@@ -21,6 +23,11 @@ class Positions {
   google::protobuf::TextFormat::ParseInfoTree* tree() { return tree_.get(); }
   // After parsing: notes the place of `root` and of every message in it.
   void index(const google::protobuf::Message& root);
+
+  // From now on, entry `index` of a field (-1: all of it; the message itself where `field` is
+  // empty) stands at `place`: its value comes from elsewhere.
+  void note(const google::protobuf::Message& message, const std::string& field, int index,
+            const std::string& place);
 
   // "net.prototxt:39:5": of entry `index` of a field, or of the message where the field is empty or
   // absent. Just the file where the message did not come from it.
@@ -42,6 +49,7 @@ class Positions {
   std::string file_;
   std::shared_ptr<Tree> tree_ = std::make_shared<Tree>();  // owns those of the entries
   std::unordered_map<const google::protobuf::Message*, Entry> entries_;
+  std::map<std::tuple<const google::protobuf::Message*, std::string, int>, std::string> notes_;
 };
 
 }  // namespace orepa

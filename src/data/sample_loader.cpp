@@ -75,18 +75,16 @@ ImageFormat format_of(const Record& record, const Augment& augment, bool as_stor
 }  // namespace
 
 ImageFormat image_format(const DataSource& source, const Augment& augment, bool as_stored) {
+  constexpr int64_t kMostBroken = 100;  // more than that is no accident
   Record record;
-  for (int64_t sample = 0;; ++sample) try {
-      ImageFormat format;
-      named(source, sample, [&] {
-        source.read(sample, record);
-        format = format_of(record, augment, as_stored);
-      });
-      return format;
-    } catch (const Error&) {
-      constexpr int64_t kMostBroken = 100;  // more than that is no accident
-      if (sample + 1 == std::min(source.size(), kMostBroken)) throw;
+  std::string first;  // what is wrong with sample 0
+  for (int64_t sample = 0; sample < std::min(source.size(), kMostBroken); ++sample) try {
+      source.read(sample, record);
+      return format_of(record, augment, as_stored);
+    } catch (const Error& error) {
+      if (sample == 0) first = error.what();
     }
+  fail(source.name(0), ": ", first);
 }
 
 SampleLoader::SampleLoader(const DataSource& source, const Augment& augment,

@@ -1,6 +1,7 @@
 #include "orepa/net.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "engine/engine.h"
 #include "orepa/parallel.h"
@@ -43,7 +44,10 @@ void Net::load(int64_t index) {
   engine_->pass_index = index;
   engine_->hold(Engine::Held::kSources);
   engine_->send_inputs();
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
   engine_->run(engine_->program.forward, engine_->program.compute);
+  engine_->source_seconds += std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 void Net::compute() {
@@ -175,6 +179,7 @@ std::vector<std::string> Net::take_notes() {
 }
 
 int64_t Net::samples() const { return engine_->samples; }
+double Net::source_seconds() const { return engine_->source_seconds; }
 int64_t Net::batch_size() const { return engine_->batch_size; }
 const void* Net::arena_memory() const { return engine_->arena.data(); }
 int64_t Net::arena_bytes() const { return engine_->arena_bytes; }

@@ -10,7 +10,7 @@
 namespace orepa {
 namespace {
 
-// Row n H + y of the batch, number x C + c of it.
+// Row n H + y of the batch, its pixel x.
 template <class Stored>
 struct Normalize {
   const Stored* pixels;
@@ -20,16 +20,16 @@ struct Normalize {
   float* out;
 
   OREPA_HD void operator()(int64_t r, int64_t j) const {
-    const auto row = static_cast<int32_t>(r), number = static_cast<int32_t>(j);
-    const int32_t n = row / height, y = row % height, x = number / channels, c = number % channels;
-    const int64_t at = r * width * channels + j;
+    const auto row = static_cast<int32_t>(r), x = static_cast<int32_t>(j);
+    const int32_t n = row / height, y = row % height;
     const Frame& frame = frames[n];
-    if (!frame.image.holds(y, x) || frame.erased.holds(y, x)) {
-      out[at] = 0;
-      return;
+    const bool shown = frame.image.holds(y, x) && !frame.erased.holds(y, x);
+    const Stored* from = pixels + (r * width + j) * channels;
+    float* to = out + (r * width + j) * channels;
+    for (int32_t c = 0; c < channels; ++c) {
+      const float light = channels == 3 ? frame.light[c] : 0.0f;
+      to[c] = shown ? (static_cast<float>(from[c]) + light - mean[c]) * scale[c] : 0.0f;
     }
-    const float light = channels == 3 ? frame.light[c] : 0.0f;
-    out[at] = (static_cast<float>(pixels[at]) + light - mean[c]) * scale[c];
   }
 };
 
@@ -111,7 +111,7 @@ void ImageSource::forward(Pass& pass) {
   const auto normalize = [&](const auto* pixels) {
     const auto extent = [](int64_t count) { return static_cast<int32_t>(count); };
     parallel_rows(
-        device, layout.rows * format.extent.height, format.extent.width * format.channels,
+        device, layout.rows * format.extent.height, format.extent.width,
         Normalize<std::remove_cvref_t<decltype(*pixels)>>{
             pixels, reinterpret_cast<const Frame*>(stored + layout.frames()), pass.floats(mean_),
             pass.floats(scale_), extent(format.extent.height), extent(format.extent.width),

@@ -25,7 +25,8 @@ Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, 
 }
 
 Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
-                          const std::function<void(Net&, int64_t)>& feed) {
+                          const std::function<void(Net&, int64_t)>& feed,
+                          const std::function<void(Net&, int64_t)>& observe) {
   Evaluation evaluation;
   Net& whole = net();
   const bool whole_set = batches == 0 && whole.samples() > 0;
@@ -35,7 +36,9 @@ Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
   for (int64_t b = 0; b < batches && evaluation.complete; ++b) {
     if (feed) feed(whole, b);
     whole.forward(b);
-    add(whole, std::max<int64_t>(whole.batch_size(), 1), evaluation);
+    const int64_t size = std::max<int64_t>(whole.batch_size(), 1);
+    add(whole, size, evaluation);
+    if (observe) observe(whole, b * size);
     evaluation.complete = !stop || !stop();
   }
   if (whole_set && rest_.batch_size > 0 && evaluation.complete) {
@@ -43,6 +46,7 @@ Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
     rest.prepare();
     rest.forward(0);
     add(rest, rest.batch_size(), evaluation);
+    if (observe) observe(rest, rest_.first_sample);
   }
   for (Evaluation::Output& output : evaluation.outputs)
     for (double& value : output.values) value /= static_cast<double>(evaluation.samples);

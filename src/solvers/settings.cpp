@@ -97,6 +97,8 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
           solver.where("snapshot_fallback"), ": snapshot_fallback is the folder \"", fallback,
           "\" that snapshot_prefix leads to already; name another, on another disk");
   hdf5 = solver.choice("snapshot_format") == "HDF5";
+  keep = solver.integer("snapshot_keep");
+  checked(solver, "snapshot_keep", keep, keep >= 0, "not be negative");
   seed = static_cast<uint64_t>(std::max<int64_t>(0, solver.integer("random_seed")));
   iter_size = positive(solver, "iter_size");
   average_loss = positive(solver, "average_loss");

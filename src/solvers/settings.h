@@ -18,6 +18,7 @@ struct SolverSettings {
   std::string prefix;    // of snapshots; the solver's file without its ending where none is named
   std::string fallback;  // the folder of snapshots that cannot be written there; may be empty
   bool hdf5 = false;     // the format of snapshots
+  int64_t keep = 0;      // how many of them; 0: all
   uint64_t seed = 0;
   int64_t iter_size = 1, average_loss = 1;
   float momentum = 0, weight_decay = 0;

@@ -28,10 +28,14 @@ void require_finite(const std::vector<float>& values, const std::string& what) {
           " is not finite");
 }
 
-constexpr const char* kState = ".solverstate";
+constexpr std::string_view kState = ".solverstate", kWeights = ".caffemodel", kHdf5 = ".h5";
+
+bool is_state(const std::string& path) {
+  return path.ends_with(kState) || path.ends_with(text(kState, kHdf5));
+}
 
 SolverState parse(const std::string& path) {
-  require(path.ends_with(kState) || path.ends_with(".solverstate.h5"), path,
+  require(is_state(path), path,
           ": is no state by its name; give --snapshot the PREFIX_iter_N.solverstate that stands "
           "beside the weights, or the weights to --weights");
   return read_solver_state(path);
@@ -60,9 +64,8 @@ void check_weights(const std::string& path, const SolverState& state) {
 
 Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Parameters& parameters,
                    const Momentum& momentum, bool hdf5)
-    : ending_(hdf5 ? ".h5" : ""),
-      weights_(
-          weights_bytes(text("iter_", taken.iteration, ".caffemodel", ending_), net, parameters)),
+    : ending_(hdf5 ? kHdf5 : ""),
+      weights_(weights_bytes(text("iter_", taken.iteration, kWeights, ending_), net, parameters)),
       state_(std::make_unique<SolverState>()) {
   require(taken.iteration <= std::numeric_limits<int32_t>::max(), "iteration ", taken.iteration,
           " is more than a .solverstate can hold");
@@ -70,6 +73,11 @@ Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Paramet
   state_->set_seed(taken.seed);
   state_->set_device(taken.device);
   state_->set_learned_net_checksum(checksum(weights_));
+  if (taken.best) {
+    state_->mutable_best()->set_iteration(static_cast<int32_t>(taken.best->iteration));
+    state_->mutable_best()->set_output(taken.best->output);
+    state_->mutable_best()->set_value(taken.best->value);
+  }
   for (const auto& parameter : parameters.all()) {
     if (parameter->kind == Parameter::Kind::kDerived) continue;
     const std::vector<float> history = momentum.read(*parameter);
@@ -86,9 +94,11 @@ Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Paramet
 
 Snapshot::~Snapshot() = default;
 
+int64_t Snapshot::iteration() const { return state_->iter(); }
+
 std::string Snapshot::write(const std::string& prefix) {
   const std::string stem = text(prefix, "_iter_", state_->iter());
-  const std::string weights = stem + ".caffemodel" + ending_, path = stem + kState + ending_;
+  const std::string weights = text(stem, kWeights, ending_), path = text(stem, kState, ending_);
   state_->set_learned_net(weights);
   Drafts drafts({});
   write_atomically(drafts.draft_of(weights), weights_);
@@ -104,6 +114,8 @@ SnapshotState read_snapshot_state(const std::string& path) {
   read.has_seed = state.has_seed();
   read.seed = state.seed();
   read.device = state.device();
+  if (state.has_best())
+    read.best = Best{state.best().iteration(), state.best().output(), state.best().value()};
   return read;
 }
 
@@ -132,23 +144,30 @@ void restore_snapshot(const std::string& path, Parameters& parameters, Momentum&
         parameters.write(*parameter, {buffer.data().begin(), buffer.data().end()});
 }
 
+std::multimap<int64_t, std::string> snapshot_files(const std::string& prefix) {
+  std::multimap<int64_t, std::string> files;
+  const std::string folder = folder_of(prefix),
+                    start = std::filesystem::path(prefix).filename().string() + "_iter_";
+  if (!std::filesystem::is_directory(folder)) return files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(start)) continue;
+    std::string_view rest = std::string_view(name).substr(start.size());
+    int64_t iteration = 0;
+    const auto [end, failure] = std::from_chars(rest.begin(), rest.end(), iteration);
+    std::string_view ending(end, rest.end());
+    if (ending.ends_with(kHdf5)) ending.remove_suffix(kHdf5.size());
+    if (failure == std::errc() && (ending == kState || ending == kWeights))
+      files.emplace(iteration, entry.path().string());
+  }
+  return files;
+}
+
 NewestSnapshot newest_snapshot(const std::vector<std::string>& prefixes) {
   std::multimap<int64_t, std::string, std::greater<>> states;  // the newest first
-  for (const std::string& prefix : prefixes) {
-    const std::string folder = folder_of(prefix),
-                      start = std::filesystem::path(prefix).filename().string() + "_iter_";
-    if (!std::filesystem::is_directory(folder)) continue;
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      const std::string name = entry.path().filename().string();
-      if (!name.starts_with(start)) continue;
-      const std::string_view rest = std::string_view(name).substr(start.size());
-      int64_t iteration = 0;
-      const auto [end, failure] = std::from_chars(rest.begin(), rest.end(), iteration);
-      const std::string_view ending(end, rest.end());
-      if (failure == std::errc() && (ending == kState || ending == ".solverstate.h5"))
-        states.emplace(iteration, entry.path().string());
-    }
-  }
+  for (const std::string& prefix : prefixes)
+    for (const auto& [iteration, path] : snapshot_files(prefix))
+      if (is_state(path)) states.emplace(iteration, path);
   NewestSnapshot newest;
   for (const auto& [iteration, path] : states) {
     try {

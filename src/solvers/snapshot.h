@@ -3,12 +3,15 @@
 // and checksums of both files.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "orepa/model_io.h"
 #include "orepa/params.h"
+#include "solvers/best.h"
 #include "solvers/momentum.h"
 
 namespace orepa {
@@ -20,6 +23,7 @@ struct SnapshotState {
   uint64_t seed = 0;
   bool has_seed = false;  // Caffe's own files have none
   std::string device;     // Device::description()
+  std::optional<Best> best;
 };
 
 // One in memory, which may be written to one place or another.
@@ -34,6 +38,7 @@ class Snapshot {
 
   // Writes both files or, where it throws Error, none; returns the path of the state.
   std::string write(const std::string& prefix);
+  int64_t iteration() const;
 
  private:
   std::string ending_, weights_;
@@ -44,6 +49,9 @@ class Snapshot {
 SnapshotState read_snapshot_state(const std::string& path);
 // Weights, running statistics and momentum. Throws Error where the files are damaged or do not fit.
 void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum);
+
+// The files of a prefix's snapshots, by iteration.
+std::multimap<int64_t, std::string> snapshot_files(const std::string& prefix);
 
 struct NewestSnapshot {
   std::string path;                  // of the state; empty if there is none

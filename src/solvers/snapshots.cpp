@@ -11,20 +11,31 @@ namespace orepa {
 namespace {
 
 constexpr int64_t kFirstWait = 10;
+constexpr const char* kLinks[] = {"_latest.caffemodel", "_latest.solverstate", "_best.caffemodel"};
+
+void make_folder(const std::string& prefix) {
+  std::error_code failure;
+  std::filesystem::create_directories(folder_of(prefix), failure);
+  require(!failure, folder_of(prefix),
+          ": the folder for snapshots cannot be made: ", failure.message());
+}
+
+void remove(const std::string& path) {
+  std::error_code failure;
+  std::filesystem::remove(path, failure);
+  require(!failure, path, ": cannot be removed: ", failure.message());
+}
 
 }  // namespace
 
 Snapshots::Snapshots(const SolverSettings& settings, Observer& observer)
-    : observer_(observer), prefixes_({settings.prefix}) {
+    : observer_(observer),
+      hdf5_(settings.hdf5 ? ".h5" : ""),
+      keep_(settings.keep),
+      prefixes_({settings.prefix}) {
   if (!settings.fallback.empty())
     prefixes_.push_back(
         (settings.fallback / std::filesystem::path(settings.prefix).filename()).string());
-  for (const std::string& prefix : prefixes_) {
-    std::error_code failure;
-    std::filesystem::create_directories(folder_of(prefix), failure);
-    require(!failure, folder_of(prefix),
-            ": the folder for snapshots cannot be made: ", failure.message());
-  }
 }
 
 std::string Snapshots::newest() const {
@@ -34,9 +45,69 @@ std::string Snapshots::newest() const {
   return newest.path;
 }
 
+bool Snapshots::any() const {
+  return std::any_of(prefixes_.begin(), prefixes_.end(),
+                     [](const std::string& prefix) { return !snapshot_files(prefix).empty(); });
+}
+
+void Snapshots::remove_all() {
+  for (const std::string& prefix : prefixes_) {
+    for (const auto& [iteration, path] : snapshot_files(prefix)) remove(path);
+    for (const char* name : kLinks)
+      for (const char* hdf5 : {"", ".h5"})
+        if (const std::string path = text(prefix, name, hdf5); std::filesystem::is_symlink(path))
+          remove(path);
+  }
+}
+
+void Snapshots::resume(const std::string& state, int64_t iteration) {
+  last = state;
+  iteration_ = iteration;
+  std::error_code none;
+  const auto whole = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, none), none);
+  };
+  for (const std::string& prefix : prefixes_)
+    if (whole(text(prefix, "_iter_", iteration, ".solverstate", hdf5_)) == whole(state))
+      prefix_ = prefix;
+}
+
+void Snapshots::link_best() {
+  const std::string best = text(prefix_, "_iter_", best_, ".caffemodel", hdf5_);
+  if (!prefix_.empty() && std::filesystem::exists(best)) link("_best", ".caffemodel", best_);
+}
+
+// Without links there are still the snapshots.
+void Snapshots::link(const std::string& name, const std::string& ending, int64_t iteration) {
+  const std::string target = text(prefix_, "_iter_", iteration, ending, hdf5_);
+  try {
+    link_atomically(text(prefix_, name, ending, hdf5_),
+                    std::filesystem::path(target).filename().string());
+  } catch (const Error& error) {
+    observer_.note(error.what());
+  }
+}
+
+// Later ones than the last are of a run that was gone back from: nobody asked to remove them.
+void Snapshots::remove_old() {
+  if (keep_ == 0) return;
+  auto files = snapshot_files(prefix_);
+  files.erase(files.upper_bound(iteration_), files.end());
+  for (int64_t kept = 0; kept < keep_ && !files.empty(); ++kept)
+    files.erase(std::prev(files.end())->first);
+  files.erase(best_);
+  for (const auto& [iteration, path] : files) {
+    std::error_code failure;
+    std::filesystem::remove(path, failure);
+    if (failure)
+      observer_.note(text(path, ": an old snapshot cannot be removed: ", failure.message()));
+  }
+}
+
 std::vector<LockFile> Snapshots::locks() const {
   std::vector<LockFile> locks;
   for (const std::string& prefix : prefixes_) {
+    make_folder(prefix);
     locks.emplace_back(prefix + ".lock",
                        "another training writes its snapshots there; wait for its end, or give "
                        "this one a snapshot_prefix of its own");
@@ -51,6 +122,7 @@ void Snapshots::write(Snapshot&& snapshot) {
   std::string reasons;
   for (const std::string& prefix : prefixes_) {
     try {
+      make_folder(prefix);
       last = snapshot.write(prefix);
     } catch (const std::exception& reason) {
       reasons += text(reasons.empty() ? "" : "; ", reason.what());
@@ -60,6 +132,11 @@ void Snapshots::write(Snapshot&& snapshot) {
     wait_ = 0;
     retry_ = -1;
     observer_.snapshotted(last);
+    iteration_ = snapshot.iteration();
+    prefix_ = prefix;
+    link("_latest", ".caffemodel", iteration_);
+    link("_latest", ".solverstate", iteration_);
+    remove_old();
     return;
   }
   fail("no snapshot could be written: ", reasons);

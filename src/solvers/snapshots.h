@@ -1,5 +1,6 @@
-// The snapshots of one run: where they go, when the next one is due, and what happens where it
-// cannot be written.
+// The snapshots of one run: where they go, when the next one is due, what happens where it cannot
+// be written, and which of them stay. PREFIX_latest.caffemodel and .solverstate are links to the
+// newest, PREFIX_best.caffemodel is one to the best (with .h5 behind, where they are HDF5).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -14,14 +15,19 @@ namespace orepa {
 
 class Snapshots {
  public:
-  // The folders are made. `observer` must outlive this.
+  // `observer` must outlive this. Nothing is written yet.
   Snapshots(const SolverSettings& settings, Observer& observer);
 
   // The newest whole one, empty if there is none. The observer hears of the damaged ones.
   std::string newest() const;
 
-  // While they live, no other run can have them. Throws Error where one has them, and where files
-  // cannot be written there.
+  // Whether there are any.
+  bool any() const;
+  // Removes them, the links included. REQUIRES: locks().
+  void remove_all();
+
+  // Makes the folders. While the locks live, no other run can have them. Throws Error where one has
+  // them, and where files cannot be written there.
   std::vector<LockFile> locks() const;
 
   // Writes it and tells the observer. Throws Error where it can be written nowhere.
@@ -31,11 +37,30 @@ class Snapshots {
   // Whether try_to_write() failed, and this is the iteration to try again.
   bool retry(int64_t iteration) const { return iteration == retry_; }
 
+  // The run goes on from that state, of that iteration.
+  void resume(const std::string& state, int64_t iteration);
+  // Whether there is one of this iteration, written by this run or gone on from, under a prefix of
+  // its own.
+  bool has(int64_t iteration) const { return !prefix_.empty() && iteration == iteration_; }
+  // That one is the best, and is kept; -1: none is.
+  void set_best(int64_t iteration) { best_ = iteration; }
+  // Makes PREFIX_best lead to it, where it is there, beside the last one.
+  void link_best();
+
   // Of the state that was written last, or that the run goes on from; empty where there is none.
   std::string last;
 
  private:
+  void link(const std::string& name, const std::string& ending, int64_t iteration);
+  void remove_old();
+
   Observer& observer_;
+  const std::string hdf5_;  // the end of names
+  const int64_t keep_;
+  // Of the last one, where it is one of a prefix of ours.
+  std::string prefix_;
+  int64_t iteration_ = -1;
+  int64_t best_ = -1;
   std::vector<std::string> prefixes_;  // where to write: the second where the first is impossible
   int64_t wait_ = 0, retry_ = -1;      // in iterations
 };

@@ -44,9 +44,8 @@ struct Solver::State {
     net = std::make_unique<Net>(net_spec, parameters, arena, net_options);
     if (const std::string note = net->precision_note(); !note.empty()) observer.note(note);
     schedule = Schedule(spec.options(), iterations_per_epoch());
-    if (schedule.test_interval > 0)
-      for (const NetSpec& test_net : spec.test_nets())
-        evaluators.push_back(std::make_unique<Evaluator>(test_net, parameters, arena, net_options));
+    if (schedule.test_interval > 0) test_specs = spec.test_nets();
+    for (const NetSpec& test_net : test_specs) add_evaluator(test_net, net_options);
     learning_rate = std::make_unique<LearningRate>(spec.options(), schedule.iterations_per_epoch,
                                                    schedule.last_iteration);
     history = std::make_unique<Momentum>(parameters);
@@ -54,6 +53,20 @@ struct Solver::State {
         settings, spec.options().where(spec.options().has("type") ? "type" : "solver_type"), *net,
         parameters, *history, options.feed);
     if (!resumed.empty()) restore();
+  }
+
+  void add_evaluator(const NetSpec& test_net, NetOptions net_options) {
+    observed.push_back(options.observe ? test_blobs(test_net, net_options) : std::nullopt);
+    if (observed.back()) net_options.keep = observed.back()->names();
+    evaluators.push_back(std::make_unique<Evaluator>(test_net, parameters, arena, net_options));
+  }
+
+  // What is to be called after each batch of a test; nothing where nobody observes it.
+  std::function<void(Net&, int64_t)> observer_of(int test) const {
+    if (!observed[test]) return {};
+    return [this, test](Net& test_net, int64_t first_sample) {
+      options.observe(test, test_net, *observed[test], first_sample);
+    };
   }
 
   // 0 where the net has no source of samples.
@@ -64,8 +77,10 @@ struct Solver::State {
 
   void restore() {
     restore_snapshot(resumed, parameters, *history);
-    snapshots.last = resumed;
     iteration = first_iteration = state.iteration;
+    snapshots.resume(resumed, iteration);
+    best = state.best;
+    if (best) snapshots.set_best(best->iteration);
     observer.note(text("resumed from ", resumed, " at iteration ", iteration));
     if (!state.device.empty() && state.device != place())
       observer.note(text("the snapshot was written on ", state.device, ", this is ", place(),
@@ -138,6 +153,7 @@ struct Solver::State {
     for (const double loss : recent_losses)
       progress.loss += loss / static_cast<double>(recent_losses.size());
     progress.rate = learning_rate->at(result.iteration);
+    progress.data_wait = net->source_seconds();
     progress.images =
         (progress.iteration - first_iteration) * settings.iter_size * net->batch_size();
     observer.progress(progress);
@@ -156,11 +172,36 @@ struct Solver::State {
     taken.iteration = iteration;
     taken.seed = parameters.seed();
     taken.device = place();
+    taken.best = best;
     try {
       return {taken, net_spec, parameters, *history, settings.hdf5};
     } catch (const Error& error) {
       fail("iteration ", iteration, ": there is no snapshot of it: ", error.what(), untouched());
     }
+  }
+
+  bool test_due() const {
+    const int64_t interval = schedule.test_interval;
+    return interval > 0 && (iteration % interval == 0 || iteration >= schedule.last_iteration);
+  }
+
+  // Whether solve() begins with a test. That of the iteration that a run goes on from is made
+  // again: whoever ended the run may have done so before it was through.
+  bool tests_first() const {
+    if (iteration == 0) return schedule.test_interval > 0 && settings.test_initialization;
+    return iteration == first_iteration && test_due();
+  }
+
+  // Of the first test net.
+  void judge(const Evaluation& evaluation) {
+    if (!snapshots.has(iteration)) return;
+    const auto found = better(best, iteration, test_specs[0], evaluation);
+    if (!found) return;
+    best = found;
+    snapshots.set_best(iteration);
+    snapshots.link_best();
+    observer.note(text("the best snapshot so far is that of iteration ", iteration, ", by ",
+                       best->output, " = ", best->value));
   }
 
   SolverSpec spec;
@@ -176,12 +217,15 @@ struct Solver::State {
   Parameters parameters;
   Arena arena;
   std::unique_ptr<Net> net;
+  std::vector<NetSpec> test_specs;                     // none where there are no tests
   std::vector<std::unique_ptr<Evaluator>> evaluators;  // by test net
+  std::vector<std::optional<TestBlobs>> observed;  // by test net; what SolverOptions::observe reads
   std::unique_ptr<LearningRate> learning_rate;
   std::unique_ptr<Momentum> history;
   std::unique_ptr<TrainingStep> step;
   int64_t iteration = 0, first_iteration = 0;  // issued so far, and before this run
-  std::string failure;                         // why it can't go on; empty where it can
+  std::optional<Best> best;
+  std::string failure;  // why it can't go on; empty where it can
   Request pending = Request::kNone;
   std::deque<double> recent_losses;
 };
@@ -200,6 +244,8 @@ double Solver::step() {
 bool Solver::solve() {
   State& s = *state_;
   const std::vector<LockFile> locks = s.snapshots.locks();
+  s.observer.started();
+  s.snapshots.link_best();  // of a run that was gone back from, another one may have been better
   const auto stop = [&] { return s.poll() == Request::kStop; };
   const auto test_now = [&] {
     try {
@@ -207,6 +253,7 @@ bool Solver::solve() {
         const Evaluation evaluation = test(net);
         if (!evaluation.complete) return;
         s.observer.tested(s.iteration, net, evaluation);
+        if (net == 0) s.judge(evaluation);
       }
     } catch (const Error&) {
       // What was trained is sound, whatever is wrong with the test.
@@ -215,8 +262,9 @@ bool Solver::solve() {
       throw;
     }
   };
-  if (s.iteration == 0 && s.settings.test_initialization) test_now();
+  const bool tests_first = s.tests_first();
   if (s.iteration >= s.schedule.last_iteration && s.settings.snapshot_after_train) snapshot();
+  if (tests_first) test_now();
   while (s.iteration < s.schedule.last_iteration) {
     const Request request = s.poll();
     s.pending = Request::kNone;
@@ -231,27 +279,32 @@ bool Solver::solve() {
     const bool last = s.iteration == s.schedule.last_iteration;
     const bool snapshot_due =
         s.schedule.snapshot_interval > 0 && s.iteration % s.schedule.snapshot_interval == 0;
-    const bool test_due =
-        s.schedule.test_interval > 0 && s.iteration % s.schedule.test_interval == 0;
-    s.report(last || snapshot_due || test_due);
+    s.report(last || snapshot_due || s.test_due());
     if (last && (snapshot_due || s.settings.snapshot_after_train))
       snapshot();
     else if (snapshot_due)
       s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
-    if (last || test_due) test_now();
+    if (s.test_due()) test_now();
   }
   return true;
 }
 
-Evaluation Solver::test(int net) {
+Evaluation Solver::test(int net, int64_t batches) {
   State& s = *state_;
   require(net >= 0 && net < test_nets(), s.spec.name(), ": there is no test net ", net,
           s.schedule.test_interval == 0 ? "; set test_interval" : "");
   s.report(true);
-  const std::vector<int64_t>& batches = s.settings.test_batches;
+  if (batches == 0 && !s.settings.test_batches.empty()) batches = s.settings.test_batches[net];
   return s.evaluators[net]->run(
-      batches.empty() ? 0 : batches[net], [&] { return s.poll() == Request::kStop; },
-      s.options.feed);
+      batches, [&] { return s.poll() == Request::kStop; }, s.options.feed, s.observer_of(net));
+}
+
+int64_t Solver::test_batches(int net) const {
+  const State& s = *state_;
+  if (!s.settings.test_batches.empty()) return s.settings.test_batches[net];
+  const Net& tested = s.evaluators[net]->net();
+  if (tested.samples() == 0) return 1;
+  return (tested.samples() + tested.batch_size() - 1) / tested.batch_size();
 }
 
 std::string Solver::snapshot() {
@@ -259,6 +312,10 @@ std::string Solver::snapshot() {
   s.snapshots.write(s.take_snapshot());
   return s.snapshots.last;
 }
+
+bool Solver::tests_first() const { return state_->tests_first(); }
+bool Solver::has_snapshots() const { return state_->snapshots.any(); }
+void Solver::remove_snapshots() { state_->snapshots.remove_all(); }
 
 std::vector<float> Solver::history(const Parameter& parameter) const {
   return state_->history->read(parameter);
@@ -276,6 +333,8 @@ int64_t Solver::planned_bytes() const {
 int Solver::test_nets() const { return static_cast<int>(state_->evaluators.size()); }
 int64_t Solver::iteration() const { return state_->iteration; }
 int64_t Solver::last_iteration() const { return state_->schedule.last_iteration; }
+int64_t Solver::iterations_per_epoch() const { return state_->schedule.iterations_per_epoch; }
+int64_t Solver::test_interval() const { return state_->schedule.test_interval; }
 double Solver::rate(int64_t iteration) const { return state_->learning_rate->at(iteration); }
 std::string Solver::snapshot_prefix() const { return state_->settings.prefix; }
 

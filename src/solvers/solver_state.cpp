@@ -67,6 +67,11 @@ std::string hdf5_bytes(const SolverState& state) {
     file.write(text("/orepa/buffer/", i, "/data"), {buffer.data_size()},
                {buffer.data().begin(), buffer.data().end()});
   }
+  if (state.has_best()) {
+    file.write_integer("/orepa/best/iteration", state.best().iteration());
+    file.write_text("/orepa/best/output", state.best().output());
+    file.write("/orepa/best/value", {1}, {state.best().value()});
+  }
   const std::string bytes = file.bytes();
   return bytes + hdf5_trailer(bytes);
 }
@@ -93,6 +98,14 @@ SolverState read_hdf5(const std::string& path) {
   state.set_device(file.read_text("/orepa/device"));
   state.set_learned_net_checksum(
       static_cast<uint32_t>(file.read_integer("/orepa/learned_net_checksum")));
+  if (file.has("/orepa/best")) {
+    BestSnapshot* best = state.mutable_best();
+    best->set_iteration(static_cast<int32_t>(file.read_integer("/orepa/best/iteration")));
+    best->set_output(file.read_text("/orepa/best/output"));
+    const std::vector<float> value = file.read("/orepa/best/value");
+    require(value.size() == 1, path, ": is damaged (/orepa/best/value)");
+    best->set_value(value[0]);
+  }
   for (int i = 0; file.has(text("/orepa/buffer/", i)); ++i) {
     BufferState* buffer = state.add_buffer();
     buffer->set_name(file.read_text(text("/orepa/buffer/", i, "/name")));

@@ -161,10 +161,9 @@ TEST(BatchLoader, ReplacesBrokenSamplesUpToABound) {
 }
 
 TEST(BatchLoader, NamesTheSampleThatDoesNotFit) {
-  EXPECT_NE(error_of([] {
-              Data{.transform = "crop_size: 4"}.loader();
-            }).find("number 0: is smaller by 1 pixels than its crop"),
-            std::string::npos);
+  EXPECT_EQ(error_of([] { Data{.transform = "crop_size: 4"}.loader(); }),
+            "number 0: is smaller by 1 pixels than its crop; resize it before, or give a smaller "
+            "crop_size");
 }
 
 }  // namespace

@@ -46,6 +46,11 @@ class Reading {
     const std::string folder = test_folder();
     write_file(folder + "images", idx({4, 3, 3}, std::string(36, 'x')));
     write_file(folder + "labels", idx({4}, std::string(4, '\1')));
+    const std::string transforms =
+        "transform_param { transform { random_crop { size: 3 } } "
+        "transform { random_resized_crop { size: 3 } } transform { center_crop { size: 3 } } "
+        "transform { flip {} } transform { color_jitter {} } transform { lighting {} } "
+        "transform { random_erasing {} } transform { normalize { mean: 1 deviation: 2 } } } ";
     const std::string net = text(R"( {
       layer { name: "data" type: "Data" top: "x" top: "label"
               data_param { source: ")",
@@ -58,6 +63,12 @@ class Reading {
     Training(text("net_param", net, "test_net_param", net,
                   "base_lr: 0.1 max_epoch: 1 test_interval: 1 param_rule { name: 'ip/bias' }"));
     const auto device = test_device();
+    const std::string resize = "transform_param { transform { resize { size: 3 } } } ";
+    for (const std::string& param : {transforms, resize})
+      LayerBench(*device,
+                 text("layer { name: 'data' type: 'Data' top: 'x' ", param,
+                      "data_param { source: '", folder, "images' backend: IDX batch_size: 1 } }"),
+                 {}, {});
     LayerBench(*device, "layer { type: 'Input' top: 'x' input_param { shape { dim: 1 } } }", {},
                {});
     write_file(folder + "image.png", png_file(Image{{1, 1}, 1, std::vector<unsigned char>(32)}));

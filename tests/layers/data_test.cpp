@@ -78,7 +78,7 @@ TEST_F(Data, ShufflesInTrainingUnlessToldOtherwise) {
 }
 
 TEST_F(Data, SaysWhereItIsWrong) {
-  EXPECT_NE(refusal("").find("net.prototxt:1:1: layer \"d\" (Data): data_param.batch_size"),
+  EXPECT_NE(refusal("").find("net.prototxt:1:1: layer \"d\" (Data): batch_size is missing"),
             std::string::npos)
       << refusal("");
   EXPECT_NE(refusal("batch_size: 2 label_source: '/absent'").find("/absent: cannot be read"),

@@ -10,7 +10,9 @@ namespace orepa {
 namespace {
 
 // A net over `samples` images in batches of `batch`.
-NetSpec net_over(const std::string& folder, int samples, int batch) {
+// `through`: what labels go through between the data and the net.
+NetSpec net_over(const std::string& folder, int samples, int batch,
+                 const std::string& through = "") {
   std::string pixels, labels;
   for (int n = 0; n < samples; ++n) {
     for (int i = 0; i < 9; ++i) pixels += static_cast<char>((n * 37 + i * i * 11 + 5) % 251);
@@ -22,7 +24,8 @@ NetSpec net_over(const std::string& folder, int samples, int batch) {
       text(
           R"(layer { name: "data" type: "Data" top: "x" top: "label" transform_param { scale: 0.02 }
                       data_param { source: ")",
-          folder, R"(a-images-idx3-ubyte" backend: IDX batch_size: )", batch, R"( } }
+          folder, R"(a-images-idx3-ubyte" backend: IDX batch_size: )", batch, " } }", through,
+          R"(
               layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
                       inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
               layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label"
@@ -119,11 +122,25 @@ TEST(Accuracy, OfALabelThatIsNoClassIsAnErrorThatNamesTheSample) {
   }
 }
 
+TEST(Evaluator, RefusesLabelsThatAreKnownToBeNoClasses) {
+  const std::string folder = test_folder();
+  const NetSpec spec = net_over(folder, 6, 2);
+  write_file(folder + "a-labels-idx1-ubyte", idx({6}, std::string("\0\1\2\0\7\1", 6)));
+  EXPECT_NE(error_of([&] { evaluate(spec); })
+                .find("layer \"accuracy\" (Accuracy): there are 3 classes, counted from 0, but the "
+                      "labels of the data run from 0 to 7"),
+            std::string::npos);
+}
+
 // The set's fifth sample is no class, in a whole batch or in the rest of the set.
 TEST(Evaluator, NamesTheSampleWhoseLabelIsNoClass) {
   const std::string folder = test_folder();
   for (const int batch : {1, 2, 3, 4, 6}) {
-    const NetSpec spec = net_over(folder, 6, batch);
+    // Behind another layer, labels are no longer known to be those of the data.
+    const NetSpec spec =
+        net_over(folder, 6, batch,
+                 "layer { name: 'through' type: 'Concat' bottom: 'label' top: 'label' "
+                 "concat_param { axis: 0 } }");
     write_file(folder + "a-labels-idx1-ubyte", idx({6}, std::string("\0\1\2\0\7\1", 6)));
     const std::string message = error_of([&] { evaluate(spec); });
     EXPECT_NE(message.find("sample 4 of the data, counted from 0: its label 7 is no class; there "
@@ -132,6 +149,62 @@ TEST(Evaluator, NamesTheSampleWhoseLabelIsNoClass) {
         << batch << "\n"
         << message;
   }
+}
+
+// Every sample once, whatever the batches are.
+TEST(Evaluator, ShowsTheBlobsOfEveryBatch) {
+  const std::string folder = test_folder();
+  std::vector<float> wanted_scores;
+  for (const int batch : {10, 4, 3, 16}) {
+    const NetSpec spec = net_over(folder, 10, batch);
+    const std::unique_ptr<Device> device = test_device();
+    Parameters parameters(*device, 1, false);
+    Arena arena(*device);
+    NetOptions options;
+    const std::optional<TestBlobs> blobs = test_blobs(spec, options);
+    ASSERT_TRUE(blobs);
+    EXPECT_EQ(blobs->names(), (std::vector<std::string>{"ip", "label", "x"}));
+    EXPECT_FALSE(blobs->probabilities);
+    options.keep = blobs->names();
+    Evaluator evaluator(spec, parameters, arena, options);
+    std::vector<float> scores, labels;
+    const auto append = [](std::vector<float>& to, const std::vector<float>& values) {
+      to.insert(to.end(), values.begin(), values.end());
+    };
+    evaluator.run(0, {}, {}, [&](Net& net, int64_t first_sample) {
+      EXPECT_EQ(first_sample, static_cast<int64_t>(labels.size()));
+      append(scores, net.read(blobs->scores));
+      append(labels, net.read(blobs->labels));
+      EXPECT_EQ(net.read(blobs->images).size(), 9u * net.shape(blobs->images)[0]);
+    });
+    ASSERT_EQ(labels.size(), 10u);
+    for (int n = 0; n < 10; ++n) EXPECT_EQ(labels[n], n * n % 3);
+    if (wanted_scores.empty()) wanted_scores = scores;
+    ASSERT_EQ(scores.size(), wanted_scores.size());
+    for (size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], wanted_scores[i], 1e-5);
+  }
+}
+
+std::optional<TestBlobs> blobs_of(const std::string& layers) {
+  return test_blobs(NetSpec::parse("layer { name: 'x' type: 'Input' top: 'x' } "
+                                   "layer { name: 'label' type: 'Input' top: 'label' }" +
+                                       layers,
+                                   "net.prototxt"),
+                    {});
+}
+
+TEST(TestBlobs, AreThoseOfTheFirstAccuracyLayer) {
+  const std::string accuracy =
+      "layer { name: 'a' type: 'Accuracy' bottom: 'y' bottom: 'label' top: 'a' }";
+  const auto blobs =
+      blobs_of("layer { name: 'y' type: 'Softmax' bottom: 'x' top: 'y' }" + accuracy +
+               "layer { name: 'b' type: 'Accuracy' bottom: 'x' bottom: 'label' top: 'b' }");
+  ASSERT_TRUE(blobs);
+  EXPECT_EQ(blobs->names(), (std::vector<std::string>{"y", "label"}));
+  EXPECT_TRUE(blobs->probabilities);
+  EXPECT_FALSE(blobs_of("layer { name: 'y' type: 'Softmax' bottom: 'x' top: 'y' }"));
+  EXPECT_FALSE(blobs_of("layer { name: 'y' type: 'ReLU' bottom: 'x' top: 'y' }" + accuracy +
+                        "layer { name: 'r' type: 'ReLU' bottom: 'y' top: 'y' }"));
 }
 
 TEST(Evaluator, StopsBetweenBatches) {

@@ -24,6 +24,9 @@ SolverState small_state() {
   BufferState* buffer = state.add_buffer();
   buffer->set_name("a/mean");
   buffer->add_data(0.1f);
+  state.mutable_best()->set_iteration(2);
+  state.mutable_best()->set_output("accuracy");
+  state.mutable_best()->set_value(0.7f);
   return state;
 }
 

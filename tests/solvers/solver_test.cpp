@@ -471,6 +471,33 @@ std::string data_net(const std::string& folder, int classes, const std::string& 
               more, " } ");
 }
 
+TEST(Solver, ShowsTheBatchesOfItsTests) {
+  const std::string accuracy =
+      "layer { name: 'accuracy' type: 'Accuracy' bottom: 'ip' bottom: 'label' top: 'accuracy' "
+      "include { phase: TEST } }";
+  const std::string folder = test_folder();
+  const std::string test = " base_lr: 0.1 max_iter: 1 test_interval: 1 test_initialization: false ";
+  std::vector<float> labels;
+  SolverOptions options;
+  options.observe = [&](int test_net, Net& net, const TestBlobs& blobs, int64_t first_sample) {
+    EXPECT_EQ(test_net, 0);
+    EXPECT_EQ(first_sample, static_cast<int64_t>(labels.size()));
+    for (const float label : net.read(blobs.labels)) labels.push_back(label);
+    EXPECT_EQ(net.read(blobs.scores).size(), 2u * net.shape(blobs.labels)[0]);
+  };
+  Training run("net_param " + data_net(folder, 2, accuracy) + test + "snapshot_prefix: '" + folder +
+                   "run'",
+               options);
+  run->solve();
+  EXPECT_EQ(labels, (std::vector<float>{0, 1, 0, 1, 0, 1, 0, 1, 0, 1}));
+
+  // Without Accuracy there is nothing to show.
+  Training none("net_param " + data_net(folder, 2) + test + "snapshot_prefix: '" + folder + "none'",
+                options);
+  none->solve();
+  EXPECT_EQ(labels.size(), 10u);
+}
+
 // Three iterations make an epoch.
 TEST(Solver, CountsInEpochs) {
   const std::string folder = test_folder();
@@ -542,8 +569,16 @@ TEST(Solver, TrainsInTheStateThatTheFileAsksFor) {
 // The test set has labels that the training set's net has no class for.
 TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
   const std::string folder = test_folder();
+  // Behind another layer, labels are no longer known to be those of the data.
+  const auto bad_net = [](const std::string& folder) {
+    std::string net = data_net(folder, 3);
+    const std::string loss = "layer { name: \"loss\"";
+    return net.insert(net.find(loss),
+                      "layer { name: 'through' type: 'Concat' bottom: 'label' top: 'label' "
+                      "concat_param { axis: 0 } } ");
+  };
   const std::string message = error_of([&] {
-    Training run("net_param" + data_net(folder, 3) +
+    Training run("net_param" + bad_net(folder) +
                  "base_lr: 0.1 max_iter: 1 test_interval: 1 snapshot_after_train: false");
     run->solve();
   });
@@ -553,8 +588,7 @@ TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
       << message;
   // What was trained before is kept.
   std::filesystem::create_directories(folder + "bad");
-  Training later(text("net_param", data_net(folder, 2), "test_net_param",
-                      data_net(folder + "bad/", 3),
+  Training later(text("net_param", data_net(folder, 2), "test_net_param", bad_net(folder + "bad/"),
                       "base_lr: 0.1 max_iter: 5 test_interval: 2 test_initialization: false ",
                       "snapshot_prefix: '", folder, "run'"));
   EXPECT_NE(error_of([&] { later->solve(); }), "");
@@ -562,7 +596,7 @@ TEST(Solver, ATestWithABadLabelStopsAndNamesTheSample) {
             (std::vector<std::string>{folder + "run_iter_2.solverstate"}));
   // In training the samples are shuffled; the one that is named has that label.
   const std::string in_training = error_of([&] {
-    Training run("net_param" + data_net(folder, 3) + "base_lr: 0.1 max_iter: 5");
+    Training run("net_param" + bad_net(folder + "bad/") + "base_lr: 0.1 max_iter: 5");
     run->solve();
   });
   const size_t at = in_training.find("sample ");

@@ -61,7 +61,7 @@ TEST_F(DeviceToolTest, TheSolverChoosesUnlessAFlagDoes) {
   ASSERT_EQ(run({"train", "--solver", gpu, "--device", "cpu"}), kDone) << output_;
   EXPECT_SAYS("device      cpu ");
   // Caffe would take a GPU.
-  ASSERT_EQ(run({"train", "--solver", solver_}), kDone) << output_;
+  ASSERT_EQ(run({"train", "--solver", solver_, "--overwrite"}), kDone) << output_;
   EXPECT_SAYS("device      cpu ");
 }
 

@@ -8,6 +8,7 @@
 #include "io/text/net_text.h"
 #include "io/text/parse_text.h"
 #include "io/text/print_text.h"
+#include "io/text/setting.h"
 #include "io/text/upgrade.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
@@ -17,6 +18,18 @@ namespace {
 
 void require_layers(const NetSpec& spec) {
   require(spec.proto().layer_size() > 0, spec.name(), ": has no layer {}");
+}
+
+// As far as its rules speak of phases.
+bool runs_in(const LayerParameter& layer, NetPhase phase) {
+  const auto is_of = [&](const NetStateRule& rule) {
+    return !rule.has_phase() || rule.phase() == phase;
+  };
+  const auto& include = layer.include();
+  const auto& exclude = layer.exclude();
+  if (!include.empty()) return std::any_of(include.begin(), include.end(), is_of);
+  return std::none_of(exclude.begin(), exclude.end(),
+                      [&](const NetStateRule& rule) { return rule.has_phase() && is_of(rule); });
 }
 
 }  // namespace
@@ -118,12 +131,83 @@ SolverSpec SolverSpec::read(const std::string& path) { return parse(read_file(pa
 SolverSpec SolverSpec::parse(const std::string& content, const std::string& name) {
   SolverSpec spec;
   spec.name_ = name;
+  spec.content_ = content;
   spec.positions_ = std::make_shared<Positions>(name);
   parse_text(content, name, *spec.solver_, *spec.positions_);
   return spec;
 }
 
 Options SolverSpec::options() const { return Options(solver_, positions_); }
+
+SolverSpec SolverSpec::copy() const {
+  SolverSpec spec = parse(content_, name_);
+  spec.changes_ = changes_;
+  for (const Setting& setting : settings_) spec.set(setting);
+  return spec;
+}
+
+void SolverSpec::set(const Setting& setting) {
+  const FieldPath path(setting.path, setting.place);
+  if (path.starts_with("net")) {
+    changes_.push_back(
+        [=, path = path.rest()](const std::string&, NetParameter& net, Positions& positions) {
+          set_field(setting, path, net, positions);
+        });
+  } else {
+    const bool found = set_field(setting, path, *solver_, *positions_);
+    require(found, setting.place, ": there is no layer of that name");
+    settings_.push_back(setting);
+  }
+}
+
+SolverSpec SolverSpec::with(const std::vector<Setting>& settings) const {
+  SolverSpec spec = copy();
+  for (const Setting& setting : settings) spec.set(setting);
+  std::vector<std::string> layers;
+  for (const NetSpec& net : spec.read_nets())
+    for (const LayerParameter& layer : net.proto().layer()) layers.push_back(layer.name());
+  for (const Setting& setting : settings) {
+    const FieldPath path(setting.path, setting.place);
+    if (!path.starts_with("net") || !path.rest().steps[0].has_entry) continue;
+    const std::string& name = path.rest().steps[0].entry;
+    require(path.rest().steps[0].field != "layer" ||
+                std::find(layers.begin(), layers.end(), name) != layers.end(),
+            setting.place, ": there is no layer \"", name, "\"", did_you_mean(name, layers));
+  }
+  return spec;
+}
+
+SolverSpec SolverSpec::with_sources(const std::string& train, const std::string& test,
+                                    const std::string& place) const {
+  SolverSpec spec = copy();
+  spec.changes_.push_back([=](const std::string& field, NetParameter& net, Positions& positions) {
+    for (LayerParameter& layer : *net.mutable_layer()) {
+      if (layer.type() != "Data") continue;
+      const bool trains = field.find("test_net") != 0 && runs_in(layer, TRAIN),
+                 tests = field.find("train_net") != 0 && runs_in(layer, TEST);
+      require(!trains || !tests, positions.where(layer, "", 0), ": layer \"", layer.name(),
+              "\" is of both phases, but ", place,
+              " has a source for each; write two, with include ",
+              "{ phase: TRAIN } and include { phase: TEST }");
+      if (!trains && !tests) continue;
+      layer.mutable_data_param()->set_source(trains ? train : test);
+      positions.note(layer.data_param(), "source", -1, place);
+    }
+  });
+  const auto reads = [](const NetSpec& net, NetPhase phase) {
+    const auto& layers = net.proto().layer();
+    return std::any_of(layers.begin(), layers.end(), [&](const LayerParameter& layer) {
+      return layer.type() == "Data" && runs_in(layer, phase);
+    });
+  };
+  const std::string remedy = " has no layer of type Data that could read from it in phase ";
+  const NetSpec training = spec.training_net();
+  require(reads(training, TRAIN), place, ": net ", training.name(), remedy, "TRAIN");
+  if (spec.options().has("test_interval") || spec.options().has("test_interval_epoch"))
+    for (const NetSpec& net : spec.test_nets())
+      require(reads(net, TEST), place, ": net ", net.name(), remedy, "TEST");
+  return spec;
+}
 
 NetSpec SolverSpec::net() const {
   NetSpec net = training_net();
@@ -140,7 +224,7 @@ NetSpec SolverSpec::training_net() const {
           ": exactly one of net, train_net, net_param and train_net_param is needed, ", count,
           " are given");
   for (const char* field : {"net_param", "train_net_param"})
-    if (solver.has(field)) return nested_net(solver.message(field));
+    if (solver.has(field)) return nested_net(solver.message(field), field);
   const char* field = solver.has("net") ? "net" : "train_net";
   return read_net(solver.string(field), field);
 }
@@ -148,7 +232,8 @@ NetSpec SolverSpec::training_net() const {
 std::vector<NetSpec> SolverSpec::test_nets() const {
   const Options solver = options();
   std::vector<NetSpec> nets;
-  for (const Options& net : solver.messages("test_net_param")) nets.push_back(nested_net(net));
+  for (const Options& net : solver.messages("test_net_param"))
+    nets.push_back(nested_net(net, "test_net_param"));
   for (const std::string& path : solver.strings("test_net"))
     nets.push_back(read_net(path, "test_net", static_cast<int>(nets.size())));
   const std::vector<Options> states = solver.messages("test_state");
@@ -166,8 +251,9 @@ std::vector<NetSpec> SolverSpec::test_nets() const {
   return nets;
 }
 
-NetSpec SolverSpec::nested_net(const Options& net) const {
-  return NetSpec(static_cast<const NetParameter&>(*net.proto()), name_, *positions_);
+NetSpec SolverSpec::nested_net(const Options& net, const std::string& field) const {
+  return changed(NetSpec(static_cast<const NetParameter&>(*net.proto()), name_, *positions_),
+                 field);
 }
 
 NetSpec SolverSpec::read_net(const std::string& path, const std::string& field, int index) const {
@@ -180,7 +266,37 @@ NetSpec SolverSpec::read_net(const std::string& path, const std::string& field, 
           "\" is neither in the working directory nor beside the solver");
   require(!std::filesystem::is_directory(found, ignored), where, ": net \"", path,
           "\" is a folder, not a prototxt");
-  return NetSpec::read(found.string());
+  return changed(NetSpec::read(found.string()), field);
+}
+
+NetSpec SolverSpec::changed(NetSpec net, const std::string& field) const {
+  if (changes_.empty()) return net;
+  for (const NetChange& change : changes_) change(field, *net.net_, *net.positions_);
+  upgrade(*net.net_, net.name_, net.positions_.get());
+  return net;
+}
+
+std::vector<NetSpec> SolverSpec::read_nets() const {
+  std::vector<NetSpec> nets = {training_net()};
+  const Options solver = options();
+  for (const Options& net : solver.messages("test_net_param"))
+    nets.push_back(nested_net(net, "test_net_param"));
+  for (const std::string& path : solver.strings("test_net"))
+    nets.push_back(read_net(path, "test_net"));
+  return nets;
+}
+
+void SolverSpec::write(const std::string& path, const std::string& comment) const {
+  SolverParameter whole = *solver_;
+  const std::vector<NetSpec> nets = read_nets();
+  const bool only_trains = whole.has_train_net() || whole.has_train_net_param();
+  *(only_trains ? whole.mutable_train_net_param() : whole.mutable_net_param()) = nets[0].proto();
+  whole.clear_net();
+  whole.clear_train_net();
+  whole.clear_test_net();
+  whole.clear_test_net_param();
+  for (size_t i = 1; i < nets.size(); ++i) *whole.add_test_net_param() = nets[i].proto();
+  write_atomically(path, print_text(whole, comment));
 }
 
 }  // namespace orepa

@@ -90,8 +90,9 @@ class FirstError : public pb::io::ErrorCollector {
     if (line >= 0) back_to(culprit, content_, line, column);
     const std::string said =
         what.size() <= kMostOfParserMessage ? what : what.substr(0, kMostOfParserMessage) + "...";
-    error_ = line < 0 ? text(file_, ": ", said)
-                      : text(file_, ":", line + 1, ":", column + 1, ": ", said);
+    error_ = file_.empty() ? said
+             : line < 0    ? text(file_, ": ", said)
+                           : text(file_, ":", line + 1, ":", column + 1, ": ", said);
   }
   void AddWarning(int, int, const std::string&) override {}
   const std::string& error() const { return error_; }

@@ -12,9 +12,9 @@ std::string without_mark(const std::string& content, const std::string& file);
 // Of messages in messages: more than any net has, and far from where the parser's recursion would
 // exhaust the stack.
 constexpr int kDeepestMessage = 100;
-// Parses `text` into `message`. Throws Error that names file, line, column and, for an unknown
-// name, the nearest known one; and where the text is larger than any net: 16 MiB, 200,000 messages,
-// 4096 bytes of one name.
+// Parses `text` into `message`. Throws Error that names file, line, column (nothing of them where
+// `file` is empty) and, for an unknown name, the nearest known one; and where the text is larger
+// than any net: 16 MiB, 200,000 messages, 4096 bytes of one name.
 void parse_text(const std::string& text, const std::string& file,
                 google::protobuf::Message& message, Positions& positions);
 

@@ -1,0 +1,24 @@
+// Which of the snapshots that were tested is the best: by the first Accuracy of the first test net
+// or, where it has none, by its loss.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "orepa/evaluate.h"
+#include "orepa/model_io.h"
+
+namespace orepa {
+
+struct Best {
+  int64_t iteration = 0;
+  std::string output;  // of the test: what the value is of
+  float value = 0;
+};
+
+// A test of a snapshot, of the first test net, where it is better than the best so far, of another
+// output or the first; nothing where it is not, or has neither an accuracy nor a loss.
+std::optional<Best> better(const std::optional<Best>& best, int64_t iteration, const NetSpec& net,
+                           const Evaluation& evaluation);
+
+}  // namespace orepa

@@ -1,0 +1,167 @@
+// Which snapshots stay, and what leads to the newest and the best.
+#include <gmock/gmock.h>
+
+#include "orepa.pb.h"
+#include "solvers/snapshot.h"
+#include "tests/error_of.h"
+#include "tests/training.h"
+
+namespace orepa {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// A test and a snapshot every second iteration.
+std::string solver_text(const std::string& folder) {
+  const std::string net = R"( {
+    layer { name: "x" type: "DummyData" top: "x" dummy_data_param {
+            shape { dim: 4 dim: 3 } data_filler { type: "gaussian" std: 1 } } }
+    layer { name: "label" type: "DummyData" top: "label" dummy_data_param { shape { dim: 4 } } }
+    layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
+            inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+    layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" } )";
+  return "train_net_param" + net + "} test_net_param" + net +
+         "} base_lr: 0.5 test_initialization: false test_interval: 2 snapshot: 2 max_iter: 10 "
+         "snapshot_prefix: '" +
+         folder + "run' ";
+}
+
+std::vector<int64_t> iterations(const std::string& prefix) {
+  std::vector<int64_t> found;
+  for (const auto& [iteration, path] : snapshot_files(prefix))
+    if (found.empty() || found.back() != iteration) found.push_back(iteration);
+  return found;
+}
+
+std::string target(const std::string& link) {
+  return std::filesystem::is_symlink(link) ? std::filesystem::read_symlink(link).string() : "";
+}
+
+TEST(Snapshots, AllStayUnlessANumberIsGiven) {
+  const std::string folder = test_folder();
+  ASSERT_TRUE(Training(solver_text(folder))->solve());
+  EXPECT_THAT(iterations(folder + "run"), ElementsAre(2, 4, 6, 8, 10));
+  EXPECT_NE(error_of([&] { Training(solver_text(folder) + "snapshot_keep: -1"); }), "");
+}
+
+// With a rate of 0 every test is the same, and the first is the best.
+TEST(Snapshots, TheNewestAndTheBestStay) {
+  for (const std::string format : {"BINARYPROTO", "HDF5"}) {
+    const std::string folder = test_folder(), end = format == "HDF5" ? ".h5" : "";
+    Training run(solver_text(folder) +
+                 "snapshot_keep: 2 lr_policy: 'step' gamma: 0 stepsize: 1 "
+                 "snapshot_format: " +
+                 format);
+    std::filesystem::create_directory(folder + "run_iter_1.caffemodel.d");  // not ours
+    write_file(folder + "run_iter_1.caffemodel2", "");
+    write_file(folder + "other_iter_1.caffemodel", "");
+    ASSERT_TRUE(run->solve());
+    EXPECT_THAT(iterations(folder + "run"), ElementsAre(2, 8, 10)) << run.listener.notes;
+    EXPECT_EQ(target(folder + "run_latest.caffemodel" + end), "run_iter_10.caffemodel" + end);
+    EXPECT_EQ(target(folder + "run_latest.solverstate" + end), "run_iter_10.solverstate" + end);
+    EXPECT_EQ(target(folder + "run_best.caffemodel" + end), "run_iter_2.caffemodel" + end);
+    EXPECT_THAT(run.listener.notes, HasSubstr("iteration 2, by loss = "));
+    EXPECT_TRUE(std::filesystem::exists(folder + "run_iter_1.caffemodel2"));
+    EXPECT_TRUE(std::filesystem::exists(folder + "other_iter_1.caffemodel"));
+    // The link is as good as the state it leads to.
+    Training again(solver_text(folder), resuming(folder + "run_latest.solverstate" + end));
+    EXPECT_EQ(again->iteration(), 10);
+  }
+}
+
+TEST(Snapshots, TheBestOutlivesAResumeAndIsJudgedAgain) {
+  const std::string folder = test_folder();
+  const std::string solver = solver_text(folder) + "snapshot_keep: 1 ";
+  Training whole(solver);
+  ASSERT_TRUE(whole->solve());
+  const std::string best = target(folder + "run_best.caffemodel");
+  const auto last_tests = whole.listener.tests;
+  const auto state = read_snapshot_state(folder + "run_latest.solverstate");
+  ASSERT_TRUE(state.best);
+  EXPECT_EQ(state.best->output, "loss");
+
+  std::filesystem::remove(folder + "run_best.caffemodel");
+  Training again(solver, resuming("auto"));
+  EXPECT_TRUE(again->tests_first());
+  ASSERT_TRUE(again->solve());  // the test at the end, again
+  ASSERT_EQ(again.listener.tests.size(), 1u);
+  EXPECT_EQ(again.listener.tests[0].first, 10);
+  EXPECT_EQ(again.listener.tests[0].second.outputs[0].values,
+            last_tests.back().second.outputs[0].values);
+  // Whether it is the one that the state remembers, or the one tested again.
+  EXPECT_EQ(target(folder + "run_best.caffemodel"), best);
+}
+
+TEST(Snapshots, LaterOnesOfAnAbandonedRunStay) {
+  const std::string folder = test_folder();
+  ASSERT_TRUE(Training(solver_text(folder))->solve());
+  Training back(solver_text(folder) + "snapshot_keep: 1 lr_policy: 'step' gamma: 0 stepsize: 1",
+                resuming(folder + "run_iter_4.solverstate"));
+  back.listener.asks = {{6, Request::kStop}};
+  ASSERT_FALSE(back->solve());
+  EXPECT_EQ(target(folder + "run_latest.caffemodel"), "run_iter_6.caffemodel");
+  const auto left = iterations(folder + "run");
+  EXPECT_THAT(left, testing::Not(testing::Contains(2)));
+  EXPECT_THAT(left, testing::IsSupersetOf({6, 8, 10}));
+}
+
+TEST(Snapshots, AFileWhereALinkBelongsIsNoReasonToEnd) {
+  const std::string folder = test_folder();
+  write_file(folder + "run_latest.caffemodel", "mine");
+  Training run(solver_text(folder));
+  ASSERT_TRUE(run->solve());
+  EXPECT_EQ(read_all(folder + "run_latest.caffemodel"), "mine");
+  EXPECT_THAT(run.listener.notes, HasSubstr("run_latest.caffemodel: cannot be made a link to "));
+}
+
+TEST(Snapshots, AreRemovedWithTheirLinksAndNothingElse) {
+  const std::string folder = test_folder();
+  const std::string solver = solver_text(folder) + "snapshot_fallback: '" + folder + "other' ";
+  Training run(solver);
+  EXPECT_FALSE(run->has_snapshots());
+  ASSERT_TRUE(run->solve());
+  EXPECT_TRUE(run->has_snapshots());
+  for (const char* kept : {"run_iter_2", "run_iter_x.caffemodel", "run2_iter_2.caffemodel"})
+    write_file(folder + kept, "");
+  write_file(folder + "other/run_iter_3.solverstate", "");
+  run->remove_snapshots();
+  EXPECT_FALSE(run->has_snapshots());
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    left.push_back(entry.path().filename().string());
+  EXPECT_THAT(left, testing::UnorderedElementsAre("run_iter_2", "run_iter_x.caffemodel",
+                                                  "run2_iter_2.caffemodel", "other"));
+}
+
+Evaluation evaluation(std::vector<Evaluation::Output> outputs) {
+  Evaluation made;
+  made.outputs = std::move(outputs);
+  return made;
+}
+
+TEST(Best, IsTheHighestAccuracyOrElseTheLowestLoss) {
+  const NetSpec net = NetSpec::parse(
+      "layer { type: 'Accuracy' top: 'top5' } layer { type: 'Accuracy' top: 'top1' }", "net");
+  const auto of = [&](double loss, double accuracy) {
+    return evaluation({{"loss", {loss}, 1}, {"aux", {1, 1}, 0.5}, {"top5", {accuracy}, 0}});
+  };
+  const auto first = better({}, 3, net, of(1, 0.5));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->iteration, 3);
+  EXPECT_EQ(first->output, "top5");
+  EXPECT_FALSE(better(first, 4, net, of(0, 0.5)));
+  EXPECT_TRUE(better(first, 4, net, of(9, 0.6)));
+
+  const NetSpec plain = NetSpec::parse("layer { type: 'SoftmaxWithLoss' top: 'loss' }", "net");
+  const auto loss = better(first, 5, plain, of(1, 0.1));  // of another output
+  ASSERT_TRUE(loss);
+  EXPECT_EQ(loss->output, "loss");
+  EXPECT_EQ(loss->value, 2);
+  EXPECT_FALSE(better(loss, 6, plain, of(1, 0.1)));
+  EXPECT_TRUE(better(loss, 6, plain, of(0.9, 0.1)));
+  EXPECT_FALSE(better({}, 6, plain, evaluation({{"x", {1}, 0}})));
+}
+
+}  // namespace
+}  // namespace orepa

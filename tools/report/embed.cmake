@@ -1,0 +1,12 @@
+# cmake -DFOLDER=tools/report -DOUTPUT=template.cpp -P embed.cmake: the page's files as strings of a C++ file.
+function(string_of name file)
+  file(READ "${FOLDER}/${file}" CONTENT)
+  string(APPEND CPP "const char* const ${name} = R\"~(${CONTENT})~\";\n")
+  set(CPP "${CPP}" PARENT_SCOPE)
+endfunction()
+set(CPP "#include \"report/template.h\"\n\nnamespace orepa::tool {\n\n")
+string_of(kPageHtml page.html)
+string_of(kPageStyle page.css)
+string_of(kChartScript chart.js)
+string_of(kPageScript page.js)
+file(WRITE "${OUTPUT}" "${CPP}\n}  // namespace orepa::tool\n")

@@ -1,0 +1,54 @@
+// LastTest: what a test got wrong, as last_test.json says it.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "orepa/evaluate.h"
+
+namespace orepa::tool {
+
+// Some neighbouring samples of a test.
+struct TestedBatch {
+  int64_t first_sample = 0;
+  int64_t classes = 0;
+  std::vector<float> labels;                   // one a sample
+  std::vector<float> scores;                   // samples x classes
+  bool probabilities = false;                  // whether the scores are; else their softmax is
+  Shape image;                                 // C x H x W of a sample
+  std::function<std::vector<float>()> images;  // of all samples; asked where one is to be shown
+};
+
+// Memory: classes x classes counts, and the pictures of the worst samples.
+class LastTest {
+ public:
+  static constexpr size_t kWorst = 24;  // pictures
+  static constexpr int64_t kMostClasses = 1000;
+  static constexpr int64_t kLargestPicture = 112;  // pixels along a side
+
+  // Forgets what an earlier test said where the batch is the first one. Samples whose label is no
+  // class are left out. Throws Error where the numbers do not fit each other.
+  void add(const TestedBatch& batch);
+  // From the blobs of a net that has just run: SolverOptions::observe, Evaluator::run. Leaves out
+  // tests whose scores are not samples x classes, and those of more than kMostClasses.
+  void observe(Net& net, const TestBlobs& blobs, int64_t first_sample);
+
+  bool empty() const { return confusion_.empty(); }
+  // The text of last_test.json. `classes`: names; where there are none, their numbers.
+  std::string json(int net, int64_t iteration, std::vector<std::string> classes = {}) const;
+
+ private:
+  struct Mistake {
+    int64_t sample = 0, label = 0, predicted = 0;
+    double probability = 0;  // of what was predicted
+    std::string image;
+  };
+  bool is_among_worst(double probability) const;
+  void keep(const Mistake& mistake);
+
+  int64_t classes_ = 0;
+  std::vector<int64_t> confusion_;  // [label, predicted]
+  std::vector<Mistake> worst_;      // the surest first
+};
+
+}  // namespace orepa::tool

@@ -1,0 +1,61 @@
+#include "run_folder.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/input_file.h"
+#include "io/atomic_file.h"
+#include "orepa/error.h"
+
+namespace orepa::tool {
+namespace {
+
+// The first line of the files that are written here in the place of others of these names.
+constexpr const char* kMark = "A run of orepa_tool train wrote this";
+constexpr const char *kSolver = "solver.prototxt", *kNet = "net.prototxt", *kTrain = "train.jsonl",
+                     *kTest = "test.jsonl", *kLog = "log.txt";
+
+}  // namespace
+
+bool RunFolder::holds_run() const {
+  bool marked = false;
+  for (const char* name : {kSolver, kNet, kTrain, kTest}) {
+    const std::string path = file(name);
+    if (!std::filesystem::exists(path)) continue;
+    marked = marked || read_file(path).starts_with(text("# ", kMark));
+    require(marked, path,
+            ": was not written by a training and would be overwritten; give --run "
+            "another folder");
+  }
+  return marked;
+}
+
+std::string RunFolder::log_path() const { return file(kLog); }
+
+void RunFolder::remove_run() const {
+  if (!holds_run()) return;
+  for (const char* name : {kTrain, kTest, kLog, kNet, kSolver}) {
+    std::error_code failure;
+    std::filesystem::remove(file(name), failure);
+    require(!failure, file(name), ": cannot be removed: ", failure.message());
+  }
+}
+
+void RunFolder::begin(const SolverSpec& spec, const std::string& flags, int64_t iteration,
+                      int64_t last_test) {
+  std::error_code failure;
+  std::filesystem::create_directories(path_, failure);
+  require(!failure, path_, ": the folder of the run cannot be made: ", failure.message());
+  const std::string lines = lines_until(file(kTrain), iteration);
+  const size_t last = lines.rfind('\n', lines.size() - 2);
+  seconds_before_ =
+      std::max(0.0, number_of(lines.substr(last == std::string::npos ? 0 : last), "seconds"));
+  spec.write(file(kSolver), text(kMark, ": what it trained, and all it needs.\n", flags));
+  spec.net().write(file(kNet), text(kMark, ": the net of solver.prototxt, which has its own copy"));
+  write_atomically(file(kTrain), lines);
+  write_atomically(file(kTest), lines_until(file(kTest), last_test));
+  train.open(file(kTrain));
+  test.open(file(kTest));
+}
+
+}  // namespace orepa::tool

@@ -1,0 +1,46 @@
+// RunFolder: what a training leaves besides its snapshots.
+//
+//   solver.prototxt  the configuration as it was in effect, with the nets in it
+//   net.prototxt     the net of it alone, for `test` and `convert`
+//   train.jsonl      a line for every interval of training
+//   test.jsonl       a line for every test
+//   log.txt          what was shown on the console, of every start
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "line_file.h"
+#include "orepa/model_io.h"
+
+namespace orepa::tool {
+
+class RunFolder {
+ public:
+  // It need not be there.
+  explicit RunFolder(std::string path) : path_(std::move(path)) {}
+  const std::string& path() const { return path_; }
+
+  // Whether the files of a run are in it. Throws Error where one of their names is another file's.
+  bool holds_run() const;
+  // Removes them, nothing else.
+  void remove_run() const;
+
+  // Makes the folder and writes the configuration; the lines of a run that goes on from `iteration`
+  // stay up to there, its tests up to `last_test`. `flags`: those of the command line, for the
+  // reader.
+  void begin(const SolverSpec& spec, const std::string& flags, int64_t iteration,
+             int64_t last_test);
+  // Seconds of earlier starts that the run has behind it.
+  double seconds_before() const { return seconds_before_; }
+
+  std::string log_path() const;
+  LineFile train, test;
+
+ private:
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+  std::string path_;
+  double seconds_before_ = 0;
+};
+
+}  // namespace orepa::tool
