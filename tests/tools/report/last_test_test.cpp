@@ -7,7 +7,7 @@
 
 #include "core/input_file.h"
 #include "orepa/params.h"
-#include "tests/data/idx_files.h"
+#include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 #include "tests/test_device.h"
