@@ -68,25 +68,21 @@ std::string describe(const std::string& name, bool required) {
 
 }  // namespace
 
-const Command& find_command(const std::vector<std::string>& words, size_t& count) {
-  std::string name = words[0];
-  std::vector<std::string> known;
+size_t words_of_command(const std::vector<std::string>& words) {
   std::string subcommands;
+  for (const Command& command : commands())
+    if (command.name.starts_with(words[0] + " ")) subcommands += "\n  " + command.name;
+  if (subcommands.empty()) return 1;
+  if (words.size() == 1 || words[1].starts_with("-"))
+    throw UsageError(text("`", words[0], "` needs one more word:", subcommands));
+  return 2;
+}
+
+const Command& find_command(const std::string& name) {
+  std::vector<std::string> known;
   for (const Command& command : commands()) {
-    if (command.name == name) {
-      count = 1;
-      return command;
-    }
+    if (command.name == name) return command;
     known.push_back(command.name);
-    if (command.name.starts_with(name + " ")) subcommands += "\n  " + command.name;
-  }
-  if (!subcommands.empty()) {
-    if (words.size() == 1 || words[1].starts_with("-"))
-      throw UsageError(text("`", name, "` needs one more word:", subcommands));
-    name += " " + words[1];
-    count = 2;
-    for (const Command& command : commands())
-      if (command.name == name) return command;
   }
   throw UsageError(text("there is no command \"", name, "\"", suggestion(name, known, "")));
 }

@@ -8,9 +8,11 @@
 
 namespace orepa::tool {
 
-// The command that the first words name, one or two ("dataset build"); `count` becomes how many.
-// Throws UsageError that names the nearest command. REQUIRES: there is a word.
-const Command& find_command(const std::vector<std::string>& words, size_t& count);
+// How many of the words are the name of a command: two where commands of two begin with the first
+// ("dataset build"). Throws UsageError where the second is missing. REQUIRES: there is a word.
+size_t words_of_command(const std::vector<std::string>& words);
+// Throws UsageError that names the nearest command.
+const Command& find_command(const std::string& name);
 
 // Sets the gflags of `command`: --flag value, --flag=value, a bool also as --flag and --noflag; one
 // dash does as well as two. Throws UsageError where a flag is unknown, misses its value, has a bad

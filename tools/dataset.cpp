@@ -131,6 +131,11 @@ void walk(const std::string& what, const DataSource& source,
   });
 }
 
+std::string with_name(const DataSource& source, int64_t index, const std::string& reason) {
+  const std::string name = source.name(index);
+  return reason.starts_with(name) ? reason : name + ": " + reason;
+}
+
 struct ImageReader::State {
   explicit State(ColorOrder order)
       : gray({.order = ColorOrder::kGray, .exact = true}), color({.order = order, .exact = true}) {}

@@ -53,6 +53,9 @@ void each_sample(int64_t first, int64_t last, const std::function<void(int, int6
 void walk(const std::string& what, const DataSource& source,
           const std::function<void(int, int64_t)>& body);
 
+// What is wrong with a sample, with its name in front.
+std::string with_name(const DataSource& source, int64_t index, const std::string& reason);
+
 // Samples as images. One a thread.
 class ImageReader {
  public:

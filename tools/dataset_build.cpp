@@ -40,35 +40,43 @@ Extent shrunk(const Extent& extent) {
 class Builder {
  public:
   void build(const DataSource& source, int64_t index, BuiltSample& sample) {
-    const std::string name = source.name(index);
     try {
-      if (FLAGS_resize == 0 && FLAGS_longer == 0)
-        source.read(index, record_);
-      else
-        reader_.open(source, index);
-      const Record& record = FLAGS_resize == 0 && FLAGS_longer == 0 ? record_ : reader_.record();
-      require(record.kind == Record::Kind::kFile, "holds pixels; sets are built of image files");
-      sample.label = record.label;
-      const Extent extent = &record == &record_ ? Extent{} : reader_.extent();
-      const Extent size = shrunk(extent);
-      if (size == extent) {
-        sample.file.assign(record.content.begin(), record.content.end());
-        return;
-      }
+      if (FLAGS_resize == 0 && FLAGS_longer == 0) return copy(source, index, sample);
+      reader_.open(source, index);
+      const Extent extent = reader_.extent(), size = shrunk(extent);
+      take(reader_.record(), sample);
+      if (size == extent) return;
       reader_.decode(size, image_);
       sample.file = jpeg_bytes(image_, FLAGS_quality);
     } catch (const Error& error) {
-      const std::string reason = error.what();
-      throw Error((reason.starts_with(name) ? reason : name + ": " + reason) +
+      throw Error(with_name(source, index, error.what()) +
                   "; `orepa_tool dataset verify` lists all that cannot be read");
     }
   }
 
  private:
+  void copy(const DataSource& source, int64_t index, BuiltSample& sample) {
+    source.read(index, record_);
+    take(record_, sample);
+  }
+  static void take(const Record& record, BuiltSample& sample) {
+    require(record.kind == Record::Kind::kFile, "holds pixels; sets are built of image files");
+    sample.label = record.label;
+    sample.file.assign(record.content.begin(), record.content.end());
+  }
+
   ImageReader reader_{ColorOrder::kRgb};
   Record record_;
   Image image_;
 };
+
+// What a sample is called in the set: its path without the folder that all of them lie in.
+std::string name_in_set(const Dataset& dataset, int64_t index) {
+  const std::string name = dataset.source->name(index);
+  for (const std::string& folder : {dataset.name.source + "/", dataset.name.root_folder})
+    if (name.starts_with(folder)) return name.substr(folder.size());
+  return name;
+}
 
 // All that decides what is written: whoever goes on has to write the same.
 std::string settings(const Dataset& dataset, const std::string& format) {
@@ -121,7 +129,7 @@ void build() {
     each_sample(start, end, [&](int thread, int64_t number) {
       const int64_t index = FLAGS_shuffle ? shuffled(number, count, order) : number;
       BuiltSample& sample = samples[static_cast<size_t>(number - start)];
-      sample.name = source.name(index);
+      sample.name = name_in_set(dataset, index);
       builders[static_cast<size_t>(thread)].build(source, index, sample);
     });
     for (int64_t number = start; number < end; ++number)

@@ -102,8 +102,7 @@ Sums sums_of(const DataSource& source) {
               " channels, others have ", sums[t].channels);
       sums[t].add(images[t]);
     } catch (const Error& error) {
-      const std::string name = source.name(index), reason = error.what();
-      throw Error(reason.starts_with(name) ? reason : name + ": " + reason);
+      throw Error(with_name(source, index, error.what()));
     }
   });
   Sums all;

@@ -29,10 +29,7 @@ void verify() {
       bad[index] = error.what();
     }
   });
-  for (const auto& [index, reason] : bad) {
-    const std::string name = source.name(index);
-    std::cout << (reason.starts_with(name) ? reason : name + ": " + reason) << "\n";
-  }
+  for (const auto& [index, reason] : bad) std::cout << with_name(source, index, reason) << "\n";
   require(bad.empty(), grouped(static_cast<int64_t>(bad.size())), " of ", grouped(source.size()),
           " samples are bad");
   std::cout << "all " << grouped(source.size()) << " samples are good\n";

@@ -27,11 +27,13 @@ DEFINE_string(
     input, "",
     "HDF5 file to read: for run with /in/BLOB and, for --backward, /grad/BLOB; for import "
     "a state_dict");
-DEFINE_string(output, "", "file to write");
+DEFINE_string(output, "", "file to write; of dataset build: a folder");
 DEFINE_string(output_weights, "",
               "where the weights for it go: .caffemodel or .h5; not with --to onnx");
 DEFINE_string(to, "",
-              "format to write: orepa-pytorch (export); caffe, the default, or onnx (convert)");
+              "format to write: orepa-pytorch (export); caffe, the default, or onnx (convert); "
+              "lmdb or tar (dataset "
+              "build)");
 DEFINE_bool(json, false, "print JSON instead of tables");
 
 namespace orepa::tool {

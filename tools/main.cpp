@@ -37,8 +37,8 @@ void run(char** arguments, const std::vector<std::string>& words, std::string& n
     std::cout << general_help();
     return;
   }
-  size_t named = 0;
-  const Command& command = find_command(words, named);
+  const size_t named = words_of_command(words);
+  const Command& command = find_command(named == 2 ? words[0] + " " + words[1] : words[0]);
   name += " " + command.name;
   const std::vector<std::string> flags(words.begin() + static_cast<ptrdiff_t>(named), words.end());
   if (std::any_of(flags.begin(), flags.end(), asks_for_help)) {

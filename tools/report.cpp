@@ -4,8 +4,8 @@
 
 #include "command.h"
 #include "command_line.h"
-#include "flags.h"
 #include "core/atomic_file.h"
+#include "flags.h"
 #include "report/page.h"
 
 namespace orepa::tool {

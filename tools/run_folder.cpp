@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/input_file.h"
 #include "core/atomic_file.h"
+#include "core/input_file.h"
 #include "orepa/error.h"
 
 namespace orepa::tool {

@@ -1,8 +1,9 @@
-// Bytes read as a Datum message; protobuf itself has to agree about what is one, and about what is
-// in it.
+// Bytes read as a Datum message: what protobuf itself takes for one is one, with the same in it.
+// (Generated code refuses some numbers of fields that are written in too many bytes.)
+#include "data/sources/datum.h"
+
 #include <cstdlib>
 
-#include "data/sources/datum.h"
 #include "orepa.pb.h"
 #include "tests/fuzz/support.h"
 
@@ -24,9 +25,8 @@ void require_equal(const Record& record, const Datum& datum) {
       numbers ? std::string(reinterpret_cast<const char*>(datum.float_data().data()),
                             static_cast<size_t>(datum.float_data_size()) * sizeof(float))
               : datum.data();
-  if (content != expected || record.label != datum.label() ||
-      record.channels != datum.channels() || record.height != datum.height() ||
-      record.width != datum.width() ||
+  if (content != expected || record.label != datum.label() || record.channels != datum.channels() ||
+      record.height != datum.height() || record.width != datum.width() ||
       (record.kind == Record::Kind::kFile) != datum.encoded())
     std::abort();
 }
@@ -39,10 +39,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Record record;
   Datum datum;
   const bool is_datum = datum.ParseFromArray(data, static_cast<int>(size));
-  fuzz::refuses_or_does("the sample", [&] {
+  try {
     read_datum({data, size}, source, 0, record);
-    if (!is_datum) std::abort();
-    require_equal(record, datum);
-  });
+    if (is_datum) require_equal(record, datum);
+  } catch (const Error& error) {
+    fuzz::require_place(error.what(), "the sample");
+    if (is_datum && std::string(error.what()).find("is no Datum message") != std::string::npos)
+      std::abort();
+  }
   return 0;
 }

@@ -4,7 +4,7 @@
 set -eu
 build=$(cd "$1" && pwd) seconds=$2
 shift 2
-[ $# -gt 0 ] || set -- net solver convert caffemodel h5 solverstate idx jpeg png
+[ $# -gt 0 ] || set -- net solver convert caffemodel h5 solverstate idx jpeg png tar datum list sample_index
 cd "$(dirname "$0")/../.."
 corpus=$build/corpus crashes=$build/crashes here=$build/working/directory  # relative paths lead there
 mkdir -p "$crashes" "$here"

@@ -1,9 +1,10 @@
 // Bytes read as an index of samples: as they are, and with the checksum that they should have.
+#include "data/sources/sample_index.h"
+
 #include <zlib.h>
 
 #include <cstdlib>
 
-#include "data/sources/sample_index.h"
 #include "tests/fuzz/support.h"
 
 using namespace orepa;
@@ -11,8 +12,8 @@ using namespace orepa;
 namespace {
 
 std::string with_checksum(std::string bytes) {
-  const auto sum = static_cast<uint32_t>(
-      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+  const auto sum =
+      static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
   return bytes.append(reinterpret_cast<const char*>(&sum), sizeof sum);
 }
 

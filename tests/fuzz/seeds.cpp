@@ -2,6 +2,9 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "data/sources/sample_index.h"
+#include "data/sources/tar_writer.h"
+#include "orepa.pb.h"
 #include "orepa/weights.h"
 #include "solvers/snapshot.h"
 #include "tests/data/image_files.h"
@@ -48,7 +51,8 @@ void write_image_seeds(const std::string& folder) {
 int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "usage: fuzz_seeds FOLDER\n"), 2;
   const std::string folder = std::string(argv[1]) + "/";
-  for (const char* target : {"caffemodel", "solverstate", "idx"})
+  for (const char* target :
+       {"caffemodel", "solverstate", "idx", "tar", "datum", "list", "sample_index"})
     std::filesystem::create_directories(folder + target);
 
   fuzz::SmallNet small(Phase::kTrain);
@@ -67,5 +71,33 @@ int main(int argc, char** argv) {
   const std::string pair = head + labels + images;
   fuzz::write_file(folder + "idx/seed", reinterpret_cast<const uint8_t*>(pair.data()), pair.size());
   write_image_seeds(folder);
+
+  const auto write = [&](const char* target, const std::string& bytes) {
+    fuzz::write_file(folder + target + "/seed", reinterpret_cast<const uint8_t*>(bytes.data()),
+                     bytes.size());
+  };
+  std::string tar;
+  add_tar_member(tar, "folder/1.jpg", "image");
+  add_tar_member(tar, "folder/1.cls", "7");
+  end_tar(tar);
+  write("tar", tar);
+  Datum datum;
+  datum.set_channels(1);
+  datum.set_height(2);
+  datum.set_width(2);
+  datum.set_data("abcd");
+  datum.set_label(-3);
+  datum.add_float_data(0.5f);
+  write("datum", datum.SerializeAsString());
+  write("list", "a b.jpg 1\n/c.png -2\r\n");
+  SampleIndex index;
+  index.states = {{"folder", 1, 2}};
+  index.classes = {"cat", "dog"};
+  index.names.add("cat/1.jpg");
+  index.labels = {1};
+  index.parts = {{512, 5, 0}};
+  // Without its checksum, which sample_index.cpp adds.
+  const std::string bytes = index_bytes("source", index);
+  write("sample_index", bytes.substr(0, bytes.size() - sizeof(uint32_t)));
   return 0;
 }

@@ -48,7 +48,7 @@ class ShardScan {
       if (image)
         add_image(member);
       else
-        add_label(member);
+        add_label(member, reader);
     }
     finish("");
   }
@@ -65,18 +65,19 @@ class ShardScan {
     image_ = member.name;
     part_ = {static_cast<uint64_t>(member.offset), static_cast<uint32_t>(member.size), number_};
   }
-  void add_label(const TarReader::Member& member) {
+  void add_label(const TarReader::Member& member, TarReader& reader) {
     constexpr int64_t kMost = 64;
     require(label_ == kNoLabel, where(member), "is a second label of the sample ", key_);
-    std::string content(static_cast<size_t>(std::min(member.size, kMost)), '\0');
-    file_.read(member.offset, static_cast<int64_t>(content.size()), content.data());
+    require(member.size <= kMost, where(member), "has ", member.size,
+            " bytes, expected a label, an integer");
+    const std::string content = reader.content(member);
     const size_t first = std::min(content.find_first_not_of(" \t\r\n"), content.size());
     const size_t last = content.find_last_not_of(" \t\r\n") + 1;
     const char* end = content.data() + last;
     int32_t label = 0;
     const auto [rest, reason] = std::from_chars(content.data() + std::min(first, last), end, label);
-    require(member.size <= kMost && reason == std::errc() && rest == end, where(member), "is \"",
-            content, "\", expected a label, an integer");
+    require(reason == std::errc() && rest == end, where(member), "is \"", content,
+            "\", expected a label, an integer");
     label_ = label;
   }
   // The sample is over when one with another key begins.

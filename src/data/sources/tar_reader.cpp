@@ -73,7 +73,7 @@ bool TarReader::read_header(Header& header) {
   require_here(file_.size() - offset_ >= kBlock,
                "is cut short: expected a header or the mark of the end, the file has ",
                file_.size(), " bytes");
-  file_.read(offset_, kBlock, &header);
+  read(offset_, kBlock, &header);
   if (header.empty()) return false;
   // The sum of all bytes, those of the sum itself taken for spaces; some old writers took bytes for
   // signed.
@@ -90,10 +90,22 @@ bool TarReader::read_header(Header& header) {
   return true;
 }
 
-std::string TarReader::content(int64_t offset, int64_t size) const {
+void TarReader::read(int64_t offset, int64_t bytes, void* to) {
+  constexpr int64_t kWindow = 1 << 14;
+  const auto have = static_cast<int64_t>(window_.size());
+  if (offset < window_start_ || offset + bytes > window_start_ + have) {
+    const int64_t most = std::min(std::max(kWindow, bytes), file_.size() - offset);
+    window_.resize(static_cast<size_t>(std::max(most, bytes)));
+    file_.read(offset, static_cast<int64_t>(window_.size()), window_.data());
+    window_start_ = offset;
+  }
+  std::memcpy(to, window_.data() + (offset - window_start_), static_cast<size_t>(bytes));
+}
+
+std::string TarReader::content(int64_t offset, int64_t size) {
   require_here(size <= kMostOfExtension, "has a name or attributes of ", size, " bytes");
   std::string bytes(static_cast<size_t>(size), '\0');
-  file_.read(offset, size, bytes.data());
+  read(offset, size, bytes.data());
   return bytes;
 }
 
