@@ -182,8 +182,7 @@ void train() {
       folder.remove_run();
       solver.remove_snapshots();
     }
-    size_t words = 0;
-    folder.begin(spec, called(find_command({"train"}, words)), solver.iteration(),
+    folder.begin(spec, called(find_command("train")), solver.iteration(),
                  solver.iteration() - (solver.tests_first() ? 1 : 0));
     console.keep_log(folder.log_path());
   });
