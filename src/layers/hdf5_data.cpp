@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "data/hdf5_table.h"
+#include "data/array_table.h"
 #include "data/prefetcher.h"
 #include "data/sample_order.h"
 #include "orepa/layer.h"
@@ -20,7 +20,7 @@ class HDF5Data : public Layer {
                   "takes numbers as they are; transform_param is of images");
     const std::vector<std::string> names = setup.options().strings("top");
     setup.require(!names.empty(), "names no top; each is an array of the files");
-    table_ = std::make_unique<Hdf5Table>(list, names);
+    table_ = std::make_unique<ArrayTable>(list, names);
     order_.samples = table_->rows();
     order_.batch_size =
         setup.batch_size_override() > 0 ? setup.batch_size_override() : data.integer("batch_size");
@@ -81,7 +81,7 @@ class HDF5Data : public Layer {
     }
   }
 
-  std::unique_ptr<Hdf5Table> table_;
+  std::unique_ptr<ArrayTable> table_;
   SampleOrder order_;
   int64_t batches_ = 0;  // of a walk over the data, after which a test begins anew; 0: endless
   std::vector<int64_t> starts_;  // of the tops, in the memory of a batch

@@ -1,19 +1,22 @@
-// Hdf5Table: arrays of several HDF5 files, by name, as one long table: the rows of a file stand
+// ArrayTable: arrays of several HDF5 files, by name, as one long table: the rows of a file stand
 // behind those of the one before. Files may be larger than memory and have any number of rows.
 #pragma once
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "data/hdf5_rows.h"
+#include "orepa/tensor.h"
 
 namespace orepa {
 
-class Hdf5Table {
+class Hdf5Rows;
+
+class ArrayTable {
  public:
   // `list`: a text file that names a file a line. Throws Error where one has not all the arrays, or
   // where they are of other shapes than the first one's.
-  Hdf5Table(const std::string& list, const std::vector<std::string>& arrays);
+  ArrayTable(const std::string& list, const std::vector<std::string>& arrays);
+  ~ArrayTable();
 
   int64_t rows() const { return starts_.back(); }
   // Of one row of an array: the extents but the first.

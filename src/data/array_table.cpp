@@ -1,9 +1,10 @@
-#include "data/hdf5_table.h"
+#include "data/array_table.h"
 
 #include <algorithm>
 #include <sstream>
 
 #include "core/input_file.h"
+#include "data/hdf5_rows.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -15,7 +16,7 @@ Shape row_shape_of(const Shape& shape) {
 
 }  // namespace
 
-Hdf5Table::Hdf5Table(const std::string& list, const std::vector<std::string>& arrays) {
+ArrayTable::ArrayTable(const std::string& list, const std::vector<std::string>& arrays) {
   std::istringstream lines(read_file(list));
   for (std::string line; std::getline(lines, line);) {
     line.erase(line.find_last_not_of(" \t\r") + 1);
@@ -24,7 +25,9 @@ Hdf5Table::Hdf5Table(const std::string& list, const std::vector<std::string>& ar
   require(!files_.empty(), list, ": names no file; expected an HDF5 file a line");
 }
 
-void Hdf5Table::add(const std::string& path, const std::vector<std::string>& arrays) {
+ArrayTable::~ArrayTable() = default;
+
+void ArrayTable::add(const std::string& path, const std::vector<std::string>& arrays) {
   Arrays file;
   for (size_t i = 0; i < arrays.size(); ++i) {
     file.push_back(std::make_unique<Hdf5Rows>(path, arrays[i]));
@@ -40,7 +43,7 @@ void Hdf5Table::add(const std::string& path, const std::vector<std::string>& arr
   files_.push_back(std::move(file));
 }
 
-void Hdf5Table::read(size_t array, int64_t row, float* to) const {
+void ArrayTable::read(size_t array, int64_t row, float* to) const {
   const auto behind = std::upper_bound(starts_.begin(), starts_.end(), row);
   const auto file = static_cast<size_t>(behind - starts_.begin() - 1);
   files_[file][array]->read(row - starts_[file], 1, to);
