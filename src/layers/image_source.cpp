@@ -16,7 +16,8 @@ struct Normalize {
   const Stored* pixels;
   const Frame* frames;
   const float *mean, *scale;  // by channel
-  int32_t height, width, channels;
+  const float* mean_image;    // null, or instead of `mean`: pixels of mean_width a row
+  int32_t height, width, channels, mean_width;
   float* out;
 
   OREPA_HD void operator()(int64_t r, int64_t j) const {
@@ -26,9 +27,15 @@ struct Normalize {
     const bool shown = frame.image.holds(y, x) && !frame.erased.holds(y, x);
     const Stored* from = pixels + (r * width + j) * channels;
     float* to = out + (r * width + j) * channels;
+    const float* subtracted = mean;
+    if (mean_image != nullptr && shown) {
+      const int32_t column = frame.left + (frame.flip != 0 ? width - 1 - x : x);
+      subtracted =
+          mean_image + static_cast<int64_t>((frame.top + y) * mean_width + column) * channels;
+    }
     for (int32_t c = 0; c < channels; ++c) {
       const float light = channels == 3 ? frame.light[c] : 0.0f;
-      to[c] = shown ? (static_cast<float>(from[c]) + light - mean[c]) * scale[c] : 0.0f;
+      to[c] = shown ? (static_cast<float>(from[c]) + light - subtracted[c]) * scale[c] : 0.0f;
     }
   }
 };
@@ -51,8 +58,6 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
   const bool train = setup.phase() == Phase::kTrain;
   auto augment = std::make_shared<const Augment>(setup.options().message("transform_param"), train,
                                                  setup.seed(), options.loading);
-  setup.require(augment->mean_file().empty(),
-                "transform_param.mean_file cannot be read; give mean_value");
   SampleOrder order;
   order.samples = options.source->size();
   order.batch_size =
@@ -73,6 +78,13 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
     return setup.constant({format.channels}, [values] { return values; });
   };
   mean_ = numbers(augment->means(format.channels));
+  if (const MeanImage* mean = augment->mean_image()) {
+    setup.require(mean->channels == format.channels, "transform_param.mean_file has ",
+                  mean->channels, " channels, images have ", format.channels);
+    mean_width_ = mean->extent.width;
+    mean_image_ = setup.constant({1, mean->channels, mean->extent.height, mean->extent.width},
+                                 [augment, mean] { return mean->values; });
+  }
   scale_ = numbers(augment->scales(format.channels));
   batch_ = setup.scratch(Stage::kForward, loader_->layout().labels());
   setup.samples(order.samples);
@@ -114,8 +126,9 @@ void ImageSource::forward(Pass& pass) {
         device, layout.rows * format.extent.height, format.extent.width,
         Normalize<std::remove_cvref_t<decltype(*pixels)>>{
             pixels, reinterpret_cast<const Frame*>(stored + layout.frames()), pass.floats(mean_),
-            pass.floats(scale_), extent(format.extent.height), extent(format.extent.width),
-            extent(format.channels), pass.output(0).floats()});
+            pass.floats(scale_), mean_width_ > 0 ? pass.floats(mean_image_) : nullptr,
+            extent(format.extent.height), extent(format.extent.width), extent(format.channels),
+            extent(mean_width_), pass.output(0).floats()});
   };
   if (format.numbers)
     normalize(reinterpret_cast<const float*>(stored));
