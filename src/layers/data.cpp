@@ -16,10 +16,19 @@ class Data : public ImageSource {
     options.batch_size = data.integer("batch_size");
     options.shuffle = data.has("shuffle") ? data.flag("shuffle") : setup.phase() == Phase::kTrain;
     options.as_stored = !data.flag("force_encoded_color");
-    options.prefetch = static_cast<int>(data.integer("prefetch"));
-    options.threads = static_cast<int>(data.integer("threads"));
+    options.prefetch = count(setup, data, "prefetch");
+    options.threads = count(setup, data, "threads");
     options.max_broken = data.number("max_broken");
+    setup.require(options.max_broken >= 0 && options.max_broken <= 1,
+                  "data_param.max_broken must lie in [0, 1], got ", options.max_broken);
     return set_up(setup, options);
+  }
+
+ private:
+  static int count(const Setup& setup, const Options& data, const char* field) {
+    const int64_t value = data.integer(field);
+    setup.require(value <= 1000, "data_param.", field, " must be 1000 at most, got ", value);
+    return static_cast<int>(value);
   }
 };
 

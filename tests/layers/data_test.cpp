@@ -128,6 +128,13 @@ TEST_F(Data, ShufflesInTrainingUnlessToldOtherwise) {
 }
 
 TEST_F(Data, SaysWhereItIsWrong) {
+  EXPECT_NE(refusal("batch_size: 1 threads: 4000000000")
+                .find("data_param.threads must be 1000 at most, got 4000000000"),
+            std::string::npos);
+  EXPECT_NE(refusal("batch_size: 1 prefetch: 1001").find("data_param.prefetch must be"),
+            std::string::npos);
+  EXPECT_NE(refusal("batch_size: 1 max_broken: 2").find("max_broken must lie in [0, 1], got 2"),
+            std::string::npos);
   EXPECT_NE(refusal("").find("net.prototxt:1:1: layer \"d\" (Data): batch_size is missing"),
             std::string::npos)
       << refusal("");
