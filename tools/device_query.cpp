@@ -2,6 +2,7 @@
 
 #include "backend/cuda/inventory.h"
 #include "command.h"
+#include "data/sources/sources.h"
 #include "orepa/device.h"
 #include "orepa/error.h"
 
@@ -29,7 +30,11 @@ void device_query() {
   }
   if (cuda.gpus.empty()) print("  devices", "none");
   print("MPI", "not used yet");
-  print("LMDB", "not used yet");
+  const auto built = [](const std::string& version) {
+    return version.empty() ? "built without" : version;
+  };
+  print("LMDB", built(lmdb_version()));
+  print("LevelDB", built(leveldb_version()));
 }
 
 const CommandRegistrar registrar(

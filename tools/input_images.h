@@ -36,7 +36,7 @@ class InputImages {
   NamedFiles files_;
   Augment augment_;
   ImageFormat format_;
-  std::vector<float> means_, scales_;
+  std::vector<float> means_, scales_, mean_image_;  // the last one with channels innermost
   SampleLoader loader_;
 };
 

@@ -98,9 +98,10 @@ void Progress::progress(const Observer::Progress& now) {
   }
   if (displayed || last || (display_ == 0 && due(recorded_, kPlainSeconds))) record(now);
   if (const auto share = data_wait_.look(totals_.seconds, totals_.waited))
-    console_.warn(text("the training waited for its data for ", decimals(*share * 100, 0),
-                       " % of the time: more threads of data_param, smaller originals or shards ",
-                       "would make it faster"));
+    console_.warn(
+        text("the training waited for its data for ", decimals(*share * 100, 0),
+             " % of the time: more threads (data_param.threads), smaller originals or shards ",
+             "would make it faster"));
   if (report_.refresh()) not_training();
 }
 

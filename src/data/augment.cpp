@@ -71,9 +71,10 @@ void Augment::read_caffe(const Options& options, bool augment) {
   if (options.flag("mirror") && augment) add(make_flip(0.5f));
   means_ = floats(options.numbers("mean_value"));
   scales_ = {static_cast<float>(options.number("scale"))};
-  mean_file_ = options.string("mean_file");
-  require(mean_file_.empty() || means_.empty(), options.where("mean_file"),
+  if (!options.has("mean_file")) return;
+  require(means_.empty(), options.where("mean_file"),
           ": either mean_file or mean_value can be given, not both");
+  mean_image_ = read_mean_image(options.string("mean_file"));
 }
 
 void Augment::read_list(const Options& options, bool resized) {
@@ -119,6 +120,10 @@ void Augment::plan(const Extent& image, int64_t walked, Plan& plan) const {
   plan.start(image);
   for (const Entry& entry : entries_)
     entry.transform->plan(plan, entry.random.at(static_cast<uint64_t>(walked)));
+  if (!mean_image_) return;
+  const Extent &is = plan.view.size, &mean = mean_image_->extent;
+  require(is == mean, "is ", is.height, " x ", is.width, ", but the mean image is ", mean.height,
+          " x ", mean.width);
 }
 
 std::vector<float> Augment::means(int64_t channels) const {

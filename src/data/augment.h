@@ -4,9 +4,10 @@
 // while padding and what is erased become 0.
 #pragma once
 #include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
+#include "data/mean_image.h"
 #include "data/transforms/transform.h"
 
 namespace orepa {
@@ -29,7 +30,9 @@ class Augment {
   // One number a channel. Throw Error where another count of them is given.
   std::vector<float> means(int64_t channels) const;
   std::vector<float> scales(int64_t channels) const;
-  const std::string& mean_file() const { return mean_file_; }  // empty where there is none
+  // Of Caffe's mean_file, which is subtracted where the image was before it is cropped; null where
+  // there is none.
+  const MeanImage* mean_image() const { return mean_image_ ? &*mean_image_ : nullptr; }
 
   enum class Color { kAsStored, kColor, kGray };
   Color color() const { return color_; }
@@ -50,7 +53,7 @@ class Augment {
   uint64_t seed_;
   std::vector<Entry> entries_;
   std::vector<float> means_, scales_;
-  std::string mean_file_;
+  std::optional<MeanImage> mean_image_;
   Color color_ = Color::kAsStored;
   ColorOrder order_;
   bool exact_decode_;

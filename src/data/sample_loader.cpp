@@ -80,11 +80,13 @@ ImageFormat image_format(const DataSource& source, const Augment& augment, bool 
   std::string first;  // what is wrong with sample 0
   for (int64_t sample = 0; sample < std::min(source.size(), kMostBroken); ++sample) try {
       source.read(sample, record);
-      return format_of(record, augment, as_stored);
+      ImageFormat format;
+      named(source, sample, [&] { format = format_of(record, augment, as_stored); });
+      return format;
     } catch (const Error& error) {
       if (sample == 0) first = error.what();
     }
-  fail(source.name(0), ": ", first);
+  fail(first);
 }
 
 SampleLoader::SampleLoader(const DataSource& source, const Augment& augment,
@@ -111,8 +113,8 @@ Extent SampleLoader::open() {
 
 void SampleLoader::load(int64_t sample, int64_t walked, unsigned char* image, Frame& frame,
                         float& label) {
+  source_.read(sample, record_);  // its errors name the sample
   named(source_, sample, [&] {
-    source_.read(sample, record_);
     augment_.plan(open(), walked, plan_);
     const Extent seen = plan_.view.window.extent();
     require(seen == format_.extent, "becomes ", str(seen), " pixels, expected ",

@@ -29,8 +29,6 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
   const bool train = setup.phase() == Phase::kTrain;
   auto augment = std::make_shared<const Augment>(setup.options().message("transform_param"), train,
                                                  setup.seed(), options.loading);
-  setup.require(augment->mean_file().empty(),
-                "transform_param.mean_file cannot be read; give mean_value");
   SampleOrder order;
   order.samples = options.source->size();
   order.batch_size =
@@ -51,6 +49,13 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
     return setup.constant({format.channels}, [values] { return values; });
   };
   mean_ = numbers(augment->means(format.channels));
+  if (const MeanImage* mean = augment->mean_image()) {
+    setup.require(mean->channels == format.channels, "transform_param.mean_file has ",
+                  mean->channels, " channels, images have ", format.channels);
+    mean_width_ = mean->extent.width;
+    mean_image_ = setup.constant({1, mean->channels, mean->extent.height, mean->extent.width},
+                                 [augment, mean] { return mean->values; });
+  }
   scale_ = numbers(augment->scales(format.channels));
   batch_ = setup.scratch(Stage::kForward, loader_->layout().labels());
   setup.samples(order.samples);
@@ -92,8 +97,9 @@ void ImageSource::forward(Pass& pass) {
         device, layout.rows * format.extent.height, format.extent.width,
         Normalize<std::remove_cvref_t<decltype(*pixels)>>{
             pixels, reinterpret_cast<const Frame*>(stored + layout.frames()), pass.floats(mean_),
-            pass.floats(scale_), extent(format.extent.height), extent(format.extent.width),
-            extent(format.channels), pass.output(0).floats()});
+            pass.floats(scale_), mean_width_ > 0 ? pass.floats(mean_image_) : nullptr,
+            extent(format.extent.height), extent(format.extent.width), extent(format.channels),
+            extent(mean_width_), pass.output(0).floats()});
   };
   if (format.numbers)
     normalize(reinterpret_cast<const float*>(stored));

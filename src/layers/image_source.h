@@ -40,7 +40,8 @@ class ImageSource : public Layer {
   PrefetchOptions prefetch_;
   int64_t batches_ = 0;  // of a walk over the data, after which a test begins anew; 0: endless
   bool labels_ = false;
-  Handle batch_ = 0, mean_ = 0, scale_ = 0;
+  Handle batch_ = 0, mean_ = 0, scale_ = 0, mean_image_ = 0;
+  int64_t mean_width_ = 0;                  // 0 where there is no mean image
   std::unique_ptr<Prefetcher> prefetcher_;  // with the first pass
 };
 

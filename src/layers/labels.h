@@ -22,19 +22,28 @@ struct Labels {
   // Of scores whose classes lie along `axis`, and a tensor with one label a position. `param` is a
   // LossParameter or an AccuracyParameter.
   static Labels read(const Setup& setup, const Options& param, int axis) {
-    const Shape &scores = setup.input(0), &labels = setup.input(1);
+    Labels labels = read(setup, 1, setup.input(0), axis);
+    labels.ignored = param.integer("ignore_label");
+    labels.ignores = param.has("ignore_label");
+    labels.require_classes(setup, 1);
+    return labels;
+  }
+  // Those of bottom `input`, one a position of `scores`; none is ignored.
+  static Labels read(const Setup& setup, int input, const Shape& scores, int axis) {
+    const Shape& labels = setup.input(input);
     const AxisView view = AxisView::of(scores, axis);
     setup.require(labels.count() == view.positions(), "needs one label a prediction, ",
                   view.positions(), " for scores of ", scores.str(), "; got labels of ",
                   labels.str());
-    const Labels read{nullptr, LabelOrder(scores, axis, labels), view.extent,
-                      param.integer("ignore_label"), param.has("ignore_label")};
-    const LabelRange range = setup.labels(1);
+    return {nullptr, LabelOrder(scores, axis, labels), view.extent, 0, false};
+  }
+  // Throws Error where the source of the labels knows that some are no classes.
+  void require_classes(const Setup& setup, int input) const {
+    const LabelRange range = setup.labels(input);
     for (const int64_t label : {range.least, range.most})
-      setup.require(!range.known() || read.may_be(label), "there are ", view.extent,
+      setup.require(!range.known() || may_be(label), "there are ", classes,
                     " classes, counted from 0, but the labels of the data run from ", range.least,
                     " to ", range.most, "; mend the labels or the number of scores (num_output)");
-    return read;
   }
   bool may_be(int64_t label) const {
     return (label >= 0 && label < classes) || (ignores && label == ignored);

@@ -26,8 +26,7 @@ struct SoftmaxAlongAxis {
       sum += p[at];
     }
     sum = team.sum(sum);
-    for (int64_t k = team.first(); k < view.extent; k += team.step())
-      p[view.position(i, k)] /= sum;
+    for (int64_t k = team.first(); k < view.extent; k += team.step()) p[view.position(i, k)] /= sum;
   }
 };
 

@@ -19,7 +19,7 @@ class Numbered : public DataSource {
       : size_(size), height_(height), width_(width), broken_(std::move(broken)) {}
   int64_t size() const override { return size_; }
   void read(int64_t index, Record& record) const override {
-    require(!broken_.contains(index), "is broken");
+    require(!broken_.contains(index), name(index), ": is broken");
     record.kind = Record::Kind::kPixels;
     record.channels = 2, record.height = height_, record.width = width_;
     record.label = index;

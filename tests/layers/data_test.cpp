@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "data/mean_image.h"
+#include "orepa.pb.h"
 #include "orepa/net.h"
 #include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
@@ -50,6 +54,52 @@ TEST_F(Data, GivesBatchAfterBatch) {
   EXPECT_EQ(made->shape("x"), (Shape{2, 1, 2, 2}));
   EXPECT_EQ(made->read("t"), (std::vector<float>{4, 0}));
   EXPECT_EQ(made->read("x"), (std::vector<float>{20, 20.5f, 21, 21.5f, 0, 0.5f, 1, 1.5f}));
+}
+
+// As Caffe: where a pixel was before the crop and the flip, the mean is the mean image's.
+TEST_F(Data, SubtractsAMeanImage) {
+  BlobProto mean;
+  for (const int extent : {1, 1, 3, 4}) mean.mutable_shape()->add_dim(extent);
+  for (int i = 0; i < 12; ++i) mean.add_data(static_cast<float>(i) + 0.25f);
+  BlobProto old = mean;
+  old.clear_shape();
+  old.set_num(1), old.set_channels(1), old.set_height(3), old.set_width(4);
+  std::string pixels;
+  for (char i = 0; i < 12; ++i) pixels += static_cast<char>(2 * i);
+  write_file(folder_ + "images", idx({1, 3, 4}, pixels));
+  for (const BlobProto& blob : {mean, old}) {
+    write_file(folder_ + "mean.binaryproto", blob.SerializeAsString());
+    const NetSpec spec = NetSpec::parse(
+        "layer { name: 'd' type: 'Data' top: 'x' data_param { source: '" + folder_ +
+            "images' backend: IDX batch_size: 1 } transform_param { crop_size: 2 mirror: true "
+            "mean_file: '" +
+            folder_ + "mean.binaryproto' } }",
+        "net.prototxt");
+    NetOptions train;
+    train.phase = Phase::kTrain;
+    Net net(spec, parameters_, arena_, train);
+    std::set<std::vector<float>> seen;
+    for (int64_t pass = 0; pass < 200; ++pass) {
+      net.forward(pass);
+      seen.insert(net.read("x"));
+    }
+    std::set<std::vector<float>> expected;  // pixel i becomes i - 0.25
+    for (int top = 0; top < 2; ++top)
+      for (int left = 0; left < 3; ++left) {
+        const float first = static_cast<float>(4 * top + left) - 0.25f;
+        expected.insert({first, first + 1, first + 4, first + 5});
+        expected.insert({first + 1, first, first + 5, first + 4});
+      }
+    EXPECT_EQ(seen, expected);
+  }
+  const auto refusal = [&](const std::string& bytes) {
+    write_file(folder_ + "bad", bytes);
+    return error_of([&] { read_mean_image(folder_ + "bad"); });
+  };
+  EXPECT_NE(refusal("no protobuf").find("is no mean file"), std::string::npos);
+  mean.mutable_data()->RemoveLast();
+  EXPECT_NE(refusal(mean.SerializeAsString()).find("it has 11 numbers"), std::string::npos);
+  EXPECT_NE(refusal("").find("is no image of C x H x W"), std::string::npos);
 }
 
 TEST_F(Data, ReadsTheRaggedLastBatch) {

@@ -334,6 +334,74 @@ LayerCase softmax_loss(const std::string& name, const Shape& x, const Shape& lab
   return row;
 }
 
+// The second bottom is what the probabilities should be; here any numbers.
+LayerCase softmax_loss_of_distributions(const std::string& name, const Shape& x, double smoothing) {
+  const Rows rows(x, 1);
+  LayerCase row{name,
+                layer("SoftmaxWithLoss", text("loss_param { label_smoothing: ", smoothing, " }")),
+                {{x}, {x}}};
+  row.expected = [=](const Arrays& in, const Arrays&) {
+    const Array p = softmax_of(in[0], rows);
+    double loss = 0;
+    for (size_t i = 0; i < p.size(); ++i)
+      loss -= ((1 - smoothing) * in[1][i] + smoothing / double(rows.extent)) * std::log(p[i]);
+    return Arrays{{loss / double(rows.outer * rows.inner)}};
+  };
+  return row;
+}
+
+// With both alphas 1 the shares are even: U / (U + V) of the first pair with U + V <= 1.
+double even_share(const Random& random) {
+  for (uint64_t i = 4;; i += 2) {
+    const double u = random.uniform(i), v = random.uniform(i + 1);
+    if (u + v <= 1) return u / (u + v);
+  }
+}
+
+LayerCase mixup(const std::string& name, Phase phase, bool cut) {
+  const Shape x{5, 2, 3, 4};
+  const int classes = 3;
+  LayerCase row{name,
+                layer("Mixup",
+                      text("mixup_param { classes: 3 mixup_alpha: ", cut ? 0 : 1,
+                           " cutmix_alpha: ", cut ? 1 : 0, " }"),
+                      2),
+                {{x}, {{5}, V::kLabels, classes}}};
+  row.phase = phase;
+  row.expected = [=](const Arrays& in, const Arrays&) {
+    const Random random(LayerBench::kSeed, "layer it", LayerBench::kPassIndex);
+    const double share = phase == Phase::kTest ? 1 : even_share(random);
+    double own = cut ? 1 : share, own_label = share;
+    int64_t box[4] = {0, 0, 0, 0};
+    if (cut && phase == Phase::kTrain) {
+      for (int axis = 0; axis < 2; ++axis) {
+        const int64_t length = x[2 + axis];
+        const auto half = static_cast<int64_t>(std::sqrt(1 - share) * double(length) / 2);
+        const auto middle = static_cast<int64_t>(
+            random.below(1 + static_cast<uint64_t>(axis), static_cast<uint64_t>(length)));
+        box[2 * axis] = std::max<int64_t>(middle - half, 0);
+        box[2 * axis + 1] = std::min(middle + half, length);
+      }
+      own_label = 1 - double((box[1] - box[0]) * (box[3] - box[2])) / double(x[2] * x[3]);
+    }
+    Arrays out{Array(in[0].size()), Array(5 * classes, 0.0)};
+    size_t i = 0;
+    for (int64_t n = 0; n < 5; ++n) {
+      out[1][n * classes + int64_t(in[1][n])] += own_label;
+      out[1][n * classes + int64_t(in[1][4 - n])] += 1 - own_label;
+      for (int64_t c = 0; c < 2; ++c)
+        for (int64_t h = 0; h < 3; ++h)
+          for (int64_t w = 0; w < 4; ++w, ++i) {
+            const bool there = h >= box[0] && h < box[1] && w >= box[2] && w < box[3];
+            const double keep = there ? 0 : own;
+            out[0][i] = keep * in[0][i] + (1 - keep) * in[0][((4 - n) * 2 + c) * 12 + h * 4 + w];
+          }
+    }
+    return out;
+  };
+  return row;
+}
+
 LayerCase accuracy(const std::string& name, const Shape& x, int axis, const Shape& labels,
                    const std::string& fields, int64_t top_k, int ignored, int tops) {
   const Rows rows(x, axis);
@@ -385,6 +453,9 @@ std::vector<LayerCase> layer_cases() {
       one_to_one("tanh", layer("TanH"), V::kNormal, [](double x) { return std::tanh(x); }),
       dropout("dropout", train),
       dropout("dropout_test", test),
+      mixup("mixup", train, false),
+      mixup("mixup_test", test, false),
+      mixup("cutmix", train, true),
 
       eltwise("eltwise_sum", "", 2, sum_of),
       eltwise(
@@ -499,6 +570,8 @@ std::vector<LayerCase> layer_cases() {
       softmax_loss("softmax_loss_axis3", {2, 3, 2, 5}, {2, 3, 2}, "", {3}),
       softmax_loss("softmax_loss_smoothing", {4, 5}, {4}, "loss_param { label_smoothing: 0.1 }",
                    {1, -1, 0.1}),
+      softmax_loss_of_distributions("softmax_loss_distributions", {4, 5}, 0),
+      softmax_loss_of_distributions("softmax_loss_distributions_smoothing", {2, 3, 2, 3}, 0.2),
       softmax_loss("softmax_loss_probabilities", {2, 5, 1, 3}, {2, 1, 1, 3}, "",
                    {1, -1, 0, "VALID", 2}),
 

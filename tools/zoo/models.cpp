@@ -28,9 +28,48 @@ std::string stays_plain(const Network& network) {
   return resnet != nullptr && !resnet->bottleneck ? ".*\\.shortcut" : "";
 }
 
+// Of grey levels, as torchvision's models have them for R, G and B between 0 and 1.
+constexpr float kMean[] = {123.675f, 116.28f, 103.53f}, kDeviation[] = {58.395f, 57.12f, 57.375f};
+constexpr const char* kImages = "images";  // the stage that reads them
+
+// A Data layer over one folder a class, but for what happens to the images.
+TransformationParameter& add_images(NetBuilder& net, NetPhase phase, const std::string& folder,
+                                    int batch) {
+  LayerParameter& data = net.add("data", "Data", {}, "data");
+  data.add_top("label");
+  NetStateRule& when = *data.add_include();
+  when.set_phase(phase);
+  when.add_stage(kImages);
+  DataParameter& source = *data.mutable_data_param();
+  source.set_backend(DataParameter::FOLDER);
+  source.set_source(folder);
+  source.set_batch_size(static_cast<uint32_t>(batch));
+  data.mutable_transform_param()->set_color_order(TransformationParameter::RGB);
+  return *data.mutable_transform_param();
+}
+
+void add_normalization(TransformationParameter& transforms) {
+  NormalizationParameter& normal = *transforms.add_transform()->mutable_normalize();
+  for (const float mean : kMean) normal.add_mean(mean);
+  for (const float deviation : kDeviation) normal.add_deviation(deviation);
+}
+
+// What the published code trains and tests on, and numbers without any files.
 void add_data(NetBuilder& net, const Task& task) {
+  const auto size = static_cast<uint32_t>(task.size);
+  TransformationParameter& train =
+      add_images(net, orepa::TRAIN, "imagenet/train", static_cast<int>(task.batch));
+  train.add_transform()->mutable_random_resized_crop()->set_size(size);
+  train.add_transform()->mutable_flip();
+  add_normalization(train);
+  TransformationParameter& test = add_images(net, orepa::TEST, "imagenet/val", 50);
+  test.add_transform()->mutable_resize()->set_shorter_side(size * 8 / 7);
+  test.add_transform()->mutable_center_crop()->set_size(size);
+  add_normalization(test);
+
   LayerParameter& data = net.add("data", "DummyData", {}, "data");
   data.add_top("label");
+  data.add_include()->add_not_stage(kImages);
   DummyDataParameter& dummy = *data.mutable_dummy_data_param();
   BlobShape& images = *dummy.add_shape();
   for (const int extent : {task.batch, 3, task.size, task.size}) images.add_dim(extent);
@@ -48,9 +87,12 @@ void add_accuracy(NetBuilder& net, const std::string& name, const std::string& l
 }
 
 std::string comment(const Model& model, const std::string& style) {
-  std::string about = model.title + ", " + kStyles.at(style) + ".\n" +
-                      "Layers are called after the published modules. The input, of ImageNet's "
-                      "shape, is made up, for timing.\n";
+  std::string about =
+      model.title + ", " + kStyles.at(style) + ".\n" +
+      "Layers are called after the published modules. In the stage \"images\", which its "
+      "solver sets, it reads\nImageNet or any set like it (orepa_tool train --data DIR: DIR/train "
+      "and "
+      "DIR/val, a folder a class); without,\nfor timing, the input is made up.\n";
   if (std::holds_alternative<ResNet>(model.network))
     about += "The stem's pool rounds down, 112 -> 56, as in the published network.\n";
   return about + kGenerated;

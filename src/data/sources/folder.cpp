@@ -104,7 +104,9 @@ SampleIndex find_images(const std::string& folder) {
 std::unique_ptr<DataSource> open_folder(const std::string& path, const std::string& index) {
   const std::string folder = path.substr(0, path.find_last_not_of('/') + 1);
   require(fs::is_directory(folder), folder,
-          ": is no folder; expected one with a folder for each class");
+          ": is no folder; expected one with a folder for each class (`orepa_tool train --data "
+          "DIR` reads "
+          "DIR/train and DIR/val)");
   SampleIndex found = kept_index(index, "FOLDER " + folder, [&] { return find_images(folder); });
   return open_image_files(folder + "/", std::move(found.names), std::move(found.labels),
                           std::move(found.classes));

@@ -83,6 +83,10 @@ class LevelDbSource : public DataSource {
 
 }  // namespace
 
+std::string leveldb_version() {
+  return text(leveldb::kMajorVersion, '.', leveldb::kMinorVersion);
+}
+
 std::unique_ptr<DataSource> open_leveldb(const std::string& folder, const std::string& index) {
   require(fs::is_directory(folder), folder, ": is no folder; a LevelDB is one");
   const bool found = fs::exists(folder + "/CURRENT");

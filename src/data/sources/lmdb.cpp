@@ -137,6 +137,10 @@ class LmdbSource : public DataSource {
 
 }  // namespace
 
+std::string lmdb_version() {
+  return text(MDB_VERSION_MAJOR, '.', MDB_VERSION_MINOR, '.', MDB_VERSION_PATCH);
+}
+
 std::unique_ptr<DataSource> open_lmdb(const std::string& folder) {
   return std::make_unique<LmdbSource>(folder);
 }

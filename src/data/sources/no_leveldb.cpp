@@ -4,6 +4,8 @@
 
 namespace orepa {
 
+std::string leveldb_version() { return ""; }
+
 std::unique_ptr<DataSource> open_leveldb(const std::string& folder, const std::string&) {
   fail(folder,
        ": cannot be read: this program was built without LevelDB; install libleveldb-dev and "

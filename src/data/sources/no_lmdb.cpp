@@ -15,6 +15,8 @@ namespace {
 
 }  // namespace
 
+std::string lmdb_version() { return ""; }
+
 std::unique_ptr<DataSource> open_lmdb(const std::string& folder) { refuse(folder); }
 
 struct LmdbWriter::State {};

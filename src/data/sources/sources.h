@@ -20,6 +20,9 @@ std::unique_ptr<DataSource> open_list(const std::string& list, const std::string
 // A database of Caffe's Datum messages, which is only read: its folder may be read-only.
 std::unique_ptr<DataSource> open_lmdb(const std::string& folder);
 std::unique_ptr<DataSource> open_leveldb(const std::string& folder, const std::string& index);
+// Of the libraries; empty where the program was built without.
+std::string lmdb_version();
+std::string leveldb_version();
 
 // Tar files of WebDataset's naming: KEY.jpg, KEY.jpeg or KEY.png, and its label as text in KEY.cls,
 // next to each other. `shards` is one file, a folder of *.tar, or a pattern with {000..099}, {a,b},
