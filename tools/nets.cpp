@@ -42,7 +42,11 @@ std::string unknown_type(const std::string& type, const std::string& fate) {
 
 void report_precision(const Net& net) {
   const std::string note = net.precision_note();
-  if (!note.empty()) std::cerr << "orepa_tool: note: " << note << '\n';
+  if (!note.empty()) report_notes({note});
+}
+
+void report_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) std::cerr << "orepa_tool: note: " << note << '\n';
 }
 
 std::string first_name(const LayerReport& row) { return row.name.substr(0, row.name.find(" + ")); }

@@ -24,6 +24,9 @@ std::string unknown_type(const std::string& type, const std::string& fate);
 // Tells on the standard error stream what there is to say of the net's precision.
 void report_precision(const Net& net);
 
+// Tells on the standard error stream what sources of data found, Net::take_notes().
+void report_notes(const std::vector<std::string>& notes);
+
 // The name of the first of the layers that run as one; the row's type names them all.
 std::string first_name(const LayerReport& row);
 

@@ -102,6 +102,7 @@ void Progress::progress(const Observer::Progress& now) {
         text("the training waited for its data for ", decimals(*share * 100, 0),
              " % of the time: more threads (data_param.threads), smaller originals or shards ",
              "would make it faster"));
+  if (report_.refresh()) not_training();
 }
 
 std::string Progress::describe(const Observer::Progress& now) const {
@@ -133,6 +134,10 @@ void Progress::record(const Observer::Progress& now) {
             .add("data_wait", recorded_.data_wait(totals_))
             .add("time", utc_now())
             .str());
+  report_.trained(now.iteration, {{"loss", now.loss},
+                                  {"rate", now.rate},
+                                  {"images_per_second", recorded_.images_per_second(totals_)},
+                                  {"data_wait", recorded_.data_wait(totals_)}});
   recorded_ = {totals_, last_event_};
 }
 
@@ -142,11 +147,13 @@ void Progress::tested(int64_t iteration, int net, const Evaluation& evaluation) 
   std::string line = text("iteration ", grouped(iteration), "  test");
   if (test_nets_ > 1) line += text(" #", net);
   JsonObject outputs;
+  RunReport::Scalars scalars;
   if (net == 0) last_test_.clear();
   for (const Evaluation::Output& output : numbers(evaluation)) {
     const std::string value = text("  ", output.blob, " = ", decimals(output.values[0], 4));
     line += value;
     outputs.add(output.blob, output.values[0]);
+    scalars.emplace_back(output.blob, output.values[0]);
     if (net == 0 && last_test_.empty() && output.loss_weight == 0) last_test_ = value;
   }
   console_.line(line + text("  (", grouped(evaluation.samples), " samples)"));
@@ -161,6 +168,7 @@ void Progress::tested(int64_t iteration, int net, const Evaluation& evaluation) 
             .add_json("outputs", outputs.str())
             .add("time", utc_now())
             .str());
+  report_.tested(iteration, net, scalars);
   not_training();
 }
 

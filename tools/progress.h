@@ -10,14 +10,15 @@
 #include "orepa/solver.h"
 #include "pace.h"
 #include "run_folder.h"
+#include "run_report.h"
 
 namespace orepa::tool {
 
 class Progress : public Observer {
  public:
-  // `display`: also a line every so many iterations; 0: by time alone. Both must outlive it.
-  Progress(Console& console, RunFolder& folder, int64_t display)
-      : console_(console), folder_(folder), display_(display) {}
+  // `display`: also a line every so many iterations; 0: by time alone. All must outlive it.
+  Progress(Console& console, RunFolder& folder, RunReport& report, int64_t display)
+      : console_(console), folder_(folder), report_(report), display_(display) {}
 
   // What it says of the training, which begins now: the time from here on counts. `begin` is called
   // as soon as files may be written.
@@ -52,6 +53,7 @@ class Progress : public Observer {
 
   Console& console_;
   RunFolder& folder_;
+  RunReport& report_;
   const int64_t display_;
   std::function<void()> begin_;
   int test_nets_ = 1;

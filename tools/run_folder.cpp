@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include "core/atomic_file.h"
 #include "core/input_file.h"
@@ -13,13 +14,14 @@ namespace {
 // The first line of the files that are written here in the place of others of these names.
 constexpr const char* kMark = "A run of orepa_tool train wrote this";
 constexpr const char *kSolver = "solver.prototxt", *kNet = "net.prototxt", *kTrain = "train.jsonl",
-                     *kTest = "test.jsonl", *kLog = "log.txt";
+                     *kTest = "test.jsonl", *kLog = "log.txt", *kEvents = "events.out.tfevents.";
 
 }  // namespace
 
 bool RunFolder::holds_run() const {
   bool marked = false;
-  for (const char* name : {kSolver, kNet, kTrain, kTest}) {
+  for (const char* name :
+       {kSolver, kNet, kTrain, kTest, kNetworkFile, kLastTestFile, kBranchesFile, kPageFile}) {
     const std::string path = file(name);
     if (!std::filesystem::exists(path)) continue;
     marked = marked || read_file(path).starts_with(text("# ", kMark));
@@ -34,7 +36,12 @@ std::string RunFolder::log_path() const { return file(kLog); }
 
 void RunFolder::remove_run() const {
   if (!holds_run()) return;
-  for (const char* name : {kTrain, kTest, kLog, kNet, kSolver}) {
+  std::vector<std::string> names = {kTrain,        kTest,     kLog, kNetworkFile, kLastTestFile,
+                                    kBranchesFile, kPageFile, kNet, kSolver};
+  for (const auto& entry : std::filesystem::directory_iterator(path_))
+    if (const std::string name = entry.path().filename(); name.starts_with(kEvents))
+      names.insert(names.begin(), name);
+  for (const std::string& name : names) {
     std::error_code failure;
     std::filesystem::remove(file(name), failure);
     require(!failure, file(name), ": cannot be removed: ", failure.message());

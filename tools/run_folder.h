@@ -4,6 +4,7 @@
 //   net.prototxt     the net of it alone, for `test` and `convert`
 //   train.jsonl      a line for every interval of training
 //   test.jsonl       a line for every test
+//   network.json, last_test.json, branches.jsonl, report.html, and event files (run_report.h)
 //   log.txt          what was shown on the console, of every start
 #pragma once
 #include <cstdint>
@@ -13,6 +14,10 @@
 #include "orepa/model_io.h"
 
 namespace orepa::tool {
+
+// What RunReport writes.
+constexpr const char *kNetworkFile = "network.json", *kLastTestFile = "last_test.json",
+                     *kBranchesFile = "branches.jsonl", *kPageFile = "report.html";
 
 class RunFolder {
  public:

@@ -35,6 +35,7 @@ void test() {
   const auto start = std::chrono::steady_clock::now();
   const Evaluation evaluation = evaluator.run(iterations(0));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  report_notes(evaluator.take_notes());
   std::cout << "tested " << grouped(evaluation.samples) << " samples in "
             << decimals(seconds.count(), 2) << " s ("
             << grouped(static_cast<int64_t>(evaluation.samples / seconds.count()))

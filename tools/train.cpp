@@ -13,6 +13,7 @@
 #include "pace.h"
 #include "progress.h"
 #include "run_folder.h"
+#include "run_report.h"
 #include "settings.h"
 #include "signals.h"
 #include "solvers/settings.h"
@@ -27,6 +28,7 @@ DEFINE_string(run, "",
 DEFINE_bool(overwrite, false, "removes the run that is there, its snapshots too, and starts anew");
 DEFINE_bool(dry_run, false,
             "trains two iterations, predicts what the run takes, and writes nothing");
+DEFINE_bool(tensorboard, false, "also writes TensorBoard's event files into the run's folder");
 DEFINE_string(progress, "auto",
               "auto, live (one line, rewritten), plain (a line now and then) or none");
 DEFINE_string(sigint_effect, "stop", "what SIGINT does: stop, snapshot or none");
@@ -159,7 +161,7 @@ void train() {
   set_effects(effect("sigint_effect", FLAGS_sigint_effect),
               effect("sighup_effect", FLAGS_sighup_effect));
   Console console(FLAGS_progress);
-  const SolverOptions options = solver_options();
+  SolverOptions options = solver_options();
   const std::vector<Setting> changes = settings_of_flag();
   const SolverSpec spec = configuration(changes);
   const std::string prefix = spec.options().string("snapshot_prefix");
@@ -167,7 +169,11 @@ void train() {
   if (!FLAGS_dry_run) require_free(folder.holds_run(), folder.path());
 
   const std::unique_ptr<Device> device = training_device(spec.options());
-  Progress progress(console, folder, spec.options().integer("display"));
+  RunReport report(console, folder.path(), FLAGS_tensorboard);
+  options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
+    report.observe(test, net, blobs, first_sample);
+  };
+  Progress progress(console, folder, report, spec.options().integer("display"));
   Solver solver(spec, *device, options, progress);
   if (!FLAGS_dry_run) require_free(solver.has_snapshots(), prefix);
   console.line(settings(spec, changes, folder, *device, solver));
@@ -185,10 +191,13 @@ void train() {
     folder.begin(spec, called(find_command("train")), solver.iteration(),
                  solver.iteration() - (solver.tests_first() ? 1 : 0));
     console.keep_log(folder.log_path());
+    report.begin(spec, net_options(Phase::kTest), solver);
   });
   begin_training();
   try {
-    if (!solver.solve()) throw Stopped("stopped as asked; --snapshot auto goes on from here");
+    const bool done = solver.solve();
+    report.end();
+    if (!done) throw Stopped("stopped as asked; --snapshot auto goes on from here");
   } catch (const std::exception& end) {
     console.log(end.what());
     throw;
@@ -198,10 +207,10 @@ void train() {
 const CommandRegistrar registrar({"train",
                                   "train a net, from the start, from weights or from a snapshot",
                                   {"solver"},
-                                  {"set", "data", "run", "overwrite", "dry_run", "progress",
-                                   "weights", "weights_strict", "snapshot", "sigint_effect",
-                                   "sighup_effect", "level", "stage", "algorithm", "device", "gpu",
-                                   "tf32", "cuda_graph"},
+                                  {"set", "data", "run", "overwrite", "dry_run", "tensorboard",
+                                   "progress", "weights", "weights_strict", "snapshot",
+                                   "sigint_effect", "sighup_effect", "level", "stage", "algorithm",
+                                   "device", "gpu", "tf32", "cuda_graph"},
                                   train,
                                   {"set"}});
 

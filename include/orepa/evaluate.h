@@ -49,6 +49,7 @@ class Evaluator {
                  const std::function<void(Net&, int64_t)>& feed = {},
                  const std::function<void(Net&, int64_t first_sample)>& observe = {});
   Net& net() { return nets_.first(); }
+  std::vector<std::string> take_notes() { return nets_.take_notes(); }   // Net::take_notes()
   int64_t persistent_bytes() const { return nets_.persistent_bytes(); }  // outside the arena
 
  private:

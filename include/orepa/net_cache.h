@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "orepa/net.h"
 
@@ -31,7 +32,8 @@ class NetCache {
   // The net of those sizes, which is built where there is none. It is valid until kMost others have
   // been asked for since; the first one always.
   Net& of(const NetSizes& sizes);
-  int64_t persistent_bytes() const;  // of all of them
+  int64_t persistent_bytes() const;       // of all of them
+  std::vector<std::string> take_notes();  // Net::take_notes() of all of them
 
  private:
   struct Entry {

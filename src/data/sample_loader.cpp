@@ -117,7 +117,7 @@ void SampleLoader::load(int64_t sample, int64_t walked, unsigned char* image, Fr
   named(source_, sample, [&] {
     augment_.plan(open(), walked, plan_);
     const Extent seen = plan_.view.window.extent();
-    require(seen == format_.extent, "becomes ", str(seen), ", but the first sample becomes ",
+    require(seen == format_.extent, "becomes ", str(seen), " pixels, expected ",
             str(format_.extent), "; crop or resize all images to one size (transform_param)");
     const bool colors = !plan_.colors.empty() || plan_.light != decltype(plan_.light){};
     require(!colors || format_.channels == 3, "has ", format_.channels,

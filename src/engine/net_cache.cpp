@@ -42,4 +42,11 @@ int64_t NetCache::persistent_bytes() const {
   return total;
 }
 
+std::vector<std::string> NetCache::take_notes() {
+  std::vector<std::string> notes;
+  for (const auto& [sizes, entry] : nets_)
+    for (std::string& note : entry.net->take_notes()) notes.push_back(std::move(note));
+  return notes;
+}
+
 }  // namespace orepa

@@ -108,8 +108,14 @@ struct Solver::State {
     bool issued = false;
     in_iteration(iteration,
                  [&] { issued = step->run(iteration, learning_rate->at(iteration), stop); });
+    pass_on(net->take_notes());
     if (issued) ++iteration;
     return issued;
+  }
+
+  // Of sources of data.
+  void pass_on(const std::vector<std::string>& notes) {
+    for (const std::string& note : notes) observer.note(note);
   }
 
   // What is wrong with the device or the data is an end: nobody knows how much of the iteration is
@@ -295,8 +301,10 @@ Evaluation Solver::test(int net, int64_t batches) {
           s.schedule.test_interval == 0 ? "; set test_interval" : "");
   s.report(true);
   if (batches == 0 && !s.settings.test_batches.empty()) batches = s.settings.test_batches[net];
-  return s.evaluators[net]->run(
+  const Evaluation evaluation = s.evaluators[net]->run(
       batches, [&] { return s.poll() == Request::kStop; }, s.options.feed, s.observer_of(net));
+  s.pass_on(s.evaluators[net]->take_notes());
+  return evaluation;
 }
 
 int64_t Solver::test_batches(int net) const {

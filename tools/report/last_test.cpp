@@ -59,7 +59,9 @@ void LastTest::add(const TestedBatch& batch) {
     if (!images.empty()) {
       const Shape& shape = batch.image;
       const float* image = images.data() + static_cast<int64_t>(n) * shape.count();
-      mistake.image = data_uri(picture_of(image, shape[0], shape[1], shape[2], kLargestPicture));
+      Picture picture = picture_of(image, shape[0], shape[1], shape[2], kLargestPicture);
+      if (bgr_) swap_red_and_blue(picture);
+      mistake.image = data_uri(picture);
     }
     keep(mistake);
   }

@@ -26,6 +26,8 @@ class LastTest {
   static constexpr int64_t kMostClasses = 1000;
   static constexpr int64_t kLargestPicture = 112;  // pixels along a side
 
+  // Whether images of three channels are blue, green and red; else they are red, green and blue.
+  void images_are_bgr(bool bgr) { bgr_ = bgr; }
   // Forgets what an earlier test said where the batch is the first one. Samples whose label is no
   // class are left out. Throws Error where the numbers do not fit each other.
   void add(const TestedBatch& batch);
@@ -34,6 +36,7 @@ class LastTest {
   void observe(Net& net, const TestBlobs& blobs, int64_t first_sample);
 
   bool empty() const { return confusion_.empty(); }
+  int64_t classes() const { return classes_; }  // 0 where it is empty
   // The text of last_test.json. `classes`: names; where there are none, their numbers.
   std::string json(int net, int64_t iteration, std::vector<std::string> classes = {}) const;
 
@@ -46,6 +49,7 @@ class LastTest {
   bool is_among_worst(double probability) const;
   void keep(const Mistake& mistake);
 
+  bool bgr_ = false;
   int64_t classes_ = 0;
   std::vector<int64_t> confusion_;  // [label, predicted]
   std::vector<Mistake> worst_;      // the surest first

@@ -26,7 +26,7 @@ std::string branches_line(int64_t iteration, const std::vector<LayerBranches>& l
     for (const BranchScale& scale : layer.branches)
       branches[scale.branch] = {{"norm", scale.norm}, {"share", scale.share}};
   }
-  return written({{"iteration", iteration}, {"layers", all}}) + "\n";
+  return written({{"iteration", iteration}, {"layers", all}});
 }
 
 }  // namespace orepa::tool

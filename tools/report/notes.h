@@ -11,7 +11,7 @@ namespace orepa::tool {
 // network.json: the layers of a net as Net::report() tells them.
 std::string network_json(const std::string& name, const Net& net);
 
-// A line of branches.jsonl, with its end.
+// A line of branches.jsonl, without its end.
 std::string branches_line(int64_t iteration, const std::vector<LayerBranches>& layers);
 
 }  // namespace orepa::tool

@@ -58,6 +58,12 @@ Picture picture_of(const float* values, int64_t channels, int64_t height, int64_
   return picture;
 }
 
+void swap_red_and_blue(Picture& picture) {
+  if (picture.channels != 3) return;
+  for (size_t pixel = 0; pixel < picture.bytes.size(); pixel += 3)
+    std::swap(picture.bytes[pixel], picture.bytes[pixel + 2]);
+}
+
 std::string png_of(const Picture& picture) {
   const int64_t row = picture.width * picture.channels;
   std::string rows;

@@ -17,6 +17,9 @@ struct Picture {
 Picture picture_of(const float* values, int64_t channels, int64_t height, int64_t width,
                    int64_t largest);
 
+// Of a picture of 3 channels; a grey one stays as it is.
+void swap_red_and_blue(Picture& picture);
+
 std::string png_of(const Picture& picture);
 std::string base64(const std::string& bytes);
 // "data:image/png;base64,..."

@@ -145,8 +145,7 @@ TEST(LastTest, ObservesAnEvaluation) {
 TEST(Notes, ALineOfBranches) {
   EXPECT_EQ(branches_line(7, {{"conv1", {{"kxk", 1.5, 0.75}, {"1x1", 0.5, 0.25}}}, {"fc", {}}}),
             R"({"iteration":7,"layers":{"conv1":{"kxk":{"norm":1.5,"share":0.75},)"
-            R"("1x1":{"norm":0.5,"share":0.25}},"fc":{}}})"
-            "\n");
+            R"("1x1":{"norm":0.5,"share":0.25}},"fc":{}}})");
 }
 
 TEST(Png, IsWhatTheStandardSays) {
@@ -163,6 +162,20 @@ TEST(Png, IsWhatTheStandardSays) {
       Z_OK);
   EXPECT_EQ(rows, std::string("\0\xff\0\0\0\0\xff", 7));
   EXPECT_EQ(png.substr(png.size() - 12), std::string("\0\0\0\0IEND\xae\x42\x60\x82", 12));
+}
+
+TEST(LastTest, ShowsBlueGreenRedAsItIs) {
+  const auto image = [](bool bgr, const std::vector<float>& planes) {
+    LastTest test;
+    test.images_are_bgr(bgr);
+    TestedBatch one = batch(0, {0}, {0, 1, 0});
+    one.image = {3, 1, 2};
+    one.images = [&] { return planes; };
+    test.add(one);
+    return Json::parse(test.json(0, 0))["worst"][0]["image"];
+  };
+  EXPECT_EQ(image(true, {0, 1, 2, 3, 4, 5}), image(false, {4, 5, 2, 3, 0, 1}));
+  EXPECT_NE(image(true, {0, 1, 2, 3, 4, 5}), image(false, {0, 1, 2, 3, 4, 5}));
 }
 
 TEST(Png, PicturesAreStretchedAndShrunk) {
