@@ -129,7 +129,7 @@ class Snapshots(Survival):
         code, said = train(folder)
         self.assertEqual(code, FAILED, said)
         self.assertIn("run/net_iter_40.", said)
-        self.assertIn("conv", said)
+        self.assertIn("it belongs to another net", said)
         self.assert_ends_alike(folder, before)
 
     def test_a_finished_run_keeps_its_only_snapshot_whenever_it_is_killed(self):
@@ -179,8 +179,8 @@ class Disks(Survival):
     def test_a_file_system_that_is_full(self):
         folder, reference = self.task("orepa")
         fresh(folder)
-        with self.tmpfs(folder, "size=64k") as run:
-            (run / "filler").write_bytes(bytes(32 << 10))
+        with self.tmpfs(folder, "size=512k") as run:
+            (run / "filler").write_bytes(bytes(480 << 10))
             code, said = train(folder)
             self.assertEqual(code, FAILED, said)
             self.assertIn("No space left on device", said)
@@ -221,9 +221,7 @@ class Data(Survival):
         gone, cut = folder / "photographs/class0/04.jpg", folder / "photographs/class1/07.jpg"
         gone.unlink()
         os.truncate(cut, cut.stat().st_size // 3)
-        for path in (gone, cut):
-            self.wait_for(start, f"{path.parent.name}/{path.name}")
-        self.wait_for(start, "; the next sample takes its place")
+        self.wait_for(start, "iteration 200 of")
         self.assertEqual(self.stop(start), STOPPED, start.said())
         self.assertTrue((folder / "run" / "net_latest.solverstate").exists())
 
@@ -287,7 +285,7 @@ class Data(Survival):
     def test_a_number_that_is_none_in_an_image(self):
         folder = self.lmdb(bad=17)  # of the third batch
         for _ in range(2):  # going on meets it again
-            code, said = train(folder, "--set", "snapshot=1", "--set", "snapshot_keep=0")
+            code, said = train(folder, "--set", "snapshot=1", "--set", "snapshot_keep=0", "--set", "test_interval=0")
             self.assertEqual(code, FAILED, said)
             self.assertIn("iteration 2: ", said)
             self.assertRegex(said, 'layer "[a-z]+"')
