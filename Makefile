@@ -1,8 +1,8 @@
-# make build | tool | test | test-slow | test-referees | test-checkpoints | test-transforms | test-report | sanitize | fuzz | cuda |
+# make build | tool | test | test-slow | test-survival | test-referees | test-checkpoints | test-transforms | test-report | sanitize | fuzz | cuda |
 # test-cuda | test-cuda-full | test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu |
 # bench-deploy | bench-models | bench-data | experiment | data-glyphs | data-stamps | data-photographs | models | format | clean.
 # Everything is built in build/; each target first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-referees test-checkpoints test-transforms test-report sanitize fuzz cuda emulation   emulated-suite test-cuda test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu   bench-deploy bench-models bench-data experiment data-glyphs data-stamps data-photographs models format clean
+.PHONY: build tool install test test-slow test-survival test-referees test-checkpoints test-transforms test-report sanitize fuzz cuda emulation   emulated-suite test-cuda test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu   bench-deploy bench-models bench-data experiment data-glyphs data-stamps data-photographs models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -28,6 +28,13 @@ test: build
 # What other programs read of the large models under models/.
 test-slow: build
 	@$(CTEST) --label-regex slow
+
+# A thousand kills of small trainings, and all that may happen to one besides (docs/reliability.md).
+KILLS ?= 1000
+test-survival: build
+	@TOOL=$(BUILD)/orepa_tool FAULTS=$(BUILD)/libsurvival_faults.so PYTHONDONTWRITEBYTECODE=1 \
+	  /usr/bin/python3 tests/survival/kills.py --kills $(KILLS)
+	@$(CTEST) --tests-regex '^survival\.faults$$'
 
 # The same nets and models shown to readers from PyPI, in a virtual environment, and event files to TensorBoard.
 REFEREES = $(BUILD)/referees

@@ -6,6 +6,7 @@
 
 #include "core/atomic_file.h"
 #include "core/input_file.h"
+#include "io/drafts.h"
 #include "orepa/error.h"
 
 namespace orepa::tool {
@@ -53,6 +54,7 @@ void RunFolder::begin(const SolverSpec& spec, const std::string& flags, int64_t 
   std::error_code failure;
   std::filesystem::create_directories(path_, failure);
   require(!failure, path_, ": the folder of the run cannot be made: ", failure.message());
+  for (const char* name : {kSolver, kNet, kTrain, kTest}) remove_leftovers(file(name));
   const std::string lines = lines_until(file(kTrain), iteration);
   const size_t last = lines.rfind('\n', lines.size() - 2);
   seconds_before_ =

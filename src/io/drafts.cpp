@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <regex>
 #include <set>
 #include <utility>
 
@@ -28,6 +29,16 @@ bool same_file(const std::string& a, const std::string& b) {
 std::string own_name(const char* start, const std::filesystem::path& folder,
                      const std::filesystem::path& name) {
   return (folder / text(start, ".", ::getpid(), ".", name.string())).string();
+}
+
+// Whether a file of this name is no more than a half of one whose name begins with `start`.
+bool is_leftover(const std::string& name, const std::string& start) {
+  static const std::regex draft(R"((?:unchecked\.\d+\.\d+|replaced\.\d+)\.(.*))"),
+      temporary(R"((.*)\.\d+\.tmp)");
+  std::smatch whole;
+  const bool matches =
+      std::regex_match(name, whole, draft) || std::regex_match(name, whole, temporary);
+  return matches && whole.str(1).starts_with(start);
 }
 
 // Renames that belong together: undone, the last one first, where not all of them succeed.
@@ -105,6 +116,14 @@ void Drafts::accept() {
     renames.keep();
     for (const std::string& old : replaced) ::unlink(old.c_str());
   }
+}
+
+void remove_leftovers(const std::string& start) {
+  const std::filesystem::path path = start;
+  std::error_code none;  // what cannot be looked at or removed stays
+  for (const auto& entry : std::filesystem::directory_iterator(folder_of(start), none))
+    if (is_leftover(entry.path().filename().string(), path.filename().string()))
+      ::unlink(entry.path().c_str());
 }
 
 }  // namespace orepa

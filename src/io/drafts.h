@@ -36,4 +36,9 @@ class Drafts {
   std::vector<Draft> drafts_;
 };
 
+// Removes what killed processes left half written of files whose paths begin with `start`: drafts,
+// and what write_atomically() and link_atomically() rename in the end. REQUIRES: nobody writes such
+// files.
+void remove_leftovers(const std::string& start);
+
 }  // namespace orepa

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/atomic_file.h"
+#include "io/drafts.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -104,6 +105,13 @@ void Snapshots::remove_old() {
   }
 }
 
+void Snapshots::settle() {
+  if (prefix_.empty()) return;
+  link("_latest", ".caffemodel", iteration_);
+  link("_latest", ".solverstate", iteration_);
+  remove_old();
+}
+
 std::vector<LockFile> Snapshots::locks() const {
   std::vector<LockFile> locks;
   for (const std::string& prefix : prefixes_) {
@@ -114,6 +122,8 @@ std::vector<LockFile> Snapshots::locks() const {
     if (!locks.back().obstacle().empty())
       observer_.note(text(prefix, ".lock: cannot be locked (", locks.back().obstacle(),
                           "); make sure that no other training has this snapshot_prefix"));
+    else
+      for (const char* name : {"_iter_", "_latest.", "_best."}) remove_leftovers(prefix + name);
   }
   return locks;
 }
@@ -134,9 +144,7 @@ void Snapshots::write(Snapshot&& snapshot) {
     observer_.snapshotted(last);
     iteration_ = snapshot.iteration();
     prefix_ = prefix;
-    link("_latest", ".caffemodel", iteration_);
-    link("_latest", ".solverstate", iteration_);
-    remove_old();
+    settle();
     return;
   }
   fail("no snapshot could be written: ", reasons);

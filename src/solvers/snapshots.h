@@ -26,8 +26,9 @@ class Snapshots {
   // Removes them, the links included. REQUIRES: locks().
   void remove_all();
 
-  // Makes the folders. While the locks live, no other run can have them. Throws Error where one has
-  // them, and where files cannot be written there.
+  // Makes the folders, and removes what killed runs left half written. While the locks live, no
+  // other run can have them. Throws Error where one has them, and where files cannot be written
+  // there.
   std::vector<LockFile> locks() const;
 
   // Writes it and tells the observer. Throws Error where it can be written nowhere.
@@ -44,6 +45,9 @@ class Snapshots {
   bool has(int64_t iteration) const { return !prefix_.empty() && iteration == iteration_; }
   // That one is the best, and is kept; -1: none is.
   void set_best(int64_t iteration) { best_ = iteration; }
+  // Makes PREFIX_latest lead to the last one, and removes those that do not stay. write() does it,
+  // too, but a run that is killed may not come to it.
+  void settle();
   // Makes PREFIX_best lead to it, where it is there, beside the last one.
   void link_best();
 

@@ -251,6 +251,7 @@ bool Solver::solve() {
   State& s = *state_;
   const std::vector<LockFile> locks = s.snapshots.locks();
   s.observer.started();
+  s.snapshots.settle();
   s.snapshots.link_best();  // of a run that was gone back from, another one may have been better
   const auto stop = [&] { return s.poll() == Request::kStop; };
   const auto test_now = [&] {
@@ -269,13 +270,17 @@ bool Solver::solve() {
     }
   };
   const bool tests_first = s.tests_first();
-  if (s.iteration >= s.schedule.last_iteration && s.settings.snapshot_after_train) snapshot();
+  // One that is there is not written again: a kill amidst that would leave none of this iteration.
+  const auto snapshot_once = [&] {
+    if (!s.snapshots.has(s.iteration)) snapshot();
+  };
+  if (s.iteration >= s.schedule.last_iteration && s.settings.snapshot_after_train) snapshot_once();
   if (tests_first) test_now();
   while (s.iteration < s.schedule.last_iteration) {
     const Request request = s.poll();
     s.pending = Request::kNone;
     if (request == Request::kStop) {
-      snapshot();
+      snapshot_once();
       return false;
     }
     if (request == Request::kSnapshot || s.snapshots.retry(s.iteration))

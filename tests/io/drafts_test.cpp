@@ -10,6 +10,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "core/input_file.h"
@@ -129,6 +130,27 @@ TEST(Drafts, GoIntoAStreamInTheEnd) {
   reader.join();
   EXPECT_EQ(arrived, "all of it");
   EXPECT_TRUE(std::filesystem::is_fifo(fifo));
+}
+
+TEST(Drafts, LeftoversOfTheKilledAreRemovedAndNothingElse) {
+  const std::string folder = test_folder();
+  for (const char* name :
+       {"unchecked.12.0.run_iter_5.caffemodel", "unchecked.12.0.run_iter_5.caffemodel.12.tmp",
+        "replaced.12.run_iter_5.caffemodel", "run_iter_5.caffemodel.12.tmp"})
+    write_file(folder + name, "half");
+  const std::set<std::string> others = {"run_iter_5.caffemodel",
+                                        "run_iter_5.tmp",
+                                        "unchecked.run_iter_5.caffemodel",
+                                        "unchecked.12.0.run2_iter_5.caffemodel",
+                                        "replaced.12.other",
+                                        "run2_iter_5.caffemodel.12.tmp"};
+  for (const std::string& name : others) write_file(folder + name, "whole");
+  remove_leftovers(folder + "run_iter_");
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    left.insert(entry.path().filename().string());
+  EXPECT_EQ(left, others);
+  remove_leftovers(folder + "no_such_folder/run_iter_");
 }
 
 }  // namespace
