@@ -217,7 +217,8 @@ INSTANTIATE_TEST_SUITE_P(
         one("batch_norm_eps", "BatchNorm", "batch_norm_param { eps: 0 }", "eps must be positive"),
 
         one("loss_without_labels", "SoftmaxWithLoss", "", "takes two bottoms, scores and labels"),
-        one("loss_labels", "SoftmaxWithLoss", "bottom: \"x\"", "needs one label a prediction"),
+        one("loss_distributions", "SoftmaxWithLoss", "bottom: \"x\" loss_param { ignore_label: 1 }",
+            "ignore_label is for labels"),
         one("loss_smoothing", "SoftmaxWithLoss", "bottom: \"x\" loss_param { label_smoothing: 1 }",
             "label_smoothing must lie in [0, 1)", "dim: 2 dim: 1"),
         one("accuracy_labels", "Accuracy", "bottom: \"x\"", "needs one label a prediction"),
