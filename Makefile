@@ -1,8 +1,12 @@
-# make build | tool | test | test-slow | test-survival | test-referees | test-checkpoints | test-transforms | test-report | sanitize | fuzz | cuda |
-# test-cuda | test-cuda-full | test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu |
-# bench-deploy | bench-models | bench-data | experiment | data-glyphs | data-stamps | data-photographs | models | format | clean.
-# Everything is built in build/; each target first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-survival test-referees test-checkpoints test-transforms test-report sanitize fuzz cuda emulation   emulated-suite test-cuda test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu   bench-deploy bench-models bench-data experiment data-glyphs data-stamps data-photographs models format clean
+# make build | tool | test | test-slow | test-survival | test-referees | test-checkpoints | test-transforms | test-report |
+# sanitize | fuzz | cuda | test-cuda | test-cuda-full | test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench
+# | bench-peers | bench-gpu | bench-deploy | bench-models | bench-data | experiment | data-glyphs | data-stamps |
+# data-photographs | models | format | clean. Everything is built in build/; each target first installs what it misses of
+# Debian.
+.PHONY: build tool install test test-slow test-survival test-referees test-checkpoints test-transforms test-report \
+  sanitize fuzz cuda emulation emulated-suite test-cuda test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu \
+  demo bench bench-peers bench-gpu bench-deploy bench-models bench-data experiment data-glyphs data-stamps \
+  data-photographs models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)

@@ -224,12 +224,14 @@ class Data(Survival):
         self.wait_for(start, "iteration 200 of")
         self.assertEqual(self.stop(start), STOPPED, start.said())
         self.assertTrue((folder / "run" / "net_latest.solverstate").exists())
+        for name in "class0/04.jpg", "class1/07.jpg":
+            self.assertRegex(start.said(), f"{name}.*; the next sample takes its place")
 
     def with_source(self, name, backend):
         """A task that reads this source, sample by sample."""
         folder = make_task(self.home / name, "plain")
         text = IDX.replace("IDX", backend).replace('"images" label_source: "labels"', f'"{name}"')
-        (folder / "net.prototxt").write_text(text.replace("shuffle: true", "") + PLAIN + REST)
+        (folder / "net.prototxt").write_text(text.replace("shuffle: true", "shuffle: false") + PLAIN + REST)
         return folder
 
     def lmdb(self, bad=None):
