@@ -9,6 +9,7 @@
 #include "dataset.h"
 #include "dataset_output.h"
 #include "flags.h"
+#include "io/drafts.h"
 #include "orepa/error.h"
 #include "table.h"
 
@@ -95,6 +96,7 @@ void prepare(const std::string& folder, const std::string& mark, const std::stri
             "); remove it, or say the same ones");
     return;
   }
+  remove_leftovers(mark);  // of one that was killed while it began
   require(fs::is_empty(folder), folder, ": is not empty; give another --output");
   write_atomically(mark, settings);
 }

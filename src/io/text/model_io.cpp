@@ -168,11 +168,11 @@ SolverSpec SolverSpec::with(const std::vector<Setting>& settings) const {
     for (const LayerParameter& layer : net.proto().layer()) layers.push_back(layer.name());
   for (const Setting& setting : settings) {
     const FieldPath path(setting.path, setting.place);
-    if (!path.starts_with("net") || !path.rest().steps[0].has_entry) continue;
-    const std::string& name = path.rest().steps[0].entry;
-    require(path.rest().steps[0].field != "layer" ||
-                std::find(layers.begin(), layers.end(), name) != layers.end(),
-            setting.place, ": there is no layer \"", name, "\"", did_you_mean(name, layers));
+    if (!path.starts_with("net")) continue;
+    const FieldPath::Step step = path.steps[1];
+    if (step.field != "layer" || !step.has_entry) continue;
+    require(std::find(layers.begin(), layers.end(), step.entry) != layers.end(), setting.place,
+            ": there is no layer \"", step.entry, "\"", did_you_mean(step.entry, layers));
   }
   return spec;
 }
