@@ -74,7 +74,8 @@ class Solver {
 
   // Trains to the end, or until asked to stop; tests and snapshots on the way: PREFIX_iter_N, of
   // which snapshot_keep stay, and links, PREFIX_latest to the newest and PREFIX_best to the best by
-  // the first Accuracy of the first test net, else by its loss. Returns whether it reached the end.
+  // the first Accuracy of the first test net, else by its loss. Returns whether it reached the end,
+  // which early_stop_tests may bring forward.
   // Meanwhile PREFIX.lock keeps other runs from its snapshot_prefix. A snapshot on the way that
   // cannot be written is noted and tried again; throws Error where the last one, or one that is
   // asked for with a stop, cannot.

@@ -77,6 +77,8 @@ Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Paramet
     state_->mutable_best()->set_iteration(static_cast<int32_t>(taken.best->iteration));
     state_->mutable_best()->set_output(taken.best->output);
     state_->mutable_best()->set_value(taken.best->value);
+    state_->mutable_best()->set_judged_since(static_cast<int32_t>(taken.best->judged_since));
+    state_->mutable_best()->set_last_judged(static_cast<int32_t>(taken.best->last_judged));
   }
   for (const auto& parameter : parameters.all()) {
     if (parameter->kind == Parameter::Kind::kDerived) continue;
@@ -115,7 +117,8 @@ SnapshotState read_snapshot_state(const std::string& path) {
   read.seed = state.seed();
   read.device = state.device();
   if (state.has_best())
-    read.best = Best{state.best().iteration(), state.best().output(), state.best().value()};
+    read.best = Best{state.best().iteration(), state.best().output(), state.best().value(),
+                     state.best().judged_since(), state.best().last_judged()};
   return read;
 }
 

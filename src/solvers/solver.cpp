@@ -196,12 +196,30 @@ struct Solver::State {
   void judge(const Evaluation& evaluation) {
     if (!snapshots.has(iteration)) return;
     const auto found = better(best, iteration, test_specs[0], evaluation);
-    if (!found) return;
+    if (!found) {
+      // A run that goes on makes the last test again, which then counts once.
+      if (best && best->last_judged != iteration) {
+        ++best->judged_since;
+        best->last_judged = iteration;
+      }
+      return;
+    }
     best = found;
     snapshots.set_best(iteration);
     snapshots.link_best();
     observer.note(text("the best snapshot so far is that of iteration ", iteration, ", by ",
                        best->output, " = ", best->value));
+  }
+
+  // Whether so many tests in a row were none better than the best that it is time to end.
+  bool stops_early() {
+    const int64_t most = settings.early_stop_tests;
+    if (most == 0 || !best || best->judged_since < most) return false;
+    observer.note(text("the training ends early, at iteration ", iteration, " of ",
+                       schedule.last_iteration, ": of the last ", best->judged_since,
+                       " tests none was better than that of iteration ", best->iteration, ", ",
+                       best->output, " = ", best->value, " (early_stop_tests)"));
+    return true;
   }
 
   SolverSpec spec;
@@ -265,6 +283,8 @@ bool Solver::solve() {
   const bool tests_first = s.tests_first();
   if (s.iteration >= s.schedule.last_iteration && s.settings.snapshot_after_train) snapshot();
   if (tests_first) test_now();
+  // Of a run that was ended so, or is to be from now on.
+  if (s.iteration < s.schedule.last_iteration && s.stops_early()) return true;
   while (s.iteration < s.schedule.last_iteration) {
     const Request request = s.poll();
     s.pending = Request::kNone;
@@ -284,7 +304,9 @@ bool Solver::solve() {
       snapshot();
     else if (snapshot_due)
       s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
-    if (s.test_due()) test_now();
+    if (!s.test_due()) continue;
+    test_now();
+    if (!last && s.stops_early()) return true;
   }
   return true;
 }

@@ -71,6 +71,8 @@ std::string hdf5_bytes(const SolverState& state) {
     file.write_integer("/orepa/best/iteration", state.best().iteration());
     file.write_text("/orepa/best/output", state.best().output());
     file.write("/orepa/best/value", {1}, {state.best().value()});
+    file.write_integer("/orepa/best/judged_since", state.best().judged_since());
+    file.write_integer("/orepa/best/last_judged", state.best().last_judged());
   }
   const std::string bytes = file.bytes();
   return bytes + hdf5_trailer(bytes);
@@ -105,6 +107,11 @@ SolverState read_hdf5(const std::string& path) {
     const std::vector<float> value = file.read("/orepa/best/value");
     require(value.size() == 1, path, ": is damaged (/orepa/best/value)");
     best->set_value(value[0]);
+    // Absent in older files.
+    if (file.has("/orepa/best/judged_since")) {
+      best->set_judged_since(static_cast<int32_t>(file.read_integer("/orepa/best/judged_since")));
+      best->set_last_judged(static_cast<int32_t>(file.read_integer("/orepa/best/last_judged")));
+    }
   }
   for (int i = 0; file.has(text("/orepa/buffer/", i)); ++i) {
     BufferState* buffer = state.add_buffer();

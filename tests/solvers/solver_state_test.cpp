@@ -27,6 +27,8 @@ SolverState small_state() {
   state.mutable_best()->set_iteration(2);
   state.mutable_best()->set_output("accuracy");
   state.mutable_best()->set_value(0.7f);
+  state.mutable_best()->set_judged_since(4);
+  state.mutable_best()->set_last_judged(10);
   return state;
 }
 
