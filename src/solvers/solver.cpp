@@ -76,8 +76,12 @@ struct Solver::State {
   }
 
   void restore() {
-    restore_snapshot(resumed, parameters, *history);
+    restore_snapshot(resumed, parameters, *history, step->averages());
     iteration = first_iteration = state.iteration;
+    if (step->averages() != nullptr && !state.has_averages)
+      observer.note(text(resumed, " holds no averages: they begin with its weights (ema_decay)"));
+    if (step->averages() == nullptr && state.has_averages)
+      observer.note(text(resumed, " holds averages, which end here: there is no ema_decay"));
     snapshots.resume(resumed, iteration);
     best = state.best;
     if (best) snapshots.set_best(best->iteration);
@@ -174,7 +178,7 @@ struct Solver::State {
     taken.device = place();
     taken.best = best;
     try {
-      return {taken, net_spec, parameters, *history, settings.hdf5};
+      return {taken, net_spec, parameters, *history, settings.hdf5, step->averages()};
     } catch (const Error& error) {
       fail("iteration ", iteration, ": there is no snapshot of it: ", error.what(), untouched());
     }
@@ -317,8 +321,16 @@ Evaluation Solver::test(int net, int64_t batches) {
           s.schedule.test_interval == 0 ? "; set test_interval" : "");
   s.report(true);
   if (batches == 0 && !s.settings.test_batches.empty()) batches = s.settings.test_batches[net];
-  return s.evaluators[net]->run(
-      batches, [&] { return s.poll() == Request::kStop; }, s.options.feed, s.observer_of(net));
+  Evaluation evaluation;
+  const auto run = [&] {
+    evaluation = s.evaluators[net]->run(
+        batches, [&] { return s.poll() == Request::kStop; }, s.options.feed, s.observer_of(net));
+  };
+  if (Averages* averages = s.step->averages())
+    averages->in_place(run);
+  else
+    run();
+  return evaluation;
 }
 
 int64_t Solver::test_batches(int net) const {

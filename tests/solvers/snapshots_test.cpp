@@ -70,6 +70,23 @@ TEST(Snapshots, TheNewestAndTheBestStay) {
   }
 }
 
+// After the first step the rate is 0: averages come closer to its weights, and tests get better.
+TEST(Snapshots, OfAveragesStayWithThem) {
+  const std::string folder = test_folder();
+  Training run(solver_text(folder) +
+               "snapshot_keep: 1 lr_policy: 'step' gamma: 0 stepsize: 1 ema_decay: 0.9 ");
+  ASSERT_TRUE(run->solve());
+  std::vector<std::string> left;
+  for (const auto& [iteration, path] : snapshot_files(folder + "run"))
+    left.push_back(std::filesystem::path(path).filename().string());
+  EXPECT_THAT(
+      left, testing::UnorderedElementsAre("run_iter_8.caffemodel", "run_iter_8.solverstate",
+                                          "run_iter_8_ema.caffemodel", "run_iter_10.caffemodel",
+                                          "run_iter_10.solverstate", "run_iter_10_ema.caffemodel"));
+  EXPECT_EQ(target(folder + "run_best.caffemodel"), "run_iter_10_ema.caffemodel");
+  EXPECT_EQ(target(folder + "run_latest.caffemodel"), "run_iter_10.caffemodel");
+}
+
 TEST(Snapshots, TheBestOutlivesAResumeAndIsJudgedAgain) {
   const std::string folder = test_folder();
   const std::string solver = solver_text(folder) + "snapshot_keep: 1 ";
