@@ -74,7 +74,9 @@ class Solver {
 
   // Trains to the end, or until asked to stop; tests and snapshots on the way: PREFIX_iter_N, of
   // which snapshot_keep stay, and links, PREFIX_latest to the newest and PREFIX_best to the best by
-  // the first Accuracy of the first test net, else by its loss. Returns whether it reached the end.
+  // the first Accuracy of the first test net, else by its loss; with ema_decay it leads to the
+  // averages, PREFIX_iter_N_ema, which were tested. Returns whether it reached the end,
+  // which early_stop_tests may bring forward.
   // Meanwhile PREFIX.lock keeps other runs from its snapshot_prefix. A snapshot on the way that
   // cannot be written is noted and tried again; throws Error where the last one, or one that is
   // asked for with a stop, cannot.
@@ -84,7 +86,8 @@ class Solver {
   // layer, before the update of its layer, when others are a step ahead. Neither step() nor
   // snapshot() work any more then.
   double step();
-  // Of the whole test, or of so many batches. Throws Error where an output is not finite
+  // Of the whole test, or of so many batches; with ema_decay of the averages, which parameters()
+  // are meanwhile. Throws Error where an output is not finite
   // (Evaluator::run).
   Evaluation test(int net = 0, int64_t batches = 0);
   // Returns the path of the state. Throws Error where it cannot be written, and where a number of
@@ -101,8 +104,8 @@ class Solver {
 
   Net& net();
   Parameters& parameters();
-  // Device memory that the run holds: parameters, gradients, momentum, packed weights and the
-  // arena that all nets share.
+  // Device memory that the run holds: parameters, gradients, momentum, averages, packed weights and
+  // the arena that all nets share.
   int64_t planned_bytes() const;
   int test_nets() const;  // 0 where no test_interval is given
   int64_t iteration() const;

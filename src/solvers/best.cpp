@@ -21,7 +21,7 @@ const Output* accuracy(const NetSpec& net, const Evaluation& evaluation) {
 std::optional<Best> better(const std::optional<Best>& best, int64_t iteration, const NetSpec& net,
                            const Evaluation& evaluation) {
   Best tested;
-  tested.iteration = iteration;
+  tested.iteration = tested.last_judged = iteration;
   const Output* found = accuracy(net, evaluation);
   const bool high = found != nullptr;
   if (high) {

@@ -14,6 +14,8 @@ struct Best {
   int64_t iteration = 0;
   std::string output;  // of the test: what the value is of
   float value = 0;
+  // How many snapshots were judged since and were not better, and the iteration of the last one.
+  int64_t judged_since = 0, last_judged = 0;
 };
 
 // A test of a snapshot, of the first test net, where it is better than the best so far, of another

@@ -124,7 +124,8 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
             ": test_iter must be positive, got ", test_batches[i],
             "; without it the whole set is tested");
   const bool tests = solver.has("test_interval") || solver.has("test_interval_epoch");
-  for (const char* field : {"test_iter", "test_net", "test_net_param", "test_state"})
+  for (const char* field :
+       {"test_iter", "test_net", "test_net_param", "test_state", "early_stop_tests"})
     require(tests || !solver.has(field), solver.where(field), ": ", field,
             " needs test_interval or test_interval_epoch, without which nothing is tested");
   require(!solver.flag("snapshot_diff"), solver.where("snapshot_diff"),
@@ -132,6 +133,10 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
   test_initialization = solver.flag("test_initialization");
   snapshot_after_train = solver.flag("snapshot_after_train");
   rules = rules_of(solver);
+  ema_decay = solver.number("ema_decay");
+  checked(solver, "ema_decay", ema_decay, ema_decay >= 0 && ema_decay < 1, "lie in [0, 1)");
+  early_stop_tests = solver.integer("early_stop_tests");
+  checked(solver, "early_stop_tests", early_stop_tests, early_stop_tests >= 0, "not be negative");
 }
 
 int64_t length_of(const Options& solver, const std::string& iterations, const std::string& epochs,
@@ -165,6 +170,12 @@ Schedule::Schedule(const Options& solver, int64_t iterations_per_epoch)
   last_iteration = length("max_iter", "max_epoch");
   test_interval = length("test_interval", "test_interval_epoch");
   snapshot_interval = length("snapshot", "snapshot_epoch");
+  require(solver.integer("early_stop_tests") == 0 ||
+              (snapshot_interval > 0 && test_interval % snapshot_interval == 0),
+          solver.where("early_stop_tests"), ": early_stop_tests needs a snapshot for every test, ",
+          "but tests come every ", test_interval, " iterations and snapshots ",
+          snapshot_interval > 0 ? text("every ", snapshot_interval) : "never",
+          "; set snapshot to the interval of tests");
 }
 
 }  // namespace orepa

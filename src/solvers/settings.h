@@ -27,6 +27,8 @@ struct SolverSettings {
   std::optional<DType> precision;  // of all nets, where the solver says one
   double clip = -1;                // the largest norm of the gradients; none where negative
   bool test_initialization = true, snapshot_after_train = true;
+  double ema_decay = 0;               // 0: nothing is averaged
+  int64_t early_stop_tests = 0;       // 0: never
   std::vector<int64_t> test_batches;  // by test net; empty: each walks over its whole set
   std::vector<ParameterRule> rules;
   bool cuda_graph = false;  // whether the work of a step is recorded; not in the file

@@ -28,7 +28,8 @@ void require_finite(const std::vector<float>& values, const std::string& what) {
           " is not finite");
 }
 
-constexpr std::string_view kState = ".solverstate", kWeights = ".caffemodel", kHdf5 = ".h5";
+constexpr std::string_view kState = ".solverstate", kWeights = ".caffemodel", kHdf5 = ".h5",
+                           kAverages = "_ema.caffemodel";
 
 bool is_state(const std::string& path) {
   return path.ends_with(kState) || path.ends_with(text(kState, kHdf5));
@@ -52,18 +53,54 @@ std::string weights_of(const std::string& path, const SolverState& state) {
   return named.string();
 }
 
+// PREFIX_iter_N_ema.caffemodel of PREFIX_iter_N.caffemodel.
+std::string averages_of(std::string weights) {
+  const size_t end = weights.rfind(kWeights);
+  require(end != std::string::npos, weights, ": is no name of weights, so that their averages are ",
+          "not found");
+  return weights.replace(end, kWeights.size(), kAverages);
+}
+
+void require_checksum(const std::string& file, uint32_t wanted, const std::string& state) {
+  require(checksum(read_file(file)) == wanted, file, ": is damaged, or not the file that ", state,
+          " was written with (its checksum differs)");
+}
+
 void check_weights(const std::string& path, const SolverState& state) {
   const std::string weights = weights_of(path, state);
-  require(!state.has_learned_net_checksum() ||
-              checksum(read_file(weights)) == state.learned_net_checksum(),
-          weights, ": is damaged, or not the file that ", path,
-          " was written with (its checksum differs)");
+  if (state.has_learned_net_checksum())
+    require_checksum(weights, state.learned_net_checksum(), path);
+  if (state.has_averages_checksum())
+    require_checksum(averages_of(weights), state.averages_checksum(), path);
+}
+
+using Buffers = google::protobuf::RepeatedPtrField<BufferState>;
+
+// Running statistics as they are.
+void save(const Parameters& parameters, Buffers& buffers) {
+  for (const auto& parameter : parameters.all()) {
+    if (parameter->kind != Parameter::Kind::kBuffer) continue;
+    const std::vector<float> values = parameters.read(*parameter);
+    require_finite(values, parameter->path());
+    BufferState* buffer = buffers.Add();
+    buffer->set_name(parameter->path());
+    buffer->mutable_data()->Add(values.begin(), values.end());
+  }
+}
+
+// Weights of a file, and statistics as they were.
+void load(const std::string& weights, const Buffers& buffers, Parameters& parameters) {
+  load_weights({weights}, parameters, true);
+  for (const BufferState& buffer : buffers)
+    for (const auto& parameter : parameters.all())
+      if (parameter->kind != Parameter::Kind::kDerived && parameter->path() == buffer.name())
+        parameters.write(*parameter, {buffer.data().begin(), buffer.data().end()});
 }
 
 }  // namespace
 
 Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Parameters& parameters,
-                   const Momentum& momentum, bool hdf5)
+                   const Momentum& momentum, bool hdf5, Averages* averages)
     : ending_(hdf5 ? kHdf5 : ""),
       weights_(weights_bytes(text("iter_", taken.iteration, kWeights, ending_), net, parameters)),
       state_(std::make_unique<SolverState>()) {
@@ -77,19 +114,22 @@ Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Paramet
     state_->mutable_best()->set_iteration(static_cast<int32_t>(taken.best->iteration));
     state_->mutable_best()->set_output(taken.best->output);
     state_->mutable_best()->set_value(taken.best->value);
+    state_->mutable_best()->set_judged_since(static_cast<int32_t>(taken.best->judged_since));
+    state_->mutable_best()->set_last_judged(static_cast<int32_t>(taken.best->last_judged));
   }
   for (const auto& parameter : parameters.all()) {
     if (parameter->kind == Parameter::Kind::kDerived) continue;
     const std::vector<float> history = momentum.read(*parameter);
     require_finite(history, "the momentum of " + parameter->path());
     fill(history, parameter->value.shape, *state_->add_history());
-    if (parameter->kind != Parameter::Kind::kBuffer) continue;
-    const std::vector<float> values = parameters.read(*parameter);
-    require_finite(values, parameter->path());
-    BufferState* buffer = state_->add_buffer();
-    buffer->set_name(parameter->path());
-    buffer->mutable_data()->Add(values.begin(), values.end());
   }
+  save(parameters, *state_->mutable_buffer());
+  if (averages == nullptr) return;
+  averages->in_place([&] {
+    averages_ = weights_bytes(text("iter_", taken.iteration, kAverages, ending_), net, parameters);
+    state_->set_averages_checksum(checksum(averages_));
+    save(parameters, *state_->mutable_averaged_buffer());
+  });
 }
 
 Snapshot::~Snapshot() = default;
@@ -102,6 +142,8 @@ std::string Snapshot::write(const std::string& prefix) {
   state_->set_learned_net(weights);
   Drafts drafts({});
   write_atomically(drafts.draft_of(weights), weights_);
+  if (state_->has_averages_checksum())
+    write_atomically(drafts.draft_of(averages_of(weights)), averages_);
   write_atomically(drafts.draft_of(path), solver_state_bytes(path, *state_));
   drafts.accept();
   return path;
@@ -114,12 +156,15 @@ SnapshotState read_snapshot_state(const std::string& path) {
   read.has_seed = state.has_seed();
   read.seed = state.seed();
   read.device = state.device();
+  read.has_averages = state.has_averages_checksum();
   if (state.has_best())
-    read.best = Best{state.best().iteration(), state.best().output(), state.best().value()};
+    read.best = Best{state.best().iteration(), state.best().output(), state.best().value(),
+                     state.best().judged_since(), state.best().last_judged()};
   return read;
 }
 
-void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum) {
+void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum,
+                      Averages* averages) {
   const SolverState state = parse(path);
   check_weights(path, state);
   std::vector<Parameter*> wanted;
@@ -133,15 +178,17 @@ void restore_snapshot(const std::string& path, Parameters& parameters, Momentum&
             ": the momentum of ", wanted[i]->path(), " has ",
             state.history(static_cast<int>(i)).data_size(), " numbers, but the parameter is ",
             wanted[i]->value.shape.str());
-  load_weights({weights_of(path, state)}, parameters, true);
+  const std::string weights = weights_of(path, state);
+  // Before the first update there are none yet.
+  if (averages != nullptr && state.has_averages_checksum() && state.iter() > 0) {
+    load(averages_of(weights), state.averaged_buffer(), parameters);
+    averages->start();
+  }
+  load(weights, state.buffer(), parameters);
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto& data = state.history(static_cast<int>(i)).data();
     momentum.write(*wanted[i], {data.begin(), data.end()});
   }
-  for (const BufferState& buffer : state.buffer())
-    for (Parameter* parameter : wanted)
-      if (parameter->path() == buffer.name())
-        parameters.write(*parameter, {buffer.data().begin(), buffer.data().end()});
 }
 
 std::multimap<int64_t, std::string> snapshot_files(const std::string& prefix) {
@@ -157,7 +204,7 @@ std::multimap<int64_t, std::string> snapshot_files(const std::string& prefix) {
     const auto [end, failure] = std::from_chars(rest.begin(), rest.end(), iteration);
     std::string_view ending(end, rest.end());
     if (ending.ends_with(kHdf5)) ending.remove_suffix(kHdf5.size());
-    if (failure == std::errc() && (ending == kState || ending == kWeights))
+    if (failure == std::errc() && (ending == kState || ending == kWeights || ending == kAverages))
       files.emplace(iteration, entry.path().string());
   }
   return files;

@@ -1,6 +1,7 @@
 // Snapshots: PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate, or the same as HDF5 (.h5
 // appended), Caffe's formats. Our own fields make a resume exact: running statistics as they were,
-// and checksums of both files.
+// and checksums of all files. Where training averages, PREFIX_iter_N_ema.caffemodel holds the
+// averages.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -11,6 +12,7 @@
 
 #include "orepa/model_io.h"
 #include "orepa/params.h"
+#include "solvers/averages.h"
 #include "solvers/best.h"
 #include "solvers/momentum.h"
 
@@ -24,31 +26,35 @@ struct SnapshotState {
   bool has_seed = false;  // Caffe's own files have none
   std::string device;     // Device::description()
   std::optional<Best> best;
+  bool has_averages = false;  // read, not written: the averages that are given say it
 };
 
 // One in memory, which may be written to one place or another.
 class Snapshot {
  public:
-  // Throws Error where a number is not finite: it names the parameter.
+  // `averages`: null where there are none. Throws Error where a number is not finite: it names the
+  // parameter.
   Snapshot(const SnapshotState& state, const NetSpec& net, const Parameters& parameters,
-           const Momentum& momentum, bool hdf5);
+           const Momentum& momentum, bool hdf5, Averages* averages = nullptr);
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
   ~Snapshot();
 
-  // Writes both files or, where it throws Error, none; returns the path of the state.
+  // Writes all files or, where it throws Error, none; returns the path of the state.
   std::string write(const std::string& prefix);
   int64_t iteration() const;
 
  private:
-  std::string ending_, weights_;
+  std::string ending_, weights_, averages_;  // the end of names, and what goes into the files
   std::unique_ptr<SolverState> state_;
 };
 
 // Only what is needed before the parameters exist. Throws Error for a file that is no whole state.
 SnapshotState read_snapshot_state(const std::string& path);
-// Weights, running statistics and momentum. Throws Error where the files are damaged or do not fit.
-void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum);
+// Weights, running statistics, momentum and, where both are there, averages. Throws Error where the
+// files are damaged or do not fit.
+void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum,
+                      Averages* averages = nullptr);
 
 // The files of a prefix's snapshots, by iteration.
 std::multimap<int64_t, std::string> snapshot_files(const std::string& prefix);

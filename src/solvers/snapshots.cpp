@@ -32,6 +32,7 @@ void remove(const std::string& path) {
 Snapshots::Snapshots(const SolverSettings& settings, Observer& observer)
     : observer_(observer),
       hdf5_(settings.hdf5 ? ".h5" : ""),
+      averages_(settings.ema_decay > 0),
       keep_(settings.keep),
       prefixes_({settings.prefix}) {
   if (!settings.fallback.empty())
@@ -74,16 +75,16 @@ void Snapshots::resume(const std::string& state, int64_t iteration) {
 }
 
 void Snapshots::link_best() {
-  const std::string best = text(prefix_, "_iter_", best_, ".caffemodel", hdf5_);
-  if (!prefix_.empty() && std::filesystem::exists(best)) link("_best", ".caffemodel", best_);
+  const std::string best = text("_iter_", best_, averages_ ? "_ema" : "", ".caffemodel");
+  if (!prefix_.empty() && std::filesystem::exists(prefix_ + best + hdf5_))
+    link("_best.caffemodel", best);
 }
 
 // Without links there are still the snapshots.
-void Snapshots::link(const std::string& name, const std::string& ending, int64_t iteration) {
-  const std::string target = text(prefix_, "_iter_", iteration, ending, hdf5_);
+void Snapshots::link(const std::string& name, const std::string& target) {
+  const std::filesystem::path leads_to = prefix_ + target + hdf5_;
   try {
-    link_atomically(text(prefix_, name, ending, hdf5_),
-                    std::filesystem::path(target).filename().string());
+    link_atomically(prefix_ + name + hdf5_, leads_to.filename().string());
   } catch (const Error& error) {
     observer_.note(error.what());
   }

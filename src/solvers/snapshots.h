@@ -1,6 +1,7 @@
 // The snapshots of one run: where they go, when the next one is due, what happens where it cannot
 // be written, and which of them stay. PREFIX_latest.caffemodel and .solverstate are links to the
-// newest, PREFIX_best.caffemodel is one to the best (with .h5 behind, where they are HDF5).
+// newest, PREFIX_best.caffemodel is one to the best, to its averages where there are some (with .h5
+// behind, where they are HDF5).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -55,11 +56,12 @@ class Snapshots {
   std::string last;
 
  private:
-  void link(const std::string& name, const std::string& ending, int64_t iteration);
+  void link(const std::string& name, const std::string& target);  // behind the prefix, both
   void remove_old();
 
   Observer& observer_;
   const std::string hdf5_;  // the end of names
+  const bool averages_;     // whether there are any, by which the best is judged
   const int64_t keep_;
   // Of the last one, where it is one of a prefix of ours.
   std::string prefix_;

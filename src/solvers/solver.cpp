@@ -76,8 +76,12 @@ struct Solver::State {
   }
 
   void restore() {
-    restore_snapshot(resumed, parameters, *history);
+    restore_snapshot(resumed, parameters, *history, step->averages());
     iteration = first_iteration = state.iteration;
+    if (step->averages() != nullptr && !state.has_averages)
+      observer.note(text(resumed, " holds no averages: they begin with its weights (ema_decay)"));
+    if (step->averages() == nullptr && state.has_averages)
+      observer.note(text(resumed, " holds averages, which end here: there is no ema_decay"));
     snapshots.resume(resumed, iteration);
     best = state.best;
     if (best) snapshots.set_best(best->iteration);
@@ -180,7 +184,7 @@ struct Solver::State {
     taken.device = place();
     taken.best = best;
     try {
-      return {taken, net_spec, parameters, *history, settings.hdf5};
+      return {taken, net_spec, parameters, *history, settings.hdf5, step->averages()};
     } catch (const Error& error) {
       fail("iteration ", iteration, ": there is no snapshot of it: ", error.what(), untouched());
     }
@@ -202,12 +206,30 @@ struct Solver::State {
   void judge(const Evaluation& evaluation) {
     if (!snapshots.has(iteration)) return;
     const auto found = better(best, iteration, test_specs[0], evaluation);
-    if (!found) return;
+    if (!found) {
+      // A run that goes on makes the last test again, which then counts once.
+      if (best && best->last_judged != iteration) {
+        ++best->judged_since;
+        best->last_judged = iteration;
+      }
+      return;
+    }
     best = found;
     snapshots.set_best(iteration);
     snapshots.link_best();
     observer.note(text("the best snapshot so far is that of iteration ", iteration, ", by ",
                        best->output, " = ", best->value));
+  }
+
+  // Whether so many tests in a row were none better than the best that it is time to end.
+  bool stops_early() {
+    const int64_t most = settings.early_stop_tests;
+    if (most == 0 || !best || best->judged_since < most) return false;
+    observer.note(text("the training ends early, at iteration ", iteration, " of ",
+                       schedule.last_iteration, ": of the last ", best->judged_since,
+                       " tests none was better than that of iteration ", best->iteration, ", ",
+                       best->output, " = ", best->value, " (early_stop_tests)"));
+    return true;
   }
 
   SolverSpec spec;
@@ -276,6 +298,8 @@ bool Solver::solve() {
   };
   if (s.iteration >= s.schedule.last_iteration && s.settings.snapshot_after_train) snapshot_once();
   if (tests_first) test_now();
+  // Of a run that was ended so, or is to be from now on.
+  if (s.iteration < s.schedule.last_iteration && s.stops_early()) return true;
   while (s.iteration < s.schedule.last_iteration) {
     const Request request = s.poll();
     s.pending = Request::kNone;
@@ -295,7 +319,9 @@ bool Solver::solve() {
       snapshot();
     else if (snapshot_due)
       s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
-    if (s.test_due()) test_now();
+    if (!s.test_due()) continue;
+    test_now();
+    if (!last && s.stops_early()) return true;
   }
   return true;
 }
@@ -306,8 +332,15 @@ Evaluation Solver::test(int net, int64_t batches) {
           s.schedule.test_interval == 0 ? "; set test_interval" : "");
   s.report(true);
   if (batches == 0 && !s.settings.test_batches.empty()) batches = s.settings.test_batches[net];
-  const Evaluation evaluation = s.evaluators[net]->run(
-      batches, [&] { return s.poll() == Request::kStop; }, s.options.feed, s.observer_of(net));
+  Evaluation evaluation;
+  const auto run = [&] {
+    evaluation = s.evaluators[net]->run(
+        batches, [&] { return s.poll() == Request::kStop; }, s.options.feed, s.observer_of(net));
+  };
+  if (Averages* averages = s.step->averages())
+    averages->in_place(run);
+  else
+    run();
   s.pass_on(s.evaluators[net]->take_notes());
   return evaluation;
 }

@@ -45,6 +45,16 @@ std::string message_bytes(const std::string& path, const SolverState& state) {
   return bytes + trailer(bytes);
 }
 
+using Buffers = google::protobuf::RepeatedPtrField<BufferState>;
+
+void write_buffers(TensorFileWriter& file, const std::string& group, const Buffers& buffers) {
+  for (int i = 0; i < buffers.size(); ++i) {
+    file.write_text(text(group, "/", i, "/name"), buffers[i].name());
+    file.write(text(group, "/", i, "/data"), {buffers[i].data_size()},
+               {buffers[i].data().begin(), buffers[i].data().end()});
+  }
+}
+
 void write_blob(TensorFileWriter& file, const std::string& name, const BlobProto& blob) {
   const auto& extents = blob.shape().dim();
   file.write(name, Shape(std::vector<int64_t>(extents.begin(), extents.end())),
@@ -61,16 +71,17 @@ std::string hdf5_bytes(const SolverState& state) {
   file.write_integer("/orepa/seed", static_cast<int64_t>(state.seed()));
   file.write_text("/orepa/device", state.device());
   file.write_integer("/orepa/learned_net_checksum", state.learned_net_checksum());
-  for (int i = 0; i < state.buffer_size(); ++i) {
-    const BufferState& buffer = state.buffer(i);
-    file.write_text(text("/orepa/buffer/", i, "/name"), buffer.name());
-    file.write(text("/orepa/buffer/", i, "/data"), {buffer.data_size()},
-               {buffer.data().begin(), buffer.data().end()});
+  write_buffers(file, "/orepa/buffer", state.buffer());
+  if (state.has_averages_checksum()) {
+    file.write_integer("/orepa/averages_checksum", state.averages_checksum());
+    write_buffers(file, "/orepa/averaged_buffer", state.averaged_buffer());
   }
   if (state.has_best()) {
     file.write_integer("/orepa/best/iteration", state.best().iteration());
     file.write_text("/orepa/best/output", state.best().output());
     file.write("/orepa/best/value", {1}, {state.best().value()});
+    file.write_integer("/orepa/best/judged_since", state.best().judged_since());
+    file.write_integer("/orepa/best/last_judged", state.best().last_judged());
   }
   const std::string bytes = file.bytes();
   return bytes + hdf5_trailer(bytes);
@@ -81,6 +92,15 @@ void read_blob(const TensorFileReader& file, const std::string& name, BlobProto&
   const std::vector<float> values = file.read(name);
   blob.mutable_shape()->mutable_dim()->Add(extents.begin(), extents.end());
   blob.mutable_data()->Add(values.begin(), values.end());
+}
+
+void read_buffers(const TensorFileReader& file, const std::string& group, Buffers& buffers) {
+  for (int i = 0; file.has(text(group, "/", i)); ++i) {
+    BufferState* buffer = buffers.Add();
+    buffer->set_name(file.read_text(text(group, "/", i, "/name")));
+    const std::vector<float> values = file.read(text(group, "/", i, "/data"));
+    buffer->mutable_data()->Add(values.begin(), values.end());
+  }
 }
 
 SolverState read_hdf5(const std::string& path) {
@@ -105,12 +125,17 @@ SolverState read_hdf5(const std::string& path) {
     const std::vector<float> value = file.read("/orepa/best/value");
     require(value.size() == 1, path, ": is damaged (/orepa/best/value)");
     best->set_value(value[0]);
+    // Absent in older files.
+    if (file.has("/orepa/best/judged_since")) {
+      best->set_judged_since(static_cast<int32_t>(file.read_integer("/orepa/best/judged_since")));
+      best->set_last_judged(static_cast<int32_t>(file.read_integer("/orepa/best/last_judged")));
+    }
   }
-  for (int i = 0; file.has(text("/orepa/buffer/", i)); ++i) {
-    BufferState* buffer = state.add_buffer();
-    buffer->set_name(file.read_text(text("/orepa/buffer/", i, "/name")));
-    const std::vector<float> values = file.read(text("/orepa/buffer/", i, "/data"));
-    buffer->mutable_data()->Add(values.begin(), values.end());
+  read_buffers(file, "/orepa/buffer", *state.mutable_buffer());
+  if (file.has("/orepa/averages_checksum")) {
+    state.set_averages_checksum(
+        static_cast<uint32_t>(file.read_integer("/orepa/averages_checksum")));
+    read_buffers(file, "/orepa/averaged_buffer", *state.mutable_averaged_buffer());
   }
   return state;
 }

@@ -15,6 +15,8 @@ TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& ru
       feed_(std::move(feed)),
       rule_(make_update_rule(settings.type, rule_where)),
       totals_(parameters, settings.iter_size, settings.clip) {
+  if (settings.ema_decay > 0)
+    averages_ = std::make_unique<Averages>(parameters, settings.ema_decay);
   if (settings.iter_size > 1) statistics_ = std::make_unique<StatisticsCopy>(parameters);
 }
 
@@ -25,6 +27,7 @@ void TrainingStep::load(int64_t index) {
 
 bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool()>& stop) {
   totals_.send_rate(rate);
+  if (averages_) averages_->begin(iteration);
   parameters_.begin_step();
   issue(kPrepare, [&] {
     totals_.begin();
@@ -99,6 +102,7 @@ void TrainingStep::update() {
       rule_->apply(parameters_.device(), update);
     });
   });
+  if (averages_) averages_->add(totals_.scale());
 }
 
 std::optional<TrainingStep::Result> TrainingStep::result(bool wait) {

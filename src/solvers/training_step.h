@@ -11,6 +11,7 @@
 
 #include "orepa/net.h"
 #include "orepa/update_rule.h"
+#include "solvers/averages.h"
 #include "solvers/momentum.h"
 #include "solvers/settings.h"
 #include "solvers/statistics_copy.h"
@@ -44,8 +45,10 @@ class TrainingStep {
   std::optional<Result> result(bool wait);
 
   int64_t bytes() const {  // of device memory
-    return totals_.bytes() + (statistics_ ? statistics_->bytes() : 0);
+    return totals_.bytes() + (statistics_ ? statistics_->bytes() : 0) +
+           (averages_ ? averages_->bytes() : 0);
   }
+  Averages* averages() const { return averages_.get(); }  // null where the settings want none
 
  private:
   // What one iteration issues between what the host sends to the device: recorded and replayed,
@@ -69,6 +72,7 @@ class TrainingStep {
   std::unique_ptr<UpdateRule> rule_;
   StepTotals totals_;
   std::array<RecordedPart, kParts> recorded_;
+  std::unique_ptr<Averages> averages_;
   std::unique_ptr<StatisticsCopy> statistics_;  // where an iteration has several passes
 };
 

@@ -65,7 +65,8 @@ std::vector<float> values(const Parameters& parameters) {
 }
 
 TEST_F(CudaGraph, OfAStepGivesTheSameBits) {
-  for (const char* more : {"", "clip_gradients: 0.1 ", "iter_size: 3 ", "precision: BF16 "}) {
+  for (const char* more :
+       {"", "clip_gradients: 0.1 ", "iter_size: 3 ", "precision: BF16 ", "ema_decay: 0.9 "}) {
     SCOPED_TRACE(more);
     Training issued(solver(more), fed(false)), recorded(solver(more), fed(true));
     EXPECT_TRUE(issued->solve());
@@ -73,6 +74,10 @@ TEST_F(CudaGraph, OfAStepGivesTheSameBits) {
     EXPECT_EQ(values(recorded->parameters()), values(issued->parameters()));
     for (size_t i = 0; i < issued.listener.reports.size(); ++i)
       EXPECT_EQ(recorded.listener.reports[i].loss, issued.listener.reports[i].loss) << i;
+    for (size_t i = 0; i < issued.listener.tests.size(); ++i)  // by the averages, where there are
+      EXPECT_EQ(recorded.listener.tests[i].second.outputs[0].values,
+                issued.listener.tests[i].second.outputs[0].values)
+          << i;
   }
 }
 

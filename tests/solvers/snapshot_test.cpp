@@ -60,6 +60,11 @@ std::string weights_of(std::string state) {
   return state.replace(state.rfind(ending), ending.size(), ".caffemodel");
 }
 
+std::string averages_of(const std::string& state) {
+  std::string weights = weights_of(state);
+  return weights.insert(weights.rfind(".caffemodel"), "_ema");
+}
+
 const char* const kFormats[] = {"snapshot_format: BINARYPROTO ", "snapshot_format: HDF5 "};
 
 std::string resume_error(const std::string& solver, const std::string& snapshot) {
@@ -84,6 +89,67 @@ TEST(Snapshot, AResumedRunEqualsAnUninterruptedOneBitForBit) {
     for (int i = 3; i < 6; ++i) EXPECT_EQ(second->step(), losses[i]);
     EXPECT_EQ(second.state(), whole.state());
   }
+}
+
+TEST(Snapshot, AveragesGoOnBitForBitToo) {
+  for (const std::string format : kFormats) {
+    const std::string solver = solver_text(test_folder()) + "ema_decay: 0.9 " + format;
+    Training whole(solver), first(solver);
+    for (int i = 0; i < 6; ++i) whole->step();
+    for (int i = 0; i < 3; ++i) first->step();
+    const std::string state = first->snapshot();
+    EXPECT_NE(read_file(averages_of(state)), read_file(weights_of(state)));
+    Training second(solver, resuming(state));
+    EXPECT_EQ(second.listener.notes.find("averages"), std::string::npos) << second.listener.notes;
+    // What was averaged before the resume, and after it.
+    const std::string before = read_file(averages_of(state)), statistics = read_file(state);
+    EXPECT_EQ(read_file(averages_of(second->snapshot())), before);
+    EXPECT_EQ(read_file(state), statistics);
+    for (int i = 3; i < 6; ++i) second->step();
+    EXPECT_EQ(second.state(), whole.state());
+    const std::string resumed = second->snapshot(), averages = read_file(averages_of(resumed)),
+                      end = read_file(resumed);
+    const std::string uninterrupted = whole->snapshot();
+    EXPECT_EQ(uninterrupted, resumed);
+    EXPECT_EQ(averages, read_file(averages_of(uninterrupted)));
+    EXPECT_EQ(end, read_file(uninterrupted));
+  }
+}
+
+TEST(Snapshot, IsNoneWithoutItsAverages) {
+  for (const std::string format : kFormats) {
+    const std::string solver = solver_text(test_folder()) + "ema_decay: 0.9 " + format;
+    Training run(solver);
+    run->step();
+    const std::string older = run->snapshot();
+    run->step();
+    const std::string state = run->snapshot(), averages = averages_of(state),
+                      good = read_file(averages);
+    EXPECT_EQ(resume_error(solver, state), "");
+    std::string bad = good;
+    bad[bad.size() / 2] ^= 1;
+    write_file(averages, bad);
+    EXPECT_NE(resume_error(solver, state).find(averages + ": is damaged"), std::string::npos);
+    std::filesystem::remove(averages);
+    EXPECT_NE(resume_error(solver, state).find(averages), std::string::npos);
+    EXPECT_EQ(Training(solver, resuming("auto"))->iteration(), 1);
+  }
+}
+
+TEST(Snapshot, AveragesMayBeginAndEndWithAResume) {
+  const std::string plain = solver_text(test_folder()), averaged = plain + "ema_decay: 0.9 ";
+  Training run(plain);
+  run->step();
+  const std::string without = run->snapshot();
+  EXPECT_FALSE(std::filesystem::exists(averages_of(without)));
+  Training begun(averaged, resuming(without));
+  EXPECT_NE(begun.listener.notes.find("holds no averages"), std::string::npos);
+  EXPECT_EQ(begun.state(), run.state());
+  begun->step();
+  const std::string with = begun->snapshot();
+  Training ended(plain, resuming(with));
+  EXPECT_NE(ended.listener.notes.find("holds averages, which end here"), std::string::npos);
+  EXPECT_EQ(ended.state(), begun.state());
 }
 
 TEST(Snapshot, KeepsTheSeed) {

@@ -12,8 +12,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// A test and a snapshot every second iteration.
-std::string solver_text(const std::string& folder) {
+// A test every second iteration, and a snapshot.
+std::string solver_text(const std::string& folder, int iterations = 10, int snapshot = 2) {
   const std::string net = R"( {
     layer { name: "x" type: "DummyData" top: "x" dummy_data_param {
             shape { dim: 4 dim: 3 } data_filler { type: "gaussian" std: 1 } } }
@@ -22,9 +22,9 @@ std::string solver_text(const std::string& folder) {
             inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
     layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" } )";
   return "train_net_param" + net + "} test_net_param" + net +
-         "} base_lr: 0.5 test_initialization: false test_interval: 2 snapshot: 2 max_iter: 10 "
-         "snapshot_prefix: '" +
-         folder + "run' ";
+         "} base_lr: 0.5 test_initialization: false test_interval: 2 " +
+         text("snapshot: ", snapshot, " max_iter: ", iterations, " snapshot_prefix: '", folder,
+              "run' ");
 }
 
 std::vector<int64_t> iterations(const std::string& prefix) {
@@ -68,6 +68,23 @@ TEST(Snapshots, TheNewestAndTheBestStay) {
     Training again(solver_text(folder), resuming(folder + "run_latest.solverstate" + end));
     EXPECT_EQ(again->iteration(), 10);
   }
+}
+
+// After the first step the rate is 0: averages come closer to its weights, and tests get better.
+TEST(Snapshots, OfAveragesStayWithThem) {
+  const std::string folder = test_folder();
+  Training run(solver_text(folder) +
+               "snapshot_keep: 1 lr_policy: 'step' gamma: 0 stepsize: 1 ema_decay: 0.9 ");
+  ASSERT_TRUE(run->solve());
+  std::vector<std::string> left;
+  for (const auto& [iteration, path] : snapshot_files(folder + "run"))
+    left.push_back(std::filesystem::path(path).filename().string());
+  EXPECT_THAT(
+      left, testing::UnorderedElementsAre("run_iter_8.caffemodel", "run_iter_8.solverstate",
+                                          "run_iter_8_ema.caffemodel", "run_iter_10.caffemodel",
+                                          "run_iter_10.solverstate", "run_iter_10_ema.caffemodel"));
+  EXPECT_EQ(target(folder + "run_best.caffemodel"), "run_iter_10_ema.caffemodel");
+  EXPECT_EQ(target(folder + "run_latest.caffemodel"), "run_iter_10.caffemodel");
 }
 
 TEST(Snapshots, TheBestOutlivesAResumeAndIsJudgedAgain) {
@@ -132,6 +149,77 @@ TEST(Snapshots, AreRemovedWithTheirLinksAndNothingElse) {
     left.push_back(entry.path().filename().string());
   EXPECT_THAT(left, testing::UnorderedElementsAre("run_iter_2", "run_iter_x.caffemodel",
                                                   "run2_iter_2.caffemodel", "other"));
+}
+
+// With a rate of 0 the test of iteration 2 stays the best.
+class EarlyStop : public testing::TestWithParam<const char*> {
+ protected:
+  const std::string folder_ = test_folder(), end_ = GetParam() == std::string("HDF5") ? ".h5" : "";
+  const std::string steady_ = solver_text(folder_, 20) +
+                              "lr_policy: 'step' gamma: 0 stepsize: 1 "
+                              "snapshot_format: " +
+                              GetParam() + " ";
+  const std::string solver_ = steady_ + "early_stop_tests: 3 ";
+};
+
+TEST_P(EarlyStop, ComesAfterSoManyTestsWithoutABest) {
+  Training run(solver_);
+  ASSERT_TRUE(run->solve());
+  EXPECT_EQ(run->iteration(), 8);
+  EXPECT_EQ(run.listener.tests.size(), 4u);
+  EXPECT_EQ(target(folder_ + "run_latest.solverstate" + end_), "run_iter_8.solverstate" + end_);
+  EXPECT_THAT(run.listener.notes,
+              HasSubstr("ends early, at iteration 8 of 20: of the last 3 tests none was better "
+                        "than that of iteration 2, loss = "));
+  // That it has ended stands in its state; whoever wants more, says so.
+  Training again(solver_, resuming("auto"));
+  ASSERT_TRUE(again->solve());
+  EXPECT_EQ(again->iteration(), 8);
+  Training more(steady_ + "early_stop_tests: 5 ", resuming("auto"));
+  ASSERT_TRUE(more->solve());
+  EXPECT_EQ(more->iteration(), 12);
+}
+
+TEST_P(EarlyStop, CountsOnInARunThatGoesOn) {
+  // Before the test of iteration 4 and, where a stop was asked for, after that of 6.
+  Training run(solver_);
+  run.listener.asks = {{6, Request::kStop}};
+  ASSERT_FALSE(run->solve());
+  for (const char* state : {"run_iter_6.solverstate", "run_iter_4.solverstate"}) {
+    Training resumed(solver_, resuming(folder_ + state + end_));
+    ASSERT_TRUE(resumed->solve());
+    EXPECT_EQ(resumed->iteration(), 8) << state;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, EarlyStop, testing::Values("BINARYPROTO", "HDF5"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(EarlyStops, DoNotComeWhileTestsImprove) {
+  const std::string folder = test_folder();
+  Training run(solver_text(folder) + "early_stop_tests: 1 ");
+  ASSERT_TRUE(run->solve());
+  const auto& tests = run.listener.tests;
+  const size_t last = tests.size() - 1;  // the first that was no better, or the last of all
+  for (size_t i = 1; i <= last; ++i) {
+    const bool better =
+        tests[i].second.outputs[0].values[0] < tests[i - 1].second.outputs[0].values[0];
+    EXPECT_TRUE(better || i == last) << i;
+  }
+  EXPECT_EQ(run->iteration(), tests[last].first);
+}
+
+TEST(EarlyStops, NeedASnapshotForEveryTest) {
+  const auto refusal = [](int snapshot, const char* tests) {
+    return error_of(
+        [&] { Training(solver_text(test_folder(), 10, snapshot) + "early_stop_tests: " + tests); });
+  };
+  EXPECT_EQ(refusal(2, "1"), "");
+  EXPECT_EQ(refusal(1, "1"), "");
+  for (const int snapshot : {4, 0})
+    EXPECT_THAT(refusal(snapshot, "1"),
+                HasSubstr("early_stop_tests needs a snapshot for every test"));
+  EXPECT_THAT(refusal(2, "-1"), HasSubstr("must not be negative"));
 }
 
 Evaluation evaluation(std::vector<Evaluation::Output> outputs) {

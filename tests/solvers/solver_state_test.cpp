@@ -24,9 +24,15 @@ SolverState small_state() {
   BufferState* buffer = state.add_buffer();
   buffer->set_name("a/mean");
   buffer->add_data(0.1f);
+  state.set_averages_checksum(0x89ABCDEFu);
+  BufferState* average = state.add_averaged_buffer();
+  average->set_name("a/mean");
+  average->add_data(0.2f);
   state.mutable_best()->set_iteration(2);
   state.mutable_best()->set_output("accuracy");
   state.mutable_best()->set_value(0.7f);
+  state.mutable_best()->set_judged_since(4);
+  state.mutable_best()->set_last_judged(10);
   return state;
 }
 

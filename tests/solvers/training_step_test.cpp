@@ -81,7 +81,7 @@ std::vector<float> learned(Solver& solver) {
 
 TEST(TrainingStep, IsReadWhileTheNextOneRuns) {
   if (test_device()->is_cuda()) GTEST_SKIP() << "two runs on the CPU have the same bits";
-  for (const char* more : {"", "clip_gradients: 0.1 ", "iter_size: 3 "}) {
+  for (const char* more : {"", "clip_gradients: 0.1 ", "iter_size: 3 ", "ema_decay: 0.9 "}) {
     Training direct(solver(more), fed());
     EXPECT_TRUE(direct->solve());
     LateRun late(solver(more));
