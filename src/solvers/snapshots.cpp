@@ -108,8 +108,8 @@ void Snapshots::remove_old() {
 
 void Snapshots::settle() {
   if (prefix_.empty()) return;
-  link("_latest", ".caffemodel", iteration_);
-  link("_latest", ".solverstate", iteration_);
+  for (const char* ending : {".caffemodel", ".solverstate"})
+    link(text("_latest", ending), text("_iter_", iteration_, ending));
   remove_old();
 }
 
