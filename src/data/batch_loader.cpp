@@ -23,12 +23,16 @@ void BatchLoader::fill(int thread, int64_t index, int64_t row, char* batch) {
   auto* image = reinterpret_cast<unsigned char*>(batch) + row * layout.image_bytes;
   Frame& frame = reinterpret_cast<Frame*>(batch + layout.frames())[row];
   float& label = reinterpret_cast<float*>(batch + layout.labels())[row];
-  const int64_t walked = order_.walked(index, row);
-  for (int64_t sample = order_.sample(walked);; sample = (sample + 1) % source_->size()) try {
+  const int64_t walked = order_.walked(index, row), own = order_.sample(walked);
+  for (int64_t behind = 0; behind < source_->size(); ++behind) {
+    const int64_t sample = (own + behind) % source_->size();
+    try {
       return loaders_[static_cast<size_t>(thread)]->load(sample, walked, image, frame, label);
     } catch (const Error& error) {
       note_broken(sample, error.what());
     }
+  }
+  fail(source_->name(own), ": is broken, and so are all others");
 }
 
 void BatchLoader::note_broken(int64_t sample, const std::string& what) {

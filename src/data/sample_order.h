@@ -10,6 +10,7 @@ struct SampleOrder {
   int64_t first_sample = 0;  // where the walk over the data starts
   bool shuffle = false;      // every epoch comes in another order
   uint64_t seed = 0;
+  int64_t batches = 0;  // whole ones of a walk, after which a test begins anew; 0: endless
 
   // How many samples come before row `row` of batch `index` in the endless walk over all epochs: a
   // batch may span two of them.
@@ -18,6 +19,8 @@ struct SampleOrder {
   }
   // Which one of the source comes after so many.
   int64_t sample(int64_t walked) const;
+  // Which batch comes after batch `index`.
+  int64_t next(int64_t index) const { return index + 1 == batches ? 0 : index + 1; }
 };
 
 }  // namespace orepa

@@ -1,9 +1,6 @@
-#include <algorithm>
-
 #include "data/array_table.h"
 #include "data/prefetcher.h"
-#include "data/sample_order.h"
-#include "orepa/layer.h"
+#include "layers/source_order.h"
 
 namespace orepa {
 namespace {
@@ -21,15 +18,7 @@ class HDF5Data : public Layer {
     const std::vector<std::string> names = setup.options().strings("top");
     setup.require(!names.empty(), "names no top; each is an array of the files");
     table_ = std::make_unique<ArrayTable>(list, names);
-    order_.samples = table_->rows();
-    order_.batch_size =
-        setup.batch_size_override() > 0 ? setup.batch_size_override() : data.integer("batch_size");
-    setup.require(order_.batch_size > 0, "hdf5_data_param.batch_size is missing");
-    order_.first_sample = setup.first_sample();
-    order_.shuffle = data.flag("shuffle");
-    order_.seed = setup.seed();
-    if (setup.phase() == Phase::kTest)
-      batches_ = std::max<int64_t>(1, (order_.samples - order_.first_sample) / order_.batch_size);
+    order_ = source_order(setup, table_->rows(), data.integer("batch_size"), data.flag("shuffle"));
     setup.samples(order_.samples);
     setup.forward_only();
 
@@ -66,7 +55,7 @@ class HDF5Data : public Layer {
     prefetcher_ = std::make_unique<Prefetcher>(
         device, PrefetchOptions{order_.batch_size, bytes_, kBatches, 1},
         [this](int, int64_t index, int64_t row, char* batch) { fill(index, row, batch); },
-        [this](int64_t index) { return index + 1 == batches_ ? 0 : index + 1; });
+        [this](int64_t index) { return order_.next(index); });
   }
   void fill(int64_t index, int64_t row, char* batch) {
     const int64_t stored = order_.sample(order_.walked(index, row));
@@ -83,7 +72,6 @@ class HDF5Data : public Layer {
 
   std::unique_ptr<ArrayTable> table_;
   SampleOrder order_;
-  int64_t batches_ = 0;  // of a walk over the data, after which a test begins anew; 0: endless
   std::vector<int64_t> starts_;  // of the tops, in the memory of a batch
   int64_t bytes_ = 0;            // of a batch
   std::vector<float> row_;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "layers/normalize.h"
+#include "layers/source_order.h"
 #include "orepa/numbers.h"
 
 namespace orepa {
@@ -26,23 +27,15 @@ bool ImageSource::wants_labels(const Setup& setup) {
 }
 
 std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& options) {
-  const bool train = setup.phase() == Phase::kTrain;
-  auto augment = std::make_shared<const Augment>(setup.options().message("transform_param"), train,
-                                                 setup.seed(), options.loading);
-  SampleOrder order;
-  order.samples = options.source->size();
-  order.batch_size =
-      setup.batch_size_override() > 0 ? setup.batch_size_override() : options.batch_size;
-  setup.require(order.batch_size > 0, "batch_size is missing");
-  order.first_sample = setup.first_sample();
-  order.shuffle = options.shuffle;
-  order.seed = setup.seed();
+  auto augment = std::make_shared<const Augment>(setup.options().message("transform_param"),
+                                                 setup.phase() == Phase::kTrain, setup.seed(),
+                                                 options.loading);
+  const SampleOrder order =
+      source_order(setup, options.source->size(), options.batch_size, options.shuffle);
   const int threads = options.threads > 0 ? options.threads : default_threads(setup.device());
   loader_ = std::make_unique<BatchLoader>(options.source, augment, order, options.as_stored,
                                           threads, options.max_broken);
   prefetch_ = {order.batch_size, loader_->layout().bytes(), options.prefetch, threads};
-  if (!train)
-    batches_ = std::max<int64_t>(1, (order.samples - order.first_sample) / order.batch_size);
 
   const ImageFormat& format = loader_->format();
   const auto numbers = [&](const std::vector<float>& values) {
@@ -76,7 +69,7 @@ void ImageSource::start(Device& device) {
       [this](int thread, int64_t index, int64_t row, char* batch) {
         loader_->fill(thread, index, row, batch);
       },
-      [this](int64_t index) { return index + 1 == batches_ ? 0 : index + 1; });
+      [this](int64_t index) { return loader_->order().next(index); });
 }
 
 void ImageSource::forward(Pass& pass) {

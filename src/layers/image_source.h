@@ -38,7 +38,6 @@ class ImageSource : public Layer {
 
   std::unique_ptr<BatchLoader> loader_;
   PrefetchOptions prefetch_;
-  int64_t batches_ = 0;  // of a walk over the data, after which a test begins anew; 0: endless
   bool labels_ = false;
   Handle batch_ = 0, mean_ = 0, scale_ = 0, mean_image_ = 0;
   int64_t mean_width_ = 0;                  // 0 where there is no mean image

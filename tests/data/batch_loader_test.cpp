@@ -31,6 +31,9 @@ class Numbered : public DataSource {
     record.content = record.buffer;
   }
   std::string name(int64_t index) const override { return text("number ", index); }
+  void break_all() {
+    for (int64_t index = 0; index < size_; ++index) broken_.insert(index);
+  }
 
  private:
   int64_t size_, height_, width_;
@@ -158,6 +161,17 @@ TEST(BatchLoader, ReplacesBrokenSamplesUpToABound) {
   EXPECT_NE(message.find("number 0: is broken (broken sample number 3); of 10 samples, 2 may be "),
             std::string::npos)
       << message;
+}
+
+// However many may be broken: a set that vanishes amidst a run ends it.
+TEST(BatchLoader, EndsWhereNoSampleIsLeft) {
+  auto source = std::make_shared<Numbered>(5, 3, 4);
+  const NetSpec net = NetSpec::parse("layer { name: 'd' type: 'Data' }", "test");
+  BatchLoader data(source,
+                   std::make_shared<Augment>(net.layers()[0].message("transform_param"), false, 5),
+                   {5, 5, 0, false, 5}, true, 1, 1.0);
+  source->break_all();
+  EXPECT_EQ(error_of([&] { fill(data, 0); }), "number 4: is broken, and so are all others");
 }
 
 TEST(BatchLoader, NamesTheSampleThatDoesNotFit) {

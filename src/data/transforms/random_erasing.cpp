@@ -13,17 +13,7 @@ class RandomErasing : public Transform {
   void plan(Plan& plan, const Random& random) const override {
     if (random.uniform(0) >= probability_) return;
     const Extent of = plan.view.window.extent();
-    const auto below = [&](uint64_t i, int64_t n) {
-      return static_cast<int64_t>(random.below(i, static_cast<uint64_t>(n)));
-    };
-    for (uint64_t first = 1; first < 41; first += 4) {
-      const Extent size = part_.draw(of, random, first);
-      if (size.height < 1 || size.width < 1 || size.height >= of.height || size.width >= of.width)
-        continue;
-      plan.erased = {below(first + 2, of.height - size.height + 1),
-                     below(first + 3, of.width - size.width + 1), size.height, size.width};
-      return;
-    }
+    plan.erased = part_.draw(of, {of.height - 1, of.width - 1}, random, 1).value_or(Box{});
   }
   Kind kind() const override { return Kind::kErasing; }
 

@@ -11,23 +11,15 @@ class RandomResizedCrop : public Transform {
       : size_(extent_of(options)), filter_(filter_of(options)), part_(options) {}
 
   void plan(Plan& plan, const Random& random) const override {
-    plan.cut(draw(plan.view.window.extent(), random));
+    const Extent of = plan.view.window.extent();
+    plan.cut(part_.draw(of, of, random, 0).value_or(largest(of)));
     plan.resize(size_, filter_);
   }
   bool resizes() const override { return true; }
 
  private:
-  Box draw(const Extent& of, const Random& random) const {
-    const auto below = [&](uint64_t i, int64_t n) {
-      return static_cast<int64_t>(random.below(i, static_cast<uint64_t>(n)));
-    };
-    for (uint64_t first = 0; first < 40; first += 4) {
-      const Extent size = part_.draw(of, random, first);
-      if (size.height < 1 || size.width < 1 || size.height > of.height || size.width > of.width)
-        continue;
-      return {below(first + 2, of.height - size.height + 1),
-              below(first + 3, of.width - size.width + 1), size.height, size.width};
-    }
+  // The largest centre of an allowed shape.
+  Box largest(const Extent& of) const {
     Extent size = of;
     const auto height = static_cast<double>(of.height), width = static_cast<double>(of.width);
     if (width / height < part_.least_aspect)
