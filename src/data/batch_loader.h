@@ -33,7 +33,6 @@ class BatchLoader {
 
   const ImageFormat& format() const { return format_; }
   BatchLayout layout() const { return {order_.batch_size, format_.bytes()}; }
-  const DataSource& source() const { return *source_; }
   const SampleOrder& order() const { return order_; }
   // Which sample of the source row `row` of batch `index` is, unless it is broken.
   int64_t sample(int64_t index, int64_t row) const {

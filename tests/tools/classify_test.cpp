@@ -1,4 +1,5 @@
 // orepa_tool classify, and that its images are those of a Data layer.
+#include "orepa.pb.h"
 #include "orepa/model.h"
 #include "tests/data/image_files.h"
 #include "tests/error_of.h"
@@ -55,6 +56,15 @@ TEST_F(InputImagesTest, AreWhatADataLayerMakes) {
 TEST_F(InputImagesTest, ArePaddedAsThoseOfADataLayer) {
   add("a.png", png_file(picture({12, 12})));
   EXPECT_EQ(difference("pad: 3 crop_size: 16 mean_value: [104, 117, 123]"), "");
+}
+
+TEST_F(InputImagesTest, LessTheMeanImageOfADataLayer) {
+  add("a.png", png_file(picture({12, 12})));
+  BlobProto mean;
+  for (const int extent : {1, 3, 12, 12}) mean.mutable_shape()->add_dim(extent);
+  for (int i = 0; i < 3 * 12 * 12; ++i) mean.add_data(static_cast<float>(i * 7 % 250));
+  write_file(folder_ + "mean.binaryproto", mean.SerializeAsString());
+  EXPECT_EQ(difference("crop_size: 9 mean_file: '" + folder_ + "mean.binaryproto'"), "");
 }
 
 TEST_F(InputImagesTest, SayWhatIsWrong) {
