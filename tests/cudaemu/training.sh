@@ -1,8 +1,10 @@
 #!/bin/sh
-# The demonstration's network trained on the CPU and on the emulated device, in float32 and in bfloat16: the losses of the
-# first ten iterations differ by less than 1e-4, in bfloat16 by less than 2e-2. (Later ones drift: a training amplifies the
-# last bits, as it does those of the CPU's Winograd convolutions.) With a number of iterations, goes on to there, and
-# compares the accuracy on the 10,000 images of the test set: within 1 %.
+# The demonstration's network trained on the CPU and on the emulated device, in float32 and in bfloat16: the losses of ten
+# iterations at a small rate differ by a unit of the last digit printed at most, in bfloat16 by less than 2e-2. (At the rate
+# of the longer training two CPU runs that differ by rounding alone, DIRECT and Winograd, are up to 2e-3 apart after nine
+# iterations, since each update amplifies the last bits; at this one they are equal in all digits printed. Four seeds each.)
+# With a number of iterations, trains that long at the usual rate instead, and compares the accuracies on the 10,000 images
+# of the test set: within 1 %.
 #     sh tests/cudaemu/training.sh build-emulation/orepa_tool [100]
 set -eu
 cd "$(dirname "$0")/../.."
@@ -10,8 +12,8 @@ tool=$1
 iterations=${2:-10}
 # A rate that ends at zero, where accuracies are compared: trainings on the CPU that differ by rounding alone (DIRECT,
 # Winograd, one thread or two) are 0.15 % apart then after 100 iterations, at a fixed rate up to 1.2 %. Three seeds each.
-rate=fixed
-[ "$iterations" = 10 ] || rate=cosine
+rate='base_lr: 0.0003 lr_policy: "fixed"'
+[ "$iterations" = 10 ] || rate='base_lr: 0.003 lr_policy: "cosine"'
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 sed 's/batch_size: 128/batch_size: 16/' models/fashion_mnist/orepa/train_val.prototxt >"$folder/net.prototxt"
@@ -22,7 +24,7 @@ train() { # train NAME PRECISION FLAGS...
   shift 2
   cat >"$folder/$name.prototxt" <<END
 net: "$folder/net.prototxt"
-type: "Nesterov" base_lr: 0.003 momentum: 0.9 weight_decay: 5e-4 lr_policy: "$rate" precision: $precision
+type: "Nesterov" $rate momentum: 0.9 weight_decay: 5e-4 precision: $precision
 max_iter: $iterations display: 1 random_seed: 1 snapshot_prefix: "$folder/$name"
 END
   "$tool" train --solver "$folder/$name.prototxt" "$@" >"$folder/$name.log"
@@ -35,13 +37,15 @@ accuracy() { # accuracy NAME: of what was trained, on the CPU
 
 compare() { # compare PRECISION TOLERANCE
   CUDAEMU_GUARD=0 train "$1" "$1" --device cuda:0
-  paste "$folder/cpu.losses" "$folder/$1.losses" | awk -v tolerance="$2" -v iterations="$iterations" '
-    { difference = $1 - $2 }
-    NR <= 10 && (difference > tolerance || difference < -tolerance) {
-      print "iteration " NR ": " $1 " on the CPU, " $2 " emulated"; bad = 1 }
-    END { if (NR != iterations) { print iterations " losses were expected, got " NR; bad = 1 } exit bad }'
-  echo "$1: the first 10 losses of a training are those of the CPU in float32 within $2"
-  [ "$iterations" = 10 ] && return
+  if [ "$iterations" = 10 ]; then
+    paste "$folder/cpu.losses" "$folder/$1.losses" | awk -v tolerance="$2" '
+      { difference = $1 - $2 }
+      difference > tolerance || difference < -tolerance {
+        print "iteration " NR ": " $1 " on the CPU, " $2 " emulated"; bad = 1 }
+      END { if (NR != 10) { print "10 losses were expected, got " NR; bad = 1 } exit bad }'
+    echo "$1: the first 10 losses of a training are those of the CPU in float32 within $2"
+    return
+  fi
   awk -v cpu="$(accuracy cpu)" -v emulated="$(accuracy "$1")" -v iterations="$iterations" -v precision="$1" 'BEGIN {
     print precision ": the accuracy after " iterations " iterations is " emulated ", the CPU has " cpu
     difference = cpu - emulated
@@ -49,6 +53,6 @@ compare() { # compare PRECISION TOLERANCE
 }
 
 train cpu FLOAT32 --algorithm DIRECT
-compare FLOAT32 1e-4
+compare FLOAT32 1.5e-4
 # A number of 8 bits is off by 0.2 % of itself: 5e-3 of a loss of 2.5, when ten steps have not amplified it yet.
 compare BF16 2e-2
