@@ -11,16 +11,15 @@ constexpr double kTooLong = 0.2, kSecondsOfALook = 10, kSecondsBetweenWarnings =
 
 }  // namespace
 
-void Pace::count(int64_t iterations, double seconds) {
+void Pace::count(double work, double seconds) {
   const double remains = std::exp(-seconds / kMemory);
-  iterations_ = iterations_ * remains + static_cast<double>(iterations);
+  work_ = work_ * remains + work;
   seconds_ = seconds_ * remains + seconds;
 }
 
-std::optional<double> Pace::seconds_of(int64_t iterations, int64_t tests) const {
-  if (iterations_ == 0) return {};
-  return static_cast<double>(iterations) * seconds_ / iterations_ +
-         static_cast<double>(tests) * test_seconds_;
+std::optional<double> Pace::seconds_of(double work, int64_t tests) const {
+  if (work_ == 0) return {};
+  return work * seconds_ / work_ + static_cast<double>(tests) * test_seconds_;
 }
 
 int64_t tests_to_come(int64_t now, int64_t last, int64_t interval) {

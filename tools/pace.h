@@ -8,15 +8,15 @@ namespace orepa::tool {
 // Its pace in the last minutes: what is longer ago counts less and less.
 class Pace {
  public:
-  // So many iterations took so many seconds, without tests and snapshots.
-  void count(int64_t iterations, double seconds);
+  // So much work (Solver::work) took so many seconds, without tests and snapshots.
+  void count(double work, double seconds);
   // So long took the last test.
   void count_test(double seconds) { test_seconds_ = seconds; }
-  // What so many iterations and tests will take; nothing where no iteration was counted.
-  std::optional<double> seconds_of(int64_t iterations, int64_t tests) const;
+  // What so much work and so many tests will take; nothing where none was counted.
+  std::optional<double> seconds_of(double work, int64_t tests) const;
 
  private:
-  double iterations_ = 0, seconds_ = 0, test_seconds_ = 0;
+  double work_ = 0, seconds_ = 0, test_seconds_ = 0;
 };
 
 // The tests behind iteration `now`: one every `interval` (0: none), and one at the end.

@@ -60,6 +60,7 @@ double Progress::Interval::data_wait(const Totals& now) const {
 
 void Progress::start(const Solver& solver, std::function<void()> begin) {
   begin_ = std::move(begin);
+  solver_ = &solver;
   test_nets_ = solver.test_nets();
   test_interval_ = solver.test_interval();
   planned_bytes_ = solver.planned_bytes();
@@ -78,7 +79,7 @@ void Progress::not_training() { last_event_ = Clock::now(); }
 
 void Progress::progress(const Observer::Progress& now) {
   const double passed = since_last_event();
-  pace_.count(now.iteration - iteration_, passed);
+  pace_.count(solver_->work(iteration_, now.iteration), passed);
   totals_ = {totals_.seconds + passed, now.data_wait, now.images};
   iteration_ = now.iteration;
   last_event_ = Clock::now();
@@ -115,7 +116,7 @@ std::string Progress::describe(const Observer::Progress& now) const {
                  " images/s  data-wait ", decimals(shown_.data_wait(totals_) * 100, 0), " %");
   line += text("  ", mebibytes(planned_bytes_), " MiB");
   const auto left =
-      pace_.seconds_of(now.last_iteration - now.iteration,
+      pace_.seconds_of(solver_->work(now.iteration, now.last_iteration),
                        tests_to_come(now.iteration, now.last_iteration, test_interval_));
   return line + text("  ", clock(*left), " left, ends ", end_clock(*left));
 }

@@ -56,6 +56,7 @@ class Progress : public Observer {
   RunReport& report_;
   const int64_t display_;
   std::function<void()> begin_;
+  const Solver* solver_ = nullptr;
   int test_nets_ = 1;
   int64_t test_interval_ = 0, iterations_per_epoch_ = 0, planned_bytes_ = 0, iteration_ = 0,
           first_iteration_ = 0;

@@ -128,7 +128,8 @@ void dry_run(Solver& solver, Console& console) {
   const Clock::time_point second = Clock::now();
   const double loss = solver.step();
   Pace pace;
-  pace.count(1, seconds_since(second));
+  const double seconds = seconds_since(second);
+  pace.count(solver.work(start + 1, start + 2), seconds);
   double test_seconds = 0;
   for (int net = 0; net < solver.test_nets(); ++net) {
     const Clock::time_point begin = Clock::now();
@@ -136,10 +137,10 @@ void dry_run(Solver& solver, Console& console) {
     test_seconds += seconds_since(begin) * static_cast<double>(solver.test_batches(net));
   }
   pace.count_test(test_seconds);
-  console.line(text("dry run: a step takes ", decimals(*pace.seconds_of(1, 0) * 1000, 1),
-                    " ms (loss ", decimals(loss, 4), "), a test ", clock(test_seconds), "; all ",
+  console.line(text("dry run: a step takes ", decimals(seconds * 1000, 1), " ms (loss ",
+                    decimals(loss, 4), "), a test ", clock(test_seconds), "; all ",
                     grouped(iterations), " iterations and ", grouped(tests), " tests about ",
-                    clock(*pace.seconds_of(iterations, tests)), " on ",
+                    clock(*pace.seconds_of(solver.work(start, start + iterations), tests)), " on ",
                     mebibytes(solver.planned_bytes()), " MiB; nothing was written"));
 }
 

@@ -86,6 +86,9 @@ class Setup {
   virtual bool weights_change_every_pass() const = 0;
   // For a source of samples: the batch size to use instead of the one in the prototxt; 0 if none.
   virtual int64_t batch_size_override() const = 0;
+  // The shorter side that the images of a source shall have instead of their own; 0: their own. By
+  // this call a layer says that it heeds it, and makes images N x C x H x W in top 0.
+  virtual int64_t takes_image_size() = 0;
   // Of an Input's top: its shape where the caller asks for another one; else null.
   virtual const Shape* shape_override(int output) const = 0;
   // Its first sample: pass number p reads from sample first_sample() + p * batch size on.

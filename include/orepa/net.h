@@ -44,7 +44,8 @@ struct NetOptions {
   Phase phase = Phase::kTest;
   int level = 0;
   std::vector<std::string> stages;
-  int64_t batch_size = 0;                 // instead of the data layers' own; 0: theirs
+  int64_t batch_size = 0;  // instead of the data layers' own; 0: theirs
+  int64_t image_size = 0;  // the shorter side of the images of Data layers, instead of their own
   std::map<std::string, Shape> inputs;    // of Input layers' blobs, instead of their own shapes
   int64_t first_sample = 0;               // where a source of samples starts
   bool weights_change_every_pass = true;  // see Setup
@@ -133,6 +134,7 @@ class Net {
   // What load() has spent in sources so far, layers without inputs: how long computing waited for
   // data.
   double source_seconds() const;
+  int64_t image_size() const;  // the shorter side of the images of such a source; 0 without one
   int64_t batch_size() const;  // the first extent that a source or an Input layer gives
 
   DType precision() const;  // of activations

@@ -102,6 +102,7 @@ class Solver {
   // Removes them and the links to them; to be called from Observer::started().
   void remove_snapshots();
 
+  // The training net, at its own image size.
   Net& net();
   Parameters& parameters();
   // Device memory that the run holds: parameters, gradients, momentum, averages, packed weights and
@@ -113,6 +114,9 @@ class Solver {
   int64_t iterations_per_epoch() const;     // 0 where the net has no source of samples
   int64_t test_interval() const;            // in iterations; 0: no tests
   int64_t test_batches(int net = 0) const;  // of a whole test
+  // How much there is to compute in iterations [begin, end), about: one at the net's own image size
+  // counts 1 (TrainingNets::work).
+  double work(int64_t begin, int64_t end) const;
   double rate(int64_t iteration) const;
   std::string snapshot_prefix() const;
   // The momentum of a parameter, in Caffe's order; zeros where nothing is remembered.

@@ -48,8 +48,10 @@ std::vector<float> floats(const std::vector<double>& numbers) {
 
 }  // namespace
 
-Augment::Augment(const Options& options, bool augment, uint64_t seed, const Loading& loading)
+Augment::Augment(const Options& options, bool augment, uint64_t seed, const Loading& loading,
+                 int64_t image_size)
     : seed_(seed),
+      image_size_(image_size),
       order_(options.choice("color_order") == "RGB" ? ColorOrder::kRgb : ColorOrder::kBgr),
       exact_decode_(options.flag("exact_decode")) {
   const bool color = options.flag("force_color"), gray = options.flag("force_gray");
@@ -74,6 +76,8 @@ void Augment::read_caffe(const Options& options, bool augment) {
   if (!options.has("mean_file")) return;
   require(means_.empty(), options.where("mean_file"),
           ": either mean_file or mean_value can be given, not both");
+  require(image_size_ == 0, options.where("mean_file"), ": images of another size (image_size) ",
+          "have no mean image; use mean_value");
   mean_image_ = read_mean_image(options.string("mean_file"));
 }
 
@@ -120,6 +124,7 @@ void Augment::plan(const Extent& image, int64_t walked, Plan& plan) const {
   plan.start(image);
   for (const Entry& entry : entries_)
     entry.transform->plan(plan, entry.random.at(static_cast<uint64_t>(walked)));
+  if (image_size_ > 0) plan.scale(image_size_);
   if (!mean_image_) return;
   const Extent &is = plan.view.size, &mean = mean_image_->extent;
   require(is == mean, "is ", is.height, " x ", is.width, ", but the mean image is ", mean.height,

@@ -21,8 +21,10 @@ struct Loading {
 class Augment {
  public:
   // `augment`: phase TRAIN, in which Caffe's crop is at a random place and its mirror flips every
-  // second image. Transforms do what they say in every phase. Throws Error that says where.
-  Augment(const Options& transform_param, bool augment, uint64_t seed, const Loading& loading = {});
+  // second image. Transforms do what they say in every phase. What they make is resized in the end
+  // so that its shorter side has `image_size`, unless that is 0. Throws Error that says where.
+  Augment(const Options& transform_param, bool augment, uint64_t seed, const Loading& loading = {},
+          int64_t image_size = 0);
 
   // For the sample that comes after `walked` others. Throws Error where it does not fit.
   void plan(const Extent& image, int64_t walked, Plan& plan) const;
@@ -51,6 +53,7 @@ class Augment {
     Random::Purpose random;
   };
   uint64_t seed_;
+  int64_t image_size_;
   std::vector<Entry> entries_;
   std::vector<float> means_, scales_;
   std::optional<MeanImage> mean_image_;

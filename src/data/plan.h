@@ -46,6 +46,8 @@ struct Plan {
     view.window = {0, 0, size.height, size.width};
     view.filter = filter;
   }
+  // The same, but with so many pixels along the shorter side. REQUIRES: nothing follows.
+  void scale(int64_t shorter_side);
 };
 
 }  // namespace orepa

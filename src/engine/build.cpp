@@ -167,12 +167,15 @@ void Net::Engine::set_up_layers() {
       for (const int v : node.outputs) inputs.push_back({graph.values[v].name, shapes[v]});
     for (const auto& [output, range] : compiled.declaration.labels)
       labels[node.outputs[output]] = range;
+    if (compiled.declaration.takes_image_size) image_size = std::min(made[0][2], made[0][3]);
     if (compiled.declaration.samples > 0) samples = compiled.declaration.samples;
     if (batch_size == 0 && node.inputs.empty() && !made.empty() && made[0].rank() > 0)
       batch_size = made[0][0];
     nodes.push_back(std::move(compiled));
   }
   refuse_other_parameters(known_parameters);
+  require(options.image_size == 0 || image_size > 0, "no layer of this phase has images of ",
+          options.image_size, " pixels: those of Data and ImageData are of any size");
   for (const auto& [name, shape] : options.inputs)
     require(std::any_of(inputs.begin(), inputs.end(),
                         [&, &name = name](const Blob& input) { return input.name == name; }),

@@ -114,7 +114,7 @@ struct Net::Engine {
   };
   std::vector<LossTerm> losses;
   std::map<int, Upload> staged_inputs, staged_gradients;  // by value
-  int64_t samples = 0, batch_size = 0;
+  int64_t samples = 0, batch_size = 0, image_size = 0;
   double source_seconds = 0;
   int64_t pass_index = 0;
   DeviceMemory step;  // pass_index, where a layer draws random numbers

@@ -180,6 +180,7 @@ std::vector<std::string> Net::take_notes() {
 
 int64_t Net::samples() const { return engine_->samples; }
 double Net::source_seconds() const { return engine_->source_seconds; }
+int64_t Net::image_size() const { return engine_->image_size; }
 int64_t Net::batch_size() const { return engine_->batch_size; }
 const void* Net::arena_memory() const { return engine_->arena.data(); }
 int64_t Net::arena_bytes() const { return engine_->arena_bytes; }

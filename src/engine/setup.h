@@ -34,7 +34,7 @@ struct Declaration {
   std::vector<Constant> constants;
   int64_t samples = 0;
   std::map<int, LabelRange> labels;  // by output
-  bool draws_random = false;
+  bool draws_random = false, takes_image_size = false;
 
   std::vector<Parameter*> parameters() const;
 };
@@ -73,6 +73,10 @@ class NodeSetup : public Setup {
     return context_.options.weights_change_every_pass;
   }
   int64_t batch_size_override() const override { return context_.options.batch_size; }
+  int64_t takes_image_size() override {
+    declaration_.takes_image_size = true;
+    return context_.options.image_size;
+  }
   const Shape* shape_override(int output) const override;
   int64_t first_sample() const override { return context_.options.first_sample; }
 

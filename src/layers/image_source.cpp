@@ -29,7 +29,7 @@ bool ImageSource::wants_labels(const Setup& setup) {
 std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& options) {
   auto augment = std::make_shared<const Augment>(setup.options().message("transform_param"),
                                                  setup.phase() == Phase::kTrain, setup.seed(),
-                                                 options.loading);
+                                                 options.loading, setup.takes_image_size());
   const SampleOrder order =
       source_order(setup, options.source->size(), options.batch_size, options.shuffle);
   const int threads = options.threads > 0 ? options.threads : default_threads(setup.device());

@@ -8,6 +8,7 @@
 #include "solvers/momentum.h"
 #include "solvers/settings.h"
 #include "solvers/snapshots.h"
+#include "solvers/training_nets.h"
 #include "solvers/training_step.h"
 
 namespace orepa {
@@ -41,16 +42,17 @@ struct Solver::State {
     net_options.stages = options.stages;
     net_options.weights_change_every_pass = settings.iter_size == 1;
     net_options.precision = settings.precision;
-    net = std::make_unique<Net>(net_spec, parameters, arena, net_options);
-    if (const std::string note = net->precision_note(); !note.empty()) observer.note(note);
+    nets = std::make_unique<TrainingNets>(net_spec, parameters, arena, net_options);
+    if (const std::string note = net().precision_note(); !note.empty()) observer.note(note);
     schedule = Schedule(spec.options(), iterations_per_epoch());
+    nets->plan(spec.options(), schedule.iterations_per_epoch);
     if (schedule.test_interval > 0) test_specs = spec.test_nets();
     for (const NetSpec& test_net : test_specs) add_evaluator(test_net, net_options);
     learning_rate = std::make_unique<LearningRate>(spec.options(), schedule.iterations_per_epoch,
                                                    schedule.last_iteration);
     history = std::make_unique<Momentum>(parameters);
     step = std::make_unique<TrainingStep>(
-        settings, spec.options().where(spec.options().has("type") ? "type" : "solver_type"), *net,
+        settings, spec.options().where(spec.options().has("type") ? "type" : "solver_type"), net(),
         parameters, *history, options.feed);
     if (!resumed.empty()) restore();
   }
@@ -69,10 +71,13 @@ struct Solver::State {
     };
   }
 
+  // At its own size; nets for other image sizes differ from it in nothing else.
+  Net& net() const { return nets->own(); }
+
   // 0 where the net has no source of samples.
   int64_t iterations_per_epoch() const {
-    const int64_t images = net->batch_size() * settings.iter_size;
-    return net->samples() > 0 ? (net->samples() + images - 1) / images : 0;
+    const int64_t images = net().batch_size() * settings.iter_size;
+    return net().samples() > 0 ? (net().samples() + images - 1) / images : 0;
   }
 
   void restore() {
@@ -93,7 +98,7 @@ struct Solver::State {
 
   // What bits depend on besides the program.
   std::string place() const {
-    return device.description() + (net->precision() == DType::kBFloat16 ? ", BF16" : "");
+    return device.description() + (net().precision() == DType::kBFloat16 ? ", BF16" : "");
   }
 
   // The strongest request that has not been answered yet.
@@ -109,12 +114,22 @@ struct Solver::State {
   // Issues one iteration, unless it is abandoned.
   bool launch(const std::function<bool()>& stop) {
     require_whole();
+    if (!nets->is_current(iteration)) change_image_size();
     bool issued = false;
     in_iteration(iteration,
                  [&] { issued = step->run(iteration, learning_rate->at(iteration), stop); });
-    pass_on(net->take_notes());
+    pass_on(nets->current().take_notes());
     if (issued) ++iteration;
     return issued;
+  }
+
+  void change_image_size() {
+    report(
+        true);  // of iterations with the net that is there, which is asked where one of them failed
+    Net& next = nets->of(iteration);
+    step->use(next);
+    observer.note(text("from iteration ", iteration + 1, " on the images have ", next.image_size(),
+                       " pixels along the shorter side (image_size)"));
   }
 
   // Of sources of data.
@@ -163,9 +178,9 @@ struct Solver::State {
     for (const double loss : recent_losses)
       progress.loss += loss / static_cast<double>(recent_losses.size());
     progress.rate = learning_rate->at(result.iteration);
-    progress.data_wait = net->source_seconds();
+    progress.data_wait = nets->source_seconds();
     progress.images =
-        (progress.iteration - first_iteration) * settings.iter_size * net->batch_size();
+        (progress.iteration - first_iteration) * settings.iter_size * net().batch_size();
     observer.progress(progress);
   }
 
@@ -244,7 +259,7 @@ struct Solver::State {
   NetSpec net_spec;
   Parameters parameters;
   Arena arena;
-  std::unique_ptr<Net> net;
+  std::unique_ptr<TrainingNets> nets;
   std::vector<NetSpec> test_specs;                     // none where there are no tests
   std::vector<std::unique_ptr<Evaluator>> evaluators;  // by test net
   std::vector<std::optional<TestBlobs>> observed;  // by test net; what SolverOptions::observe reads
@@ -367,13 +382,13 @@ std::vector<float> Solver::history(const Parameter& parameter) const {
   return state_->history->read(parameter);
 }
 
-Net& Solver::net() { return *state_->net; }
+Net& Solver::net() { return state_->net(); }
 Parameters& Solver::parameters() { return state_->parameters; }
 int64_t Solver::planned_bytes() const {
   const State& s = *state_;
   int64_t test = 0;
   for (const auto& evaluator : s.evaluators) test += evaluator->persistent_bytes();
-  return s.parameters.bytes() + s.history->bytes() + s.step->bytes() + s.net->persistent_bytes() +
+  return s.parameters.bytes() + s.history->bytes() + s.step->bytes() + s.nets->persistent_bytes() +
          test + s.arena.bytes();
 }
 int Solver::test_nets() const { return static_cast<int>(state_->evaluators.size()); }
@@ -381,6 +396,7 @@ int64_t Solver::iteration() const { return state_->iteration; }
 int64_t Solver::last_iteration() const { return state_->schedule.last_iteration; }
 int64_t Solver::iterations_per_epoch() const { return state_->schedule.iterations_per_epoch; }
 int64_t Solver::test_interval() const { return state_->schedule.test_interval; }
+double Solver::work(int64_t begin, int64_t end) const { return state_->nets->work(begin, end); }
 double Solver::rate(int64_t iteration) const { return state_->learning_rate->at(iteration); }
 std::string Solver::snapshot_prefix() const { return state_->settings.prefix; }
 

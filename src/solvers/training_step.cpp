@@ -9,7 +9,7 @@ namespace orepa {
 TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& rule_where, Net& net,
                            Parameters& parameters, const Momentum& momentum, Feed feed)
     : settings_(settings),
-      net_(net),
+      net_(&net),
       parameters_(parameters),
       momentum_(momentum),
       feed_(std::move(feed)),
@@ -20,9 +20,14 @@ TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& ru
   if (settings.iter_size > 1) statistics_ = std::make_unique<StatisticsCopy>(parameters);
 }
 
+void TrainingStep::use(Net& net) {
+  net_ = &net;
+  recorded_ = {};
+}
+
 void TrainingStep::load(int64_t index) {
-  if (feed_) feed_(net_, index);
-  net_.load(index);
+  if (feed_) feed_(*net_, index);
+  net_->load(index);
 }
 
 bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool()>& stop) {
@@ -31,7 +36,7 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
   parameters_.begin_step();
   issue(kPrepare, [&] {
     totals_.begin();
-    net_.prepare();
+    net_->prepare();
     if (statistics_) statistics_->save();
   });
   for (int64_t k = 0; k < settings_.iter_size; ++k) {
@@ -41,9 +46,9 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
     }
     load(iteration * settings_.iter_size + k);
     issue(k == 0 ? kFirstPass : kLaterPass, [&] {
-      net_.compute();
-      net_.add_loss(totals_.loss());
-      net_.backward();
+      net_->compute();
+      net_->add_loss(totals_.loss());
+      net_->backward();
     });
   }
   issue(kUpdate, [&] { update(); });
@@ -52,11 +57,11 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
 }
 
 void TrainingStep::issue(Part part, const std::function<void()>& work) {
-  if (!settings_.cuda_graph || net_.profiles()) return work();
+  if (!settings_.cuda_graph || net_->profiles()) return work();
   RecordedPart& recorded = recorded_[part];
-  if (recorded.arena != net_.arena_memory()) {
+  if (recorded.arena != net_->arena_memory()) {
     // The first time allocates what is missing, and plans load what they need.
-    recorded = {net_.arena_memory(), nullptr};
+    recorded = {net_->arena_memory(), nullptr};
     return work();
   }
   Device& device = parameters_.device();
@@ -80,9 +85,9 @@ void TrainingStep::update() {
     return !factors.empty();
   };
   const bool clips = settings_.clip > 0;
-  if (clips) net_.finish(add_factors);
+  if (clips) net_->finish(add_factors);
   totals_.decide();
-  net_.finish([&](const std::vector<Parameter*>& learned) {
+  net_->finish([&](const std::vector<Parameter*>& learned) {
     // The gradient of a factor exists only now. Its layer, those that are updated with it and those
     // behind are not updated where it is not finite.
     if (!clips && add_factors(learned)) totals_.check(learned);
@@ -126,11 +131,11 @@ std::optional<TrainingStep::Result> TrainingStep::result(bool wait) {
 
 // Parameters are still those of that iteration, so its passes give the same numbers again.
 std::string TrainingStep::find_non_finite(int64_t iteration) {
-  net_.prepare();
+  net_->prepare();
   for (int64_t k = 0; k < settings_.iter_size; ++k) {
     load(iteration * settings_.iter_size + k);
-    net_.compute();
-    if (!std::isfinite(net_.loss())) return net_.find_non_finite();
+    net_->compute();
+    if (!std::isfinite(net_->loss())) return net_->find_non_finite();
   }
   return "";
 }

@@ -28,6 +28,9 @@ class TrainingStep {
   TrainingStep(const SolverSettings& settings, const std::string& rule_where, Net& net,
                Parameters& parameters, const Momentum& momentum, Feed feed);
 
+  // Has other images from now on. REQUIRES: no iteration is pending.
+  void use(Net& net);
+
   // Issues an iteration. Returns false where `stop`, which is asked between its passes, wants it
   // abandoned: then everything is as before.
   bool run(int64_t iteration, double rate, const std::function<bool()>& stop);
@@ -65,7 +68,7 @@ class TrainingStep {
   std::string find_non_finite(int64_t iteration);
 
   const SolverSettings& settings_;
-  Net& net_;
+  Net* net_;
   Parameters& parameters_;
   const Momentum& momentum_;
   const Feed feed_;

@@ -14,10 +14,11 @@
 namespace orepa {
 namespace {
 
-Augment augment(const std::string& param, bool train = true, uint64_t seed = 3) {
+Augment augment(const std::string& param, bool train = true, uint64_t seed = 3,
+                int64_t image_size = 0) {
   const NetSpec net = NetSpec::parse(
       "layer { name: 'd' type: 'Data' transform_param { " + param + " } }", "net.prototxt");
-  return {net.layers()[0].message("transform_param"), train, seed};
+  return {net.layers()[0].message("transform_param"), train, seed, {}, image_size};
 }
 
 Plan plan(const Augment& augment, const Extent& image, int64_t walked = 0) {
@@ -52,6 +53,52 @@ TEST(Augment, ResizesAndCropsAsTorchvision) {
   EXPECT_EQ(plan(crop, {4, 7}).view.window, (Box{0, 2, 3, 4}));  // 0.5 and 1.5
   EXPECT_EQ(plan(crop, {6, 9}).view.window, (Box{2, 2, 3, 4}));  // 1.5 and 2.5
   EXPECT_EQ(plan(crop, {1, 2}).view.window, (Box{-1, -1, 3, 4}));
+}
+
+// The same part of the same image, with other pixels.
+TEST(Augment, MakesImagesOfAnotherSize) {
+  const char* part = "transform { random_resized_crop { size: ";
+  const Augment large = augment(text(part, "224 } }"), true, 3, 128),
+                small = augment(text(part, "128 } }"));
+  for (int64_t walked = 0; walked < 100; ++walked) {
+    const Plan a = plan(large, {375, 500}, walked), b = plan(small, {375, 500}, walked);
+    EXPECT_EQ(a.view.region, b.view.region);
+    EXPECT_EQ(a.view.size, b.view.size);
+    EXPECT_EQ(a.view.window, b.view.window);
+  }
+  const Plan test = plan(
+      augment("transform { resize { shorter_side: 256 } } transform { center_crop { size: 224 } "
+              "}",
+              false, 3, 112),
+      {375, 500});
+  EXPECT_EQ(test.view.region, (Box{0, 0, 375, 500}));
+  EXPECT_EQ(test.view.size, (Extent{128, 171}));        // of 256 x 341
+  EXPECT_EQ(test.view.window, (Box{8, 29, 112, 112}));  // of 16, 58
+  const Plan whole = plan(augment("", true, 3, 14), {28, 56});
+  EXPECT_EQ(whole.view.size, (Extent{14, 28}));
+  EXPECT_EQ(whole.view.window, (Box{0, 0, 14, 28}));
+  const Plan larger = plan(augment("crop_size: 4 pad: 2", false, 3, 8), {4, 4});
+  EXPECT_EQ(larger.view.region, (Box{0, 0, 4, 4}));
+  EXPECT_EQ(larger.view.size, (Extent{8, 8}));
+  EXPECT_EQ(larger.view.window, (Box{0, 0, 8, 8}));
+}
+
+// Padding and what is erased are the same share of the image.
+TEST(Augment, ScalesPaddingAndWhatIsErased) {
+  const char* both =
+      "transform { random_crop { size: 32 pad: 4 } } transform { random_erasing { probability: 1 } "
+      "}";
+  const Augment large = augment(both), small = augment(both, true, 3, 16);
+  for (int64_t walked = 0; walked < 100; ++walked) {
+    const Plan a = plan(large, {32, 32}, walked), b = plan(small, {32, 32}, walked);
+    EXPECT_EQ(b.view.size, (Extent{16, 16}));
+    EXPECT_EQ(b.view.window.extent(), (Extent{16, 16}));
+    EXPECT_NEAR(b.view.window.top, a.view.window.top / 2.0, 0.5);
+    EXPECT_NEAR(b.view.window.left, a.view.window.left / 2.0, 0.5);
+    EXPECT_NEAR(b.erased.top, a.erased.top / 2.0, 0.5);
+    EXPECT_NEAR(b.erased.left + b.erased.width, (a.erased.left + a.erased.width) / 2.0, 0.5);
+    EXPECT_TRUE(within(b.erased, {16, 16}));
+  }
 }
 
 // Caffe rounds down, and crops at the centre in tests alone.

@@ -61,7 +61,8 @@ class Reading {
       layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss"
               include { not_stage: "never" } } } )");
     Training(text("net_param", net, "test_net_param", net,
-                  "base_lr: 0.1 max_epoch: 1 test_interval: 1 param_rule { name: 'ip/bias' }"));
+                  "base_lr: 0.1 max_epoch: 1 test_interval: 1 param_rule { name: 'ip/bias' } "
+                  "image_size { size: 3 until_iter: 1 }"));
     const auto device = test_device();
     const std::string resize = "transform_param { transform { resize { size: 3 } } } ";
     for (const std::string& param : {transforms, resize})
