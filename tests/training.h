@@ -16,6 +16,7 @@ namespace orepa {
 class Listener : public Observer {
  public:
   void progress(const Progress& progress) override { reports.push_back(progress); }
+  void ended_early(const Progress& progress) override { early_ends.push_back(progress); }
   void tested(int64_t iteration, int net, const Evaluation& evaluation) override {
     tests.emplace_back(iteration, evaluation);
     tested_nets.push_back(net);
@@ -32,7 +33,7 @@ class Listener : public Observer {
 
   std::map<int64_t, Request> asks;
   const Solver* solver = nullptr;  // null while it is made
-  std::vector<Progress> reports;
+  std::vector<Progress> reports, early_ends;
   std::vector<std::pair<int64_t, Evaluation>> tests;
   std::vector<int> tested_nets;  // by test
   std::vector<std::string> snapshots;

@@ -43,28 +43,45 @@ class Hdf5Output : public BlobOutput {
   Hdf5RowWriter writer_;
 };
 
+// A folder that does not stay unless it is kept.
+class NewFolder {
+ public:
+  explicit NewFolder(const std::string& path) : path_(path) {
+    require(!std::filesystem::exists(path), path,
+            ": is there already; extract writes a new folder (or a file: --output F.h5)");
+  }
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+  ~NewFolder() {
+    std::error_code ignored;
+    if (!kept_) std::filesystem::remove_all(path_, ignored);
+  }
+  // Makes a folder in it; returns its path.
+  std::string add(const std::string& name) const {
+    const std::string path = (path_ / name).string();
+    std::error_code failure;
+    const bool made = std::filesystem::create_directories(path, failure);
+    require(!failure, path, ": cannot be made: ", failure.message());
+    require(made, path, ": would be the folder of two blobs");
+    return path;
+  }
+  void keep() { kept_ = true; }
+
+ private:
+  const std::filesystem::path path_;
+  bool kept_ = false;
+};
+
 // A database a blob, as Caffe's extract_features writes them.
 class LmdbOutput : public BlobOutput {
  public:
   LmdbOutput(const std::string& folder, const std::map<std::string, Shape>& blobs)
       : folder_(folder) {
-    require(!std::filesystem::exists(folder), folder,
-            ": is there already; extract writes a new folder (or a file: --output F.h5)");
     for (const auto& [blob, shape] : blobs) {
       std::string name = blob;
       std::replace(name.begin(), name.end(), '/', '_');
-      const std::string path = (std::filesystem::path(folder) / name).string();
-      std::error_code failure;
-      std::filesystem::create_directories(path, failure);
-      require(!failure, path, ": cannot be made: ", failure.message());
-      writers_[blob] = std::make_unique<LmdbWriter>(path);
+      writers_[blob] = std::make_unique<LmdbWriter>(folder_.add(name));
     }
-  }
-  // What was not finished does not stay.
-  ~LmdbOutput() override {
-    writers_.clear();
-    std::error_code ignored;
-    if (!finished_) std::filesystem::remove_all(folder_, ignored);
   }
   void add(const std::string& blob, const Shape& shape, const std::vector<float>& values,
            int64_t first, const std::vector<float>& labels) override {
@@ -84,11 +101,10 @@ class LmdbOutput : public BlobOutput {
     }
     writer.commit();
   }
-  void finish() override { finished_ = true; }
+  void finish() override { folder_.keep(); }
 
  private:
-  const std::string folder_;
-  bool finished_ = false;
+  NewFolder folder_;  // outlives what is open in it
   std::map<std::string, std::unique_ptr<LmdbWriter>> writers_;
 };
 

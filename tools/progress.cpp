@@ -46,6 +46,14 @@ std::vector<Evaluation::Output> numbers(const Evaluation& evaluation) {
   return outputs;
 }
 
+// The curves of a line of training.
+RunReport::Scalars scalars_of(const std::string& line) {
+  RunReport::Scalars scalars;
+  for (const char* name : {"loss", "rate", "images_per_second", "data_wait"})
+    scalars.emplace_back(name, number_of(line, name));
+  return scalars;
+}
+
 double per_second(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
 
 }  // namespace
@@ -65,11 +73,18 @@ void Progress::start(const Solver& solver, std::function<void()> begin) {
   test_interval_ = solver.test_interval();
   planned_bytes_ = solver.planned_bytes();
   iterations_per_epoch_ = solver.iterations_per_epoch();
-  iteration_ = first_iteration_ = solver.iteration();
+  iteration_ = solver.iteration();
+  tests_first_ = solver.tests_first();
 }
 
 void Progress::started() {
   begin_();
+  const std::string& last_line = folder_.last_line();
+  recorded_iteration_ = static_cast<int64_t>(number_of(last_line, "iteration"));
+  seconds_before_ = std::max(0.0, number_of(last_line, "seconds"));
+  // The event file begins with the test that is made again, and what stands beside it.
+  if (tests_first_ && recorded_iteration_ == iteration_)
+    report_.trained(iteration_, scalars_of(last_line));
   start_ = last_event_ = shown_.start = recorded_.start = Clock::now();
 }
 
@@ -122,23 +137,21 @@ std::string Progress::describe(const Observer::Progress& now) const {
 }
 
 void Progress::record(const Observer::Progress& now) {
-  const int64_t images_an_iteration = now.images / (now.iteration - first_iteration_);
-  write(folder_.train,
-        JsonObject()
-            .add("iteration", now.iteration)
-            .add("epoch", now.epoch)
-            .add("loss", now.loss)
-            .add("rate", now.rate)
-            .add("images", now.iteration * images_an_iteration)
-            .add("seconds", folder_.seconds_before() + seconds_between(start_, last_event_))
-            .add("images_per_second", recorded_.images_per_second(totals_))
-            .add("data_wait", recorded_.data_wait(totals_))
-            .add("time", utc_now())
-            .str());
-  report_.trained(now.iteration, {{"loss", now.loss},
-                                  {"rate", now.rate},
-                                  {"images_per_second", recorded_.images_per_second(totals_)},
-                                  {"data_wait", recorded_.data_wait(totals_)}});
+  const std::string line =
+      JsonObject()
+          .add("iteration", now.iteration)
+          .add("epoch", now.epoch)
+          .add("loss", now.loss)
+          .add("rate", now.rate)
+          .add("images", now.iteration * now.images_per_iteration)
+          .add("seconds", seconds_before_ + seconds_between(start_, last_event_))
+          .add("images_per_second", recorded_.images_per_second(totals_))
+          .add("data_wait", recorded_.data_wait(totals_))
+          .add("time", utc_now())
+          .str();
+  write(folder_.train, line);
+  report_.trained(now.iteration, scalars_of(line));
+  recorded_iteration_ = now.iteration;
   recorded_ = {totals_, last_event_};
 }
 
@@ -171,6 +184,10 @@ void Progress::tested(int64_t iteration, int net, const Evaluation& evaluation) 
             .str());
   report_.tested(iteration, net, scalars);
   not_training();
+}
+
+void Progress::ended_early(const Observer::Progress& now) {
+  if (recorded_iteration_ != now.iteration) record(now);
 }
 
 void Progress::snapshotted(const std::string& state_path) {

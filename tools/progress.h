@@ -26,6 +26,7 @@ class Progress : public Observer {
   void started() override;
   void progress(const Observer::Progress& now) override;
   void tested(int64_t iteration, int net, const Evaluation& evaluation) override;
+  void ended_early(const Observer::Progress& now) override;
   void snapshotted(const std::string& state_path) override;
   void note(const std::string& what) override;
   Request request() override;
@@ -58,8 +59,10 @@ class Progress : public Observer {
   std::function<void()> begin_;
   const Solver* solver_ = nullptr;
   int test_nets_ = 1;
-  int64_t test_interval_ = 0, iterations_per_epoch_ = 0, planned_bytes_ = 0, iteration_ = 0,
-          first_iteration_ = 0;
+  int64_t test_interval_ = 0, iterations_per_epoch_ = 0, planned_bytes_ = 0, iteration_ = 0;
+  bool tests_first_ = false;
+  int64_t recorded_iteration_ = -1;  // of the last line of training
+  double seconds_before_ = 0;        // of earlier starts
   Clock::time_point start_, last_event_;
   Totals totals_;
   Interval shown_, recorded_;

@@ -1,6 +1,5 @@
 #include "run_folder.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <vector>
 
@@ -16,6 +15,13 @@ namespace {
 constexpr const char* kMark = "A run of orepa_tool train wrote this";
 constexpr const char *kSolver = "solver.prototxt", *kNet = "net.prototxt", *kTrain = "train.jsonl",
                      *kTest = "test.jsonl", *kLog = "log.txt", *kEvents = "events.out.tfevents.";
+
+// Without its end.
+std::string last_line_of(std::string lines) {
+  if (lines.empty()) return "";
+  lines.pop_back();
+  return lines.substr(lines.rfind('\n') + 1);
+}
 
 }  // namespace
 
@@ -56,9 +62,7 @@ void RunFolder::begin(const SolverSpec& spec, const std::string& flags, int64_t 
   require(!failure, path_, ": the folder of the run cannot be made: ", failure.message());
   for (const char* name : {kSolver, kNet, kTrain, kTest}) remove_leftovers(file(name));
   const std::string lines = lines_until(file(kTrain), iteration);
-  const size_t last = lines.rfind('\n', lines.size() - 2);
-  seconds_before_ =
-      std::max(0.0, number_of(lines.substr(last == std::string::npos ? 0 : last), "seconds"));
+  last_line_ = last_line_of(lines);
   spec.write(file(kSolver), text(kMark, ": what it trained, and all it needs.\n", flags));
   spec.net().write(file(kNet), text(kMark, ": the net of solver.prototxt, which has its own copy"));
   write_atomically(file(kTrain), lines);

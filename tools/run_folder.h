@@ -35,8 +35,8 @@ class RunFolder {
   // reader.
   void begin(const SolverSpec& spec, const std::string& flags, int64_t iteration,
              int64_t last_test);
-  // Seconds of earlier starts that the run has behind it.
-  double seconds_before() const { return seconds_before_; }
+  // The last of the lines of training that stayed; empty where there are none.
+  const std::string& last_line() const { return last_line_; }
 
   std::string log_path() const;
   LineFile train, test;
@@ -45,7 +45,7 @@ class RunFolder {
   std::string file(const std::string& name) const { return path_ + "/" + name; }
 
   std::string path_;
-  double seconds_before_ = 0;
+  std::string last_line_;
 };
 
 }  // namespace orepa::tool

@@ -59,8 +59,10 @@ void RunReport::begin(const SolverSpec& spec, const NetOptions& options, Solver&
   });
   if (!tensorboard_) return;
   attempt("event file", [&] {
+    // Where the test of this iteration is made again, all of it is told again.
+    const int64_t done = solver.tests_first() ? 0 : 1;
     const int64_t iteration = solver.iteration();
-    events_ = std::make_unique<EventFile>(folder_, iteration > 0 ? iteration + 1 : 0);
+    events_ = std::make_unique<EventFile>(folder_, iteration > 0 ? iteration + done : 0);
   });
 }
 
@@ -74,8 +76,8 @@ void RunReport::tested(int64_t iteration, int net, const Scalars& scalars) {
     attempt(kLastTestFile, [&] { write_last_test(iteration); });
   if (net + 1 < solver_->test_nets()) return;
   const bool last = iteration >= solver_->last_iteration();
-  if (has_branches_ && (last || affordable(branch_work_)))
-    do_work(branch_work_, kBranchesFile, [&] { write_branches(iteration); });
+  without_branches_ = iteration;
+  if (last || affordable(branch_work_)) write_branches(iteration);
   if (affordable(page_work_)) write_page();
 }
 
@@ -87,7 +89,10 @@ bool RunReport::refresh() {
   return true;
 }
 
-void RunReport::end() { write_page(); }
+void RunReport::end() {
+  if (without_branches_ == solver_->iteration()) write_branches(without_branches_);
+  write_page();
+}
 
 bool RunReport::affordable(const Work& work) const {
   return work.seconds <= kShare * seconds_between(start_, Clock::now());
@@ -126,6 +131,11 @@ void RunReport::write_last_test(int64_t iteration) {
 }
 
 void RunReport::write_branches(int64_t iteration) {
+  without_branches_ = -1;
+  if (has_branches_) do_work(branch_work_, kBranchesFile, [&] { add_branches(iteration); });
+}
+
+void RunReport::add_branches(int64_t iteration) {
   const std::vector<LayerBranches> scales = branch_scales(*net_, solver_->parameters());
   if (scales.empty()) return;
   if (!branches_open_) branches_.open(file(kBranchesFile));

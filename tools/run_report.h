@@ -38,7 +38,7 @@ class RunReport {
   void tested(int64_t iteration, int net, const Scalars& scalars);
   // Writes the page where the last one is a minute old. Returns whether it did.
   bool refresh();
-  // Writes the last page.
+  // The training has ended: writes the last page and, where its test left them out, the branches.
   void end();
 
  private:
@@ -55,6 +55,7 @@ class RunReport {
   void write_scalars(const std::string& group, int64_t iteration, const Scalars& scalars);
   void write_last_test(int64_t iteration);
   void write_branches(int64_t iteration);
+  void add_branches(int64_t iteration);
   void write_page();
   std::string file(const std::string& name) const { return folder_ + "/" + name; }
 
@@ -64,7 +65,8 @@ class RunReport {
   Solver* solver_ = nullptr;  // this and net_ are there from begin() on
   std::optional<NetSpec> net_;
   bool has_branches_ = false;
-  int observed_ = -1;  // the test net of last_test_; -1: none yet
+  int64_t without_branches_ = -1;  // the iteration of the last test, where it left them out
+  int observed_ = -1;              // the test net of last_test_; -1: none yet
   LastTest last_test_;
   std::vector<std::string> classes_;  // of its source; empty where it knows none
   LineFile branches_;

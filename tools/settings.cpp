@@ -8,8 +8,9 @@
 
 DEFINE_string(
     set, "",
-    "FIELD=VALUE: a field of the solver or, as in net.layer[NAME].FIELD, of its nets, with "
-    "another value than the files say; may be given several times");
+    "FIELD=VALUE: a field of the solver or, as in net.layer[NAME].FIELD or "
+    "net.layer[NAME:TRAIN].FIELD, of its nets, with another value than the files say; may be given "
+    "several times");
 DEFINE_string(data, "", "folder whose sub-folders train and val the Data layers read");
 
 namespace orepa::tool {

@@ -75,7 +75,8 @@ class NetSpec {
 // A field that gets another value than its file says.
 struct Setting {
   // "base_lr", "stepvalue[0]" or, of the nets, "net.layer[conv1].convolution_param.num_output":
-  // layers by name, all others of a list by index, where the one behind the last is one more.
+  // layers by name, that of one phase as "data:TRAIN", all others of a list by index, where the one
+  // behind the last is one more.
   std::string path;
   // As in prototxt: 0.1, MAX, [1, 2], { type: "xavier" }; a text also without quotation marks. It
   // replaces a list or a message as a whole.

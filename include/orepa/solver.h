@@ -28,7 +28,8 @@ class Observer {
     double epoch = 0;                           // 0 where the net has no source of samples
     double loss = 0;                            // mean over the last average_loss iterations
     double rate = 0;                            // of the last update
-    int64_t images = 0;                         // since the start of this run
+    int64_t images_per_iteration = 0;
+    int64_t images = 0;    // since the start of this run
     double data_wait = 0;  // seconds of it that were spent waiting for sources of data
   };
   // solve() begins: no other run has the snapshot_prefix, and nothing has been written yet. What it
@@ -36,6 +37,9 @@ class Observer {
   virtual void started() {}
   // After every iteration; where the device computes on its own, when the next one has been issued.
   virtual void progress(const Progress&) {}
+  // Where early_stop_tests ends the training after this iteration, of which progress() has told
+  // unless the run went on from there.
+  virtual void ended_early(const Progress&) {}
   // `net` counts the test nets from 0, in the order of SolverSpec::test_nets().
   virtual void tested(int64_t /*iteration*/, int /*net*/, const Evaluation&) {}
   virtual void snapshotted(const std::string& /*state_path*/) {}

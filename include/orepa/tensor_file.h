@@ -33,6 +33,7 @@ class TensorFileReader {
   Shape shape(const std::string& name) const;
   // shape(name).count() numbers; integers and doubles are converted.
   std::vector<float> read(const std::string& name) const;
+  std::vector<double> read_doubles(const std::string& name) const;
   // An array of one integer, and one that is a text.
   int64_t read_integer(const std::string& name) const;
   std::string read_text(const std::string& name) const;
@@ -44,6 +45,8 @@ class TensorFileReader {
 
  private:
   void require_claims_that_fit() const;
+  template <class Number>
+  std::vector<Number> read_as(int64_t memory_type, const std::string& name) const;
   std::string path_;
   int64_t file_ = -1;
 };
@@ -60,6 +63,8 @@ class TensorFileWriter {
   // REQUIRES: `values` holds shape.count() numbers. Groups on the way are made. Throws Error where
   // the name is taken.
   void write(const std::string& name, const Shape& shape, const std::vector<float>& values);
+  // A vector of float64.
+  void write_doubles(const std::string& name, const std::vector<double>& values);
   // One 64-bit integer; `shape` holds one number.
   void write_integer(const std::string& name, int64_t value, const Shape& shape = {});
   void write_text(const std::string& name, const std::string& value);

@@ -11,8 +11,7 @@ namespace orepa {
 constexpr int64_t kPartsOfBatch = 16;
 
 Prefetcher::Prefetcher(Device& device, const PrefetchOptions& options, Fill fill, Next next)
-    : device_(device),
-      options_(options),
+    : options_(options),
       fill_(std::move(fill)),
       next_(std::move(next)),
       rows_at_once_(std::max<int64_t>(1, options.rows / kPartsOfBatch)),

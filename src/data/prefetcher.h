@@ -59,7 +59,6 @@ class Prefetcher {
   static void wait_until_read(Slot& slot);
   char* data(const Slot& slot) const { return static_cast<char*>(slot.memory.data()); }
 
-  Device& device_;
   const PrefetchOptions options_;
   const Fill fill_;
   const Next next_;

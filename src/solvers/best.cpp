@@ -43,4 +43,17 @@ std::optional<Best> better(const std::optional<Best>& best, int64_t iteration, c
   return tested;
 }
 
+bool judge(std::optional<Best>& best, int64_t iteration, const NetSpec& net,
+           const Evaluation& evaluation) {
+  if (const auto found = better(best, iteration, net, evaluation)) {
+    best = found;
+    return true;
+  }
+  if (best && best->last_judged != iteration) {
+    ++best->judged_since;
+    best->last_judged = iteration;
+  }
+  return false;
+}
+
 }  // namespace orepa

@@ -18,6 +18,11 @@ struct Best {
   int64_t judged_since = 0, last_judged = 0;
 };
 
+// Whether a test of the snapshot of this iteration, of the first test net, makes it the best so
+// far, which it is then; else it is counted, once where it is made again.
+bool judge(std::optional<Best>& best, int64_t iteration, const NetSpec& net,
+           const Evaluation& evaluation);
+
 // A test of a snapshot, of the first test net, where it is better than the best so far, of another
 // output or the first; nothing where it is not, or has neither an accuracy nor a loss.
 std::optional<Best> better(const std::optional<Best>& best, int64_t iteration, const NetSpec& net,

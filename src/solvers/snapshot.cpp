@@ -117,6 +117,7 @@ Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Paramet
     state_->mutable_best()->set_judged_since(static_cast<int32_t>(taken.best->judged_since));
     state_->mutable_best()->set_last_judged(static_cast<int32_t>(taken.best->last_judged));
   }
+  state_->mutable_recent_loss()->Add(taken.recent_losses.begin(), taken.recent_losses.end());
   for (const auto& parameter : parameters.all()) {
     if (parameter->kind == Parameter::Kind::kDerived) continue;
     const std::vector<float> history = momentum.read(*parameter);
@@ -160,6 +161,7 @@ SnapshotState read_snapshot_state(const std::string& path) {
   if (state.has_best())
     read.best = Best{state.best().iteration(), state.best().output(), state.best().value(),
                      state.best().judged_since(), state.best().last_judged()};
+  read.recent_losses.assign(state.recent_loss().begin(), state.recent_loss().end());
   return read;
 }
 

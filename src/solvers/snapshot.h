@@ -26,7 +26,8 @@ struct SnapshotState {
   bool has_seed = false;  // Caffe's own files have none
   std::string device;     // Device::description()
   std::optional<Best> best;
-  bool has_averages = false;  // read, not written: the averages that are given say it
+  std::vector<double> recent_losses;  // of the last iterations, the oldest first
+  bool has_averages = false;          // read, not written: the averages that are given say it
 };
 
 // One in memory, which may be written to one place or another.

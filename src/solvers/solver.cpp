@@ -1,13 +1,14 @@
 #include "orepa/solver.h"
 
 #include <algorithm>
-#include <deque>
 #include <optional>
 
 #include "solvers/learning_rate.h"
 #include "solvers/momentum.h"
+#include "solvers/recent_losses.h"
 #include "solvers/settings.h"
 #include "solvers/snapshots.h"
+#include "solvers/test_nets.h"
 #include "solvers/training_nets.h"
 #include "solvers/training_step.h"
 
@@ -32,7 +33,9 @@ struct Solver::State {
         state(read_state(resumed)),
         net_spec(spec.net()),
         parameters(device, state.has_seed ? state.seed : settings.seed, true, settings.rules),
-        arena(device) {
+        arena(device),
+        tests(settings, options),
+        recent_losses(settings.average_loss) {
     require(!options.cuda_graph || device.is_cuda(), "steps become CUDA graphs on a CUDA device ",
             "only, this is ", device.description(), "; train without --cuda_graph");
     settings.cuda_graph = options.cuda_graph;
@@ -46,8 +49,9 @@ struct Solver::State {
     if (const std::string note = net().precision_note(); !note.empty()) observer.note(note);
     schedule = Schedule(spec.options(), iterations_per_epoch());
     nets->plan(spec.options(), schedule.iterations_per_epoch);
-    if (schedule.test_interval > 0) test_specs = spec.test_nets();
-    for (const NetSpec& test_net : test_specs) add_evaluator(test_net, net_options);
+    if (schedule.test_interval > 0)
+      for (const NetSpec& test_net : spec.test_nets())
+        tests.add(test_net, parameters, arena, net_options);
     learning_rate = std::make_unique<LearningRate>(spec.options(), schedule.iterations_per_epoch,
                                                    schedule.last_iteration);
     history = std::make_unique<Momentum>(parameters);
@@ -55,20 +59,6 @@ struct Solver::State {
         settings, spec.options().where(spec.options().has("type") ? "type" : "solver_type"), net(),
         parameters, *history, options.feed);
     if (!resumed.empty()) restore();
-  }
-
-  void add_evaluator(const NetSpec& test_net, NetOptions net_options) {
-    observed.push_back(options.observe ? test_blobs(test_net, net_options) : std::nullopt);
-    if (observed.back()) net_options.keep = observed.back()->names();
-    evaluators.push_back(std::make_unique<Evaluator>(test_net, parameters, arena, net_options));
-  }
-
-  // What is to be called after each batch of a test; nothing where nobody observes it.
-  std::function<void(Net&, int64_t)> observer_of(int test) const {
-    if (!observed[test]) return {};
-    return [this, test](Net& test_net, int64_t first_sample) {
-      options.observe(test, test_net, *observed[test], first_sample);
-    };
   }
 
   // At its own size; nets for other image sizes differ from it in nothing else.
@@ -89,6 +79,7 @@ struct Solver::State {
       observer.note(text(resumed, " holds averages, which end here: there is no ema_decay"));
     snapshots.resume(resumed, iteration);
     best = state.best;
+    for (const double loss : state.recent_losses) recent_losses.add(loss);
     if (best) snapshots.set_best(best->iteration);
     observer.note(text("resumed from ", resumed, " at iteration ", iteration));
     if (!state.device.empty() && state.device != place())
@@ -154,7 +145,11 @@ struct Solver::State {
   std::optional<TrainingStep::Result> result(bool wait) {
     std::optional<TrainingStep::Result> result;
     in_iteration(iteration - step->pending(), [&] { result = step->result(wait); });
-    if (!result || result->failure.empty()) return result;
+    if (!result) return result;
+    if (result->failure.empty()) {
+      recent_losses.add(result->loss);
+      return result;
+    }
     iteration = result->iteration;
     failure =
         result->updated_partly
@@ -164,30 +159,27 @@ struct Solver::State {
     fail("iteration ", iteration, ": ", result->failure, untouched());
   }
 
-  // Tells the observer of an iteration.
-  void tell(const TrainingStep::Result& result) {
-    recent_losses.push_back(result.loss);
-    if (static_cast<int64_t>(recent_losses.size()) > settings.average_loss)
-      recent_losses.pop_front();
+  // After so many iterations, the last of which recent_losses knows.
+  Observer::Progress progress_at(int64_t iterations) const {
     Observer::Progress progress;
-    progress.iteration = result.iteration + 1;
+    progress.iteration = iterations;
     progress.last_iteration = schedule.last_iteration;
     if (schedule.iterations_per_epoch > 0)
       progress.epoch = static_cast<double>(progress.iteration) /
                        static_cast<double>(schedule.iterations_per_epoch);
-    for (const double loss : recent_losses)
-      progress.loss += loss / static_cast<double>(recent_losses.size());
-    progress.rate = learning_rate->at(result.iteration);
+    progress.loss = recent_losses.mean();
+    progress.rate = learning_rate->at(iterations - 1);
     progress.data_wait = nets->source_seconds();
-    progress.images =
-        (progress.iteration - first_iteration) * settings.iter_size * net().batch_size();
-    observer.progress(progress);
+    progress.images_per_iteration = settings.iter_size * net().batch_size();
+    progress.images = (progress.iteration - first_iteration) * progress.images_per_iteration;
+    return progress;
   }
 
   // Reports what the device has told. One iteration may stay open, so that the device has work
   // while the host reads; none where somebody wants to know what they all came to.
   void report(bool all) {
-    while (const auto result = this->result(all || step->pending() > 1)) tell(*result);
+    while (const auto result = this->result(all || step->pending() > 1))
+      observer.progress(progress_at(result->iteration + 1));
   }
 
   Snapshot take_snapshot() {
@@ -198,6 +190,7 @@ struct Solver::State {
     taken.seed = parameters.seed();
     taken.device = place();
     taken.best = best;
+    taken.recent_losses = recent_losses.all();
     try {
       return {taken, net_spec, parameters, *history, settings.hdf5, step->averages()};
     } catch (const Error& error) {
@@ -219,24 +212,16 @@ struct Solver::State {
 
   // Of the first test net.
   void judge(const Evaluation& evaluation) {
-    if (!snapshots.has(iteration)) return;
-    const auto found = better(best, iteration, test_specs[0], evaluation);
-    if (!found) {
-      // A run that goes on makes the last test again, which then counts once.
-      if (best && best->last_judged != iteration) {
-        ++best->judged_since;
-        best->last_judged = iteration;
-      }
+    if (!snapshots.has(iteration) || !orepa::judge(best, iteration, tests.spec(0), evaluation))
       return;
-    }
-    best = found;
     snapshots.set_best(iteration);
     snapshots.link_best();
     observer.note(text("the best snapshot so far is that of iteration ", iteration, ", by ",
                        best->output, " = ", best->value));
   }
 
-  // Whether so many tests in a row were none better than the best that it is time to end.
+  // Whether so many tests in a row were none better than the best that it is time to end; the
+  // observer hears of it.
   bool stops_early() {
     const int64_t most = settings.early_stop_tests;
     if (most == 0 || !best || best->judged_since < most) return false;
@@ -244,6 +229,7 @@ struct Solver::State {
                        schedule.last_iteration, ": of the last ", best->judged_since,
                        " tests none was better than that of iteration ", best->iteration, ", ",
                        best->output, " = ", best->value, " (early_stop_tests)"));
+    observer.ended_early(progress_at(iteration));
     return true;
   }
 
@@ -260,9 +246,7 @@ struct Solver::State {
   Parameters parameters;
   Arena arena;
   std::unique_ptr<TrainingNets> nets;
-  std::vector<NetSpec> test_specs;                     // none where there are no tests
-  std::vector<std::unique_ptr<Evaluator>> evaluators;  // by test net
-  std::vector<std::optional<TestBlobs>> observed;  // by test net; what SolverOptions::observe reads
+  TestNets tests;  // none where there is no test_interval
   std::unique_ptr<LearningRate> learning_rate;
   std::unique_ptr<Momentum> history;
   std::unique_ptr<TrainingStep> step;
@@ -270,7 +254,7 @@ struct Solver::State {
   std::optional<Best> best;
   std::string failure;  // why it can't go on; empty where it can
   Request pending = Request::kNone;
-  std::deque<double> recent_losses;
+  RecentLosses recent_losses;
 };
 
 Solver::Solver(const SolverSpec& spec, Device& device, SolverOptions options, Observer& observer)
@@ -346,27 +330,19 @@ Evaluation Solver::test(int net, int64_t batches) {
   require(net >= 0 && net < test_nets(), s.spec.name(), ": there is no test net ", net,
           s.schedule.test_interval == 0 ? "; set test_interval" : "");
   s.report(true);
-  if (batches == 0 && !s.settings.test_batches.empty()) batches = s.settings.test_batches[net];
   Evaluation evaluation;
   const auto run = [&] {
-    evaluation = s.evaluators[net]->run(
-        batches, [&] { return s.poll() == Request::kStop; }, s.options.feed, s.observer_of(net));
+    evaluation = s.tests.run(net, batches, [&] { return s.poll() == Request::kStop; });
   };
   if (Averages* averages = s.step->averages())
     averages->in_place(run);
   else
     run();
-  s.pass_on(s.evaluators[net]->take_notes());
+  s.pass_on(s.tests.take_notes(net));
   return evaluation;
 }
 
-int64_t Solver::test_batches(int net) const {
-  const State& s = *state_;
-  if (!s.settings.test_batches.empty()) return s.settings.test_batches[net];
-  const Net& tested = s.evaluators[net]->net();
-  if (tested.samples() == 0) return 1;
-  return (tested.samples() + tested.batch_size() - 1) / tested.batch_size();
-}
+int64_t Solver::test_batches(int net) const { return state_->tests.batches(net); }
 
 std::string Solver::snapshot() {
   State& s = *state_;
@@ -386,12 +362,10 @@ Net& Solver::net() { return state_->net(); }
 Parameters& Solver::parameters() { return state_->parameters; }
 int64_t Solver::planned_bytes() const {
   const State& s = *state_;
-  int64_t test = 0;
-  for (const auto& evaluator : s.evaluators) test += evaluator->persistent_bytes();
   return s.parameters.bytes() + s.history->bytes() + s.step->bytes() + s.nets->persistent_bytes() +
-         test + s.arena.bytes();
+         s.tests.persistent_bytes() + s.arena.bytes();
 }
-int Solver::test_nets() const { return static_cast<int>(state_->evaluators.size()); }
+int Solver::test_nets() const { return state_->tests.count(); }
 int64_t Solver::iteration() const { return state_->iteration; }
 int64_t Solver::last_iteration() const { return state_->schedule.last_iteration; }
 int64_t Solver::iterations_per_epoch() const { return state_->schedule.iterations_per_epoch; }

@@ -83,6 +83,9 @@ std::string hdf5_bytes(const SolverState& state) {
     file.write_integer("/orepa/best/judged_since", state.best().judged_since());
     file.write_integer("/orepa/best/last_judged", state.best().last_judged());
   }
+  if (state.recent_loss_size() > 0)
+    file.write_doubles("/orepa/recent_loss",
+                       {state.recent_loss().begin(), state.recent_loss().end()});
   const std::string bytes = file.bytes();
   return bytes + hdf5_trailer(bytes);
 }
@@ -136,6 +139,10 @@ SolverState read_hdf5(const std::string& path) {
     state.set_averages_checksum(
         static_cast<uint32_t>(file.read_integer("/orepa/averages_checksum")));
     read_buffers(file, "/orepa/averaged_buffer", *state.mutable_averaged_buffer());
+  }
+  if (file.has("/orepa/recent_loss")) {
+    const std::vector<double> losses = file.read_doubles("/orepa/recent_loss");
+    state.mutable_recent_loss()->Add(losses.begin(), losses.end());
   }
   return state;
 }

@@ -4,7 +4,7 @@
 set -eu
 build=$(cd "$1" && pwd) seconds=$2
 shift 2
-[ $# -gt 0 ] || set -- net solver convert caffemodel h5 solverstate idx jpeg png tar datum list sample_index
+[ $# -gt 0 ] || set -- net solver convert caffemodel h5 solverstate idx jpeg png tar datum list sample_index mean run
 cd "$(dirname "$0")/../.."
 corpus=$build/corpus crashes=$build/crashes here=$build/working/directory  # relative paths lead there
 mkdir -p "$crashes" "$here"
@@ -28,6 +28,7 @@ for target in net convert; do
     ! -name 'solver*' ! -path '*fashion_mnist*'
 done
 seed solver tests/fuzz/seeds tests/hostile -name '*solver*.prototxt'
+seed run tests/fuzz/seeds -name 'run.txt'
 mkdir -p "$corpus/h5"
 
 failed=

@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "usage: fuzz_seeds FOLDER\n"), 2;
   const std::string folder = std::string(argv[1]) + "/";
   for (const char* target :
-       {"caffemodel", "solverstate", "idx", "tar", "datum", "list", "sample_index"})
+       {"caffemodel", "solverstate", "idx", "tar", "datum", "list", "sample_index", "mean"})
     std::filesystem::create_directories(folder + target);
 
   fuzz::SmallNet small(Phase::kTrain);
@@ -96,6 +96,10 @@ int main(int argc, char** argv) {
   index.names.add("cat/1.jpg");
   index.labels = {1};
   index.parts = {{512, 5, 0}};
+  BlobProto mean;
+  for (const int extent : {1, 3, 2, 2}) mean.mutable_shape()->add_dim(extent);
+  for (int i = 0; i < 12; ++i) mean.add_data(static_cast<float>(i));
+  write("mean", mean.SerializeAsString());
   // Without its checksum, which sample_index.cpp adds.
   const std::string bytes = index_bytes("source", index);
   write("sample_index", bytes.substr(0, bytes.size() - sizeof(uint32_t)));

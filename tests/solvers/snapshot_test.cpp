@@ -91,6 +91,22 @@ TEST(Snapshot, AResumedRunEqualsAnUninterruptedOneBitForBit) {
   }
 }
 
+TEST(Snapshot, TheMeanOfTheLastLossesGoesOn) {
+  for (const std::string format : kFormats) {
+    const std::string solver = solver_text(test_folder()) + "average_loss: 3 snapshot: 1 " + format;
+    Training whole(solver);
+    ASSERT_TRUE(whole->solve());
+    for (const int start : {1, 2, 4}) {
+      const std::string state = whole.listener.snapshots[start - 1];
+      Training second(solver, resuming(state));
+      ASSERT_TRUE(second->solve());
+      ASSERT_EQ(second.listener.reports.size(), 6u - start);
+      for (int i = start; i < 6; ++i)
+        EXPECT_EQ(second.listener.reports[i - start].loss, whole.listener.reports[i].loss);
+    }
+  }
+}
+
 TEST(Snapshot, AveragesGoOnBitForBitToo) {
   for (const std::string format : kFormats) {
     const std::string solver = solver_text(test_folder()) + "ema_decay: 0.9 " + format;

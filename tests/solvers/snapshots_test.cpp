@@ -159,7 +159,7 @@ class EarlyStop : public testing::TestWithParam<const char*> {
                               "lr_policy: 'step' gamma: 0 stepsize: 1 "
                               "snapshot_format: " +
                               GetParam() + " ";
-  const std::string solver_ = steady_ + "early_stop_tests: 3 ";
+  const std::string solver_ = steady_ + "early_stop_tests: 3 average_loss: 4 ";
 };
 
 TEST_P(EarlyStop, ComesAfterSoManyTestsWithoutABest) {
@@ -171,10 +171,17 @@ TEST_P(EarlyStop, ComesAfterSoManyTestsWithoutABest) {
   EXPECT_THAT(run.listener.notes,
               HasSubstr("ends early, at iteration 8 of 20: of the last 3 tests none was better "
                         "than that of iteration 2, loss = "));
+  ASSERT_EQ(run.listener.early_ends.size(), 1u);
+  EXPECT_EQ(run.listener.early_ends[0].iteration, 8);
   // That it has ended stands in its state; whoever wants more, says so.
   Training again(solver_, resuming("auto"));
   ASSERT_TRUE(again->solve());
   EXPECT_EQ(again->iteration(), 8);
+  ASSERT_EQ(again.listener.early_ends.size(), 1u);
+  const Observer::Progress end = again.listener.early_ends[0];
+  EXPECT_EQ(end.loss, run.listener.reports.back().loss);
+  EXPECT_EQ(end.rate, run.listener.reports.back().rate);
+  EXPECT_EQ(end.images, 0);  // of this run
   Training more(steady_ + "early_stop_tests: 5 ", resuming("auto"));
   ASSERT_TRUE(more->solve());
   EXPECT_EQ(more->iteration(), 12);

@@ -28,6 +28,7 @@ SolverState small_state() {
   BufferState* average = state.add_averaged_buffer();
   average->set_name("a/mean");
   average->add_data(0.2f);
+  for (const double loss : {0.1, 0.3}) state.add_recent_loss(loss);
   state.mutable_best()->set_iteration(2);
   state.mutable_best()->set_output("accuracy");
   state.mutable_best()->set_value(0.7f);

@@ -485,9 +485,9 @@ TEST(Solver, ShowsTheBatchesOfItsTests) {
     for (const float label : net.read(blobs.labels)) labels.push_back(label);
     EXPECT_EQ(net.read(blobs.scores).size(), 2u * net.shape(blobs.labels)[0]);
   };
-  Training run("net_param " + data_net(folder, 2, accuracy) + test + "snapshot_prefix: '" + folder +
-                   "run'",
-               options);
+  Training run(
+      "net_param " + data_net(folder, 2, accuracy) + test + "snapshot_prefix: '" + folder + "run'",
+      options);
   run->solve();
   EXPECT_EQ(labels, (std::vector<float>{0, 1, 0, 1, 0, 1, 0, 1, 0, 1}));
 

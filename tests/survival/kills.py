@@ -4,7 +4,8 @@
 
 Every start of a training goes on with `--snapshot auto` and gets SIGKILL, at a random time or instead of a random change of a
 file, in the middle of a write, too. Once it ends by itself, its snapshots, links and curves equal those of a run without
-kills, bit for bit and line for line, and no start has found a damaged snapshot. Needs Debian's python3-numpy and python3-pil.
+kills, bit for bit and line for line, and no start has found a damaged snapshot. Which tests have a line of branches, the
+clock says; what it says does not depend on the run. Needs Debian's python3-numpy and python3-pil.
 """
 import argparse
 import random
@@ -13,6 +14,10 @@ import sys
 import time
 
 from training import DONE, LAST, TASKS, Start, differences, fresh, lines, make_task, new_folder, train, what_is_left
+
+
+def iterations(curve):
+    return [line["iteration"] for line in curve]
 
 
 class Victim:
@@ -28,10 +33,17 @@ class Victim:
         if code != DONE:
             raise AssertionError(f"{name}: the run without kills ended with {code}:\n{said}")
         self.reference = what_is_left(self.folder)
-        if [line["iteration"] for line in self.reference["train.jsonl"]] != list(range(1, LAST + 1)):
-            raise AssertionError(f"{name}: the run without kills has other lines than one an iteration")
-        if [line["iteration"] for line in self.reference["test.jsonl"]] != list(range(0, LAST + 1, 5)):
+        self.tests = iterations(self.reference["test.jsonl"])
+        last = self.tests[-1]
+        if (last == LAST) == ("early_stop" in TASKS[name].solver):
+            raise AssertionError(f"{name}: the run without kills ended at iteration {last} of {LAST}")
+        display = TASKS[name].display
+        if iterations(self.reference["train.jsonl"]) != sorted({*range(display, last + 1, display), last}):
+            raise AssertionError(f"{name}: the run without kills has other lines than one every {display} iterations")
+        if self.tests != list(range(0, last + 1, 5)):
             raise AssertionError(f"{name}: the run without kills has other lines than one a test")
+        self.branches = {}
+        self.compare_branches()
         self.changes = int(count.read_text())
         fresh(self.folder)
 
@@ -64,8 +76,21 @@ class Victim:
             for name in wrong:
                 print(f"{name}: differs from that of a run without kills", file=sys.stderr)
             if "train.jsonl" in wrong:
-                print([line["iteration"] for line in lines(self.folder, "train.jsonl")], file=sys.stderr)
+                print(iterations(lines(self.folder, "train.jsonl")), file=sys.stderr)
             raise AssertionError(f"{self.name}: the run did not end as one without kills does")
+        self.compare_branches()
+
+    def compare_branches(self):
+        """A line says the same in every run that has it; the last one is there."""
+        if "ORepaConv" not in TASKS[self.name].net:
+            return
+        found = lines(self.folder, "branches.jsonl")
+        tests = iterations(found)
+        if tests != sorted(set(tests) & set(self.tests)) or tests[-1] != self.tests[-1]:
+            raise AssertionError(f"{self.name}: there are lines of branches of the iterations {tests}")
+        for line in found:
+            if self.branches.setdefault(line["iteration"], line) != line:
+                raise AssertionError(f"{self.name}: the branches of iteration {line['iteration']} are other ones")
 
 
 def main():

@@ -1,4 +1,5 @@
 """Small trainings for tests of what they survive: their data, nets and solvers, and what is left of a run."""
+import dataclasses
 import gzip
 import json
 import os
@@ -46,17 +47,34 @@ layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip"
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
 layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
 """
+MIXUP = """
+layer { name: "mixup" type: "Mixup" bottom: "data" bottom: "label" top: "mixed" top: "target"
+  mixup_param { classes: 2 mixup_alpha: 0.4 cutmix_alpha: 1 } }
+"""
+MIXED = MIXUP + OREPA.replace('bottom: "data"', 'bottom: "mixed"') + \
+    REST.replace('bottom: "ip" bottom: "label" top: "loss"', 'bottom: "ip" bottom: "target" top: "loss"')
 SOLVER = 'net: "net.prototxt" base_lr: 0.02 momentum: 0.9 weight_decay: 0.001 lr_policy: "step" gamma: 0.5 ' \
-         'stepsize: 15 snapshot_prefix: "net" snapshot: 5 test_interval: 5 snapshot_keep: 2 display: 1 ' \
+         'stepsize: 15 snapshot_prefix: "net" snapshot: 5 test_interval: 5 snapshot_keep: 2 ' \
          f'max_iter: {LAST} '
 
-# What is trained: the net's text, and what is added to the solver's.
+
+@dataclasses.dataclass
+class Task:
+    """What is trained: the net's text, what is added to the solver's, and how often train.jsonl has a line."""
+    net: str
+    solver: str = ""
+    display: int = 1
+
+
 TASKS = {
-    "plain": (IDX + PLAIN + REST, ""),
-    "orepa": (IDX + OREPA + REST, ""),
-    "photographs": (FOLDER + OREPA + REST, "random_seed: 7 "),
-    "iter_size": (IDX + PLAIN + REST, 'iter_size: 2 type: "Nesterov" '),
-    "hdf5": (IDX + OREPA + REST, "snapshot_format: HDF5 "),
+    "plain": Task(IDX + PLAIN + REST),
+    "orepa": Task(IDX + OREPA + REST),
+    "photographs": Task(FOLDER + OREPA + REST, "random_seed: 7 "),
+    "iter_size": Task(IDX + PLAIN + REST, 'iter_size: 2 type: "Nesterov" '),
+    "hdf5": Task(IDX + OREPA + REST, "snapshot_format: HDF5 "),
+    "averages": Task(IDX + OREPA + REST, "ema_decay: 0.9 snapshot_format: HDF5 average_loss: 5 ", display=3),
+    "mixup": Task(FOLDER + MIXED, "ema_decay: 0.95 average_loss: 7 "),
+    "early_stop": Task(IDX + OREPA + REST, "early_stop_tests: 2 ema_decay: 0.8 ", display=7),
 }
 
 
@@ -80,15 +98,15 @@ def make_task(folder, name):
     pixels = (labels[:, None, None] * 20 + random.integers(0, 120, (30, 8, 8))).astype(numpy.uint8)
     (folder / "images").write_bytes(idx(pixels))
     (folder / "labels").write_bytes(gzip.compress(idx(labels)))
-    net, solver = TASKS[name]
-    if net.startswith(FOLDER):
+    task = TASKS[name]
+    if task.net.startswith(FOLDER):
         for i in range(16):
             place = folder / "photographs" / f"class{i % 2}"
             place.mkdir(parents=True, exist_ok=True)
             small = Image.fromarray(random.integers(0, 256, (4, 4, 3)).astype(numpy.uint8))
             small.resize((24 + i, 20), Image.BICUBIC).save(place / f"{i:02}.jpg", quality=90)
-    (folder / "net.prototxt").write_text(net)
-    (folder / "solver.prototxt").write_text(SOLVER + solver)
+    (folder / "net.prototxt").write_text(task.net)
+    (folder / "solver.prototxt").write_text(f"{SOLVER}{task.solver}display: {task.display} ")
     return folder
 
 

@@ -153,6 +153,30 @@ TEST_F(RunTest, AStopIsNoGap) {
   EXPECT_EQ(tests.back(), static_cast<double>(end));
 }
 
+TEST_F(RunTest, AnEarlyEndHasALineOfItsOwn) {
+  make_run(20, "test_interval: 2 snapshot: 2 display: 3 early_stop_tests: 1 average_loss: 3 ");
+  const std::string folder = folder_ + "run", curve = folder + "/train.jsonl";
+  const std::vector<std::string> words = {"--run", folder,           "--snapshot", "auto",
+                                          "--set", "lr_policy=step", "--set",      "gamma=0",
+                                          "--set", "stepsize=1"};  // a rate of 0 after one update
+  ASSERT_EQ(train(words), kDone) << output_;
+  EXPECT_SAYS("ends early, at iteration 4 of 20");
+  EXPECT_THAT(numbers(curve, "iteration"), ElementsAre(3, 4));
+  EXPECT_THAT(numbers(curve, "images"), ElementsAre(48, 64));
+  const std::string whole = read_file(curve);
+  ASSERT_EQ(train(words), kDone) << output_;  // ends at once
+  EXPECT_EQ(read_file(curve), whole);
+  // One that was killed before it had written the line.
+  write_file(curve, whole.substr(0, whole.find('\n') + 1));
+  ASSERT_EQ(train(words), kDone) << output_;
+  EXPECT_THAT(numbers(curve, "iteration"), ElementsAre(3, 4));
+  EXPECT_THAT(numbers(curve, "images"), ElementsAre(48, 64));
+  const auto loss = [](const std::string& lines) {
+    return tool::number_of(lines.substr(lines.find('\n')), "loss");
+  };
+  EXPECT_EQ(loss(read_file(curve)), loss(whole));
+}
+
 TEST_F(RunTest, ARunIsNeverOverwrittenUnasked) {
   make_run(2, "");
   const std::string folder = folder_ + "run";

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "tests/data/image_files.h"
+#include "tests/io/events/read_events.h"
 #include "tests/tools/tool_fixture.h"
 #include "tools/line_file.h"
 #include "tools/report/json_files.h"
@@ -110,6 +111,40 @@ TEST_F(RunReportTest, ARunThatGoesOnDropsLaterBranches) {
   ASSERT_EQ(train({"--overwrite", "--set", "test_interval=0"}), kDone) << output_;
   EXPECT_TRUE(event_files().empty());
   EXPECT_FALSE(has("branches.jsonl") || has("last_test.json"));
+}
+
+// A test that is made again, of iteration 2, has one point; so has what stands beside it.
+TEST_F(RunReportTest, EventFilesHaveEveryPointOnce) {
+  make_run(5, kTests);
+  ASSERT_EQ(train({"--tensorboard"}), kDone) << output_;
+  for (const std::string last : {"4", "6"}) {
+    ASSERT_EQ(train({"--tensorboard", "--snapshot", run_ + "snap_iter_2.solverstate", "--set",
+                     "max_iter=" + last}),
+              kDone)
+        << output_;
+    for (const auto& [tag, first, step] : {std::tuple("train/loss", 1, 1),
+                                           {"train/data_wait", 1, 1},
+                                           {"test/loss", 0, 2},
+                                           {"test/accuracy", 0, 2}}) {
+      std::vector<int64_t> wanted;
+      for (int i = first; i <= std::stoi(last); i += step) wanted.push_back(i);
+      EXPECT_EQ(event_steps(run_, tag), wanted) << tag;
+    }
+  }
+  // No test is made again where there is none.
+  ASSERT_EQ(train({"--tensorboard", "--snapshot", run_ + "snap_iter_4.solverstate", "--set",
+                   "test_interval=0"}),
+            kDone)
+      << output_;
+  EXPECT_EQ(event_steps(run_, "train/loss"), (std::vector<int64_t>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(event_steps(run_, "test/loss"), (std::vector<int64_t>{0, 2, 4}));
+}
+
+TEST_F(RunReportTest, AnEarlyEndHasItsBranches) {
+  make_run(20, kTests);
+  ASSERT_EQ(train({"--set", "early_stop_tests=1", "--set", "base_lr=0"}), kDone) << output_;
+  EXPECT_EQ(Json::parse(lines("test.jsonl").back())["iteration"], 4);
+  EXPECT_EQ(Json::parse(lines("branches.jsonl").back())["iteration"], 4);
 }
 
 TEST_F(RunReportTest, WhatCannotBeWrittenDoesNotEndATraining) {

@@ -5,6 +5,7 @@
 
 #include "core/atomic_file.h"
 #include "core/input_file.h"
+#include "io/text/layer_names.h"
 #include "io/text/net_text.h"
 #include "io/text/parse_text.h"
 #include "io/text/print_text.h"
@@ -18,18 +19,6 @@ namespace {
 
 void require_layers(const NetSpec& spec) {
   require(spec.proto().layer_size() > 0, spec.name(), ": has no layer {}");
-}
-
-// As far as its rules speak of phases.
-bool runs_in(const LayerParameter& layer, NetPhase phase) {
-  const auto is_of = [&](const NetStateRule& rule) {
-    return !rule.has_phase() || rule.phase() == phase;
-  };
-  const auto& include = layer.include();
-  const auto& exclude = layer.exclude();
-  if (!include.empty()) return std::any_of(include.begin(), include.end(), is_of);
-  return std::none_of(exclude.begin(), exclude.end(),
-                      [&](const NetStateRule& rule) { return rule.has_phase() && is_of(rule); });
 }
 
 }  // namespace
@@ -150,8 +139,8 @@ void SolverSpec::set(const Setting& setting) {
   const FieldPath path(setting.path, setting.place);
   if (path.starts_with("net")) {
     changes_.push_back(
-        [=, path = path.rest()](const std::string&, NetParameter& net, Positions& positions) {
-          set_field(setting, path, net, positions);
+        [=, path = path.rest()](const std::string& field, NetParameter& net, Positions& positions) {
+          set_field(setting, path, net, positions, field);
         });
   } else {
     const bool found = set_field(setting, path, *solver_, *positions_);
@@ -164,8 +153,12 @@ SolverSpec SolverSpec::with(const std::vector<Setting>& settings) const {
   SolverSpec spec = copy();
   for (const Setting& setting : settings) spec.set(setting);
   std::vector<std::string> layers;
-  for (const NetSpec& net : spec.read_nets())
-    for (const LayerParameter& layer : net.proto().layer()) layers.push_back(layer.name());
+  std::string field = options().has("net") || options().has("net_param") ? "net" : "train_net";
+  for (const NetSpec& net : spec.read_nets()) {
+    for (const LayerParameter& layer : net.proto().layer())
+      for (const std::string& name : names_of(layer, field)) layers.push_back(name);
+    field = "test_net";  // of those behind the first
+  }
   for (const Setting& setting : settings) {
     const FieldPath path(setting.path, setting.place);
     if (!path.starts_with("net")) continue;
@@ -183,8 +176,7 @@ SolverSpec SolverSpec::with_sources(const std::string& train, const std::string&
   spec.changes_.push_back([=](const std::string& field, NetParameter& net, Positions& positions) {
     for (LayerParameter& layer : *net.mutable_layer()) {
       if (layer.type() != "Data") continue;
-      const bool trains = field.find("test_net") != 0 && runs_in(layer, TRAIN),
-                 tests = field.find("train_net") != 0 && runs_in(layer, TEST);
+      const bool trains = runs_in(layer, TRAIN, field), tests = runs_in(layer, TEST, field);
       require(!trains || !tests, positions.where(layer, "", 0), ": layer \"", layer.name(),
               "\" is of both phases, but ", place,
               " has a source for each; write two, with include ",

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "io/text/layer_names.h"
 #include "io/text/parse_text.h"
 #include "io/text/unknown_names.h"
 #include "orepa/error.h"
@@ -26,8 +27,9 @@ bool has_names(const Field& field) {
 
 class Setter {
  public:
-  Setter(const Setting& setting, const std::vector<FieldPath::Step>& steps, Positions& positions)
-      : setting_(setting), steps_(steps), positions_(positions) {}
+  Setter(const Setting& setting, const std::vector<FieldPath::Step>& steps, Positions& positions,
+         const std::string& holder)
+      : setting_(setting), steps_(steps), positions_(positions), holder_(holder) {}
 
   bool set(pb::Message& message, size_t at = 0) const {
     const FieldPath::Step& step = steps_[at];
@@ -53,15 +55,35 @@ class Setter {
  private:
   bool set_named(pb::Message& message, const Field& field, size_t at) const {
     const pb::Reflection& reflection = *message.GetReflection();
-    bool found = false;
+    const std::string& wanted = steps_[at].entry;
+    const std::string net = at == 0 ? holder_ : steps_[at - 1].field;
+    int found = 0;
+    bool by_phase = false;
     for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
       pb::Message& entry = *reflection.MutableRepeatedMessage(&message, &field, i);
-      const Field* name = field.message_type()->FindFieldByName("name");
-      if (entry.GetReflection()->GetString(entry, name) != steps_[at].entry) continue;
+      const auto& layer = static_cast<const LayerParameter&>(entry);
+      const std::vector<std::string> names = names_of(layer, net);
+      if (std::find(names.begin(), names.end(), wanted) == names.end()) {
+        require_one_phase(layer, net, wanted);
+        continue;
+      }
+      by_phase = by_phase || wanted != layer.name();
       set(entry, at + 1);
-      found = true;
+      ++found;
     }
-    return found;
+    require(found < 2 || !by_phase, setting_.place, ": ", found, " layers are \"", wanted,
+            "\"; give them names of their own");
+    return found > 0;
+  }
+
+  // What is of both phases has no value of its own in one.
+  void require_one_phase(const LayerParameter& layer, const std::string& net,
+                         const std::string& wanted) const {
+    if (!runs_in(layer, TRAIN, net) || !runs_in(layer, TEST, net)) return;
+    for (const NetPhase phase : {TRAIN, TEST})
+      require(wanted != name_in_phase(layer, phase), setting_.place, ": layer \"", layer.name(),
+              "\" is of both phases; leave out :", NetPhase_Name(phase),
+              ", or write two, with include { phase: TRAIN } and include { phase: TEST }");
   }
 
   // The entry behind the last is one more.
@@ -139,6 +161,7 @@ class Setter {
   const Setting& setting_;
   const std::vector<FieldPath::Step>& steps_;
   Positions& positions_;
+  const std::string& holder_;
 };
 
 }  // namespace
@@ -175,8 +198,8 @@ FieldPath FieldPath::rest() const {
 }
 
 bool set_field(const Setting& setting, const FieldPath& path, pb::Message& message,
-               Positions& positions) {
-  return Setter(setting, path.steps, positions).set(message);
+               Positions& positions, const std::string& holder) {
+  return Setter(setting, path.steps, positions, holder).set(message);
 }
 
 }  // namespace orepa

@@ -9,7 +9,8 @@
 namespace orepa {
 
 // "layer[conv1].convolution_param.kernel_size[0]", taken apart. An entry of a repeated field is
-// named by the text in its brackets: a layer by its name, anything else by its index.
+// named by the text in its brackets: a layer by its name (layer_names.h), anything else by its
+// index.
 struct FieldPath {
   struct Step {
     std::string field, entry;
@@ -23,10 +24,11 @@ struct FieldPath {
   std::vector<Step> steps;
 };
 
-// Sets the field, of every layer that has the name, and notes its new place. Returns false where no
-// layer has that name. Throws Error, which the place starts, where there is no such field or entry
-// or the value is none.
+// Sets the field, of every layer that has the name (layer_names.h), and notes its new place.
+// `holder`: the field of the solver that holds the message, where that is a net. Returns false
+// where no layer has that name. Throws Error, which the place starts, where there is no such field
+// or entry, the value is none, or a phase names no single layer.
 bool set_field(const Setting& setting, const FieldPath& path, google::protobuf::Message& message,
-               Positions& positions);
+               Positions& positions, const std::string& holder = "");
 
 }  // namespace orepa

@@ -99,17 +99,26 @@ Shape TensorFileReader::shape(const std::string& name) const {
   return shape_of(open_array(file_, path_, full), path_, full);
 }
 
-std::vector<float> TensorFileReader::read(const std::string& name) const {
+template <class Number>
+std::vector<Number> TensorFileReader::read_as(int64_t memory_type, const std::string& name) const {
   const auto held = hold();
   const std::string full = absolute(name);
   const Object array = open_array(file_, path_, full);
   const Shape shape = shape_of(array, path_, full);
   const Object type(H5Dget_type(array), H5Tclose);
   require_numbers(type, text(path_, ": array ", full));
-  std::vector<float> values(static_cast<size_t>(shape.count()));
-  require(H5Dread(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0,
-          path_, ": array ", full, " cannot be read; the file is damaged or cut short");
+  std::vector<Number> values(static_cast<size_t>(shape.count()));
+  require(H5Dread(array, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) >= 0, path_,
+          ": array ", full, " cannot be read; the file is damaged or cut short");
   return values;
+}
+
+std::vector<float> TensorFileReader::read(const std::string& name) const {
+  return read_as<float>(H5T_NATIVE_FLOAT, name);
+}
+
+std::vector<double> TensorFileReader::read_doubles(const std::string& name) const {
+  return read_as<double>(H5T_NATIVE_DOUBLE, name);
 }
 
 int64_t TensorFileReader::read_integer(const std::string& name) const {

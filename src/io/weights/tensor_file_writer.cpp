@@ -34,6 +34,11 @@ void TensorFileWriter::write(const std::string& name, const Shape& shape,
   write_array(name, shape, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, values.data());
 }
 
+void TensorFileWriter::write_doubles(const std::string& name, const std::vector<double>& values) {
+  write_array(name, {static_cast<int64_t>(values.size())}, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
+              values.data());
+}
+
 void TensorFileWriter::write_integer(const std::string& name, int64_t value, const Shape& shape) {
   write_array(name, shape, H5T_STD_I64LE, H5T_NATIVE_INT64, &value);
 }

@@ -5,42 +5,17 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <set>
 #include <vector>
 
-#include "event.pb.h"
 #include "io/events/record.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
+#include "tests/io/events/read_events.h"
 
 namespace orepa {
 namespace {
-
-uint64_t little_endian(const std::string& bytes) {
-  uint64_t number = 0;
-  for (size_t i = bytes.size(); i-- > 0;)
-    number = number << 8 | static_cast<unsigned char>(bytes[i]);
-  return number;
-}
-
-// Its events; every frame has to be whole, and every checksum right.
-std::vector<events::Event> read_events(const std::string& path) {
-  const std::string file = read_all(path);
-  std::vector<events::Event> all;
-  for (size_t at = 0; at < file.size();) {
-    const std::string length = file.substr(at, 8);
-    EXPECT_EQ(little_endian(file.substr(at + 8, 4)), masked_crc32c(length));
-    const std::string message = file.substr(at + 12, little_endian(length));
-    EXPECT_EQ(message.size(), little_endian(length));
-    EXPECT_EQ(little_endian(file.substr(at + 12 + message.size(), 4)), masked_crc32c(message));
-    all.emplace_back();
-    EXPECT_TRUE(all.back().ParseFromString(message));
-    at += 16 + message.size();
-  }
-  return all;
-}
 
 // RFC 3720, B.4.
 TEST(Record, ChecksumsAreThoseOfTheStandard) {

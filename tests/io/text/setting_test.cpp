@@ -83,6 +83,53 @@ TEST(Setting, SetsFieldsOfTheNets) {
   EXPECT_EQ(with("net.name", "other").net().proto().name(), "other");
 }
 
+uint32_t batch_size(const NetSpec& net, int layer) {
+  return net.proto().layer(layer).data_param().batch_size();
+}
+
+TEST(Setting, SetsTheLayerOfOnePhase) {
+  for (const char* net : {"net", "net_param"}) {
+    const SolverSpec train = with(text(net, ".layer[data:TRAIN].data_param.batch_size"), "64"),
+                     test = with(text(net, ".layer[data:TEST].data_param.batch_size"), "64");
+    EXPECT_EQ(batch_size(train.net(), 0), 64u);
+    EXPECT_EQ(batch_size(train.net(), 1), 4u);
+    EXPECT_EQ(batch_size(test.net(), 0), 8u);
+    EXPECT_EQ(batch_size(test.net(), 1), 64u);
+  }
+  // A net of one phase has its layers in no other.
+  const std::string data = "{ layer { name: 'd' type: 'Data' data_param { batch_size: 2 } } } ";
+  const SolverSpec two =
+      SolverSpec::parse("train_net_param " + data + "test_net_param " + data, "solver")
+          .with({{"net.layer[d:TEST].data_param.batch_size", "64", "--set"}});
+  EXPECT_EQ(batch_size(two.net(), 0), 2u);
+  EXPECT_EQ(batch_size(two.test_nets()[0], 0), 64u);
+  // A colon may be a part of a name.
+  const SolverSpec named = SolverSpec::parse("net_param { layer { name: 'd:TRAIN' } }", "solver")
+                               .with({{"net.layer[d:TRAIN].type", "ReLU", "--set"}});
+  EXPECT_EQ(named.net().proto().layer(0).type(), "ReLU");
+}
+
+TEST(Setting, APhaseNamesASingleLayer) {
+  EXPECT_EQ(refusal("net.layer[pool:TRAIN].type", "x"),
+            "--set net.layer[pool:TRAIN].type: layer \"pool\" is of both phases; leave out :TRAIN, "
+            "or write two, with include { phase: TRAIN } and include { phase: TEST }");
+  EXPECT_EQ(refusal("net.layer[data:TRIAN].type", "x"),
+            "--set net.layer[data:TRIAN].type: there is no layer \"data:TRIAN\"; did you mean "
+            "\"data:TRAIN\"?");
+  const std::string stage = "layer { name: 'd' include { phase: TRAIN stage: 'a' } } ";
+  const auto refusal_of = [&](const std::string& net, const std::string& name) {
+    return error_of([&] {
+      SolverSpec::parse(net, "solver").with({{"net.layer[" + name + "].type", "x", "--set"}});
+    });
+  };
+  const std::string twice = "net_param { " + stage + stage + "}";
+  EXPECT_EQ(refusal_of(twice, "d:TRAIN"),
+            "--set: 2 layers are \"d:TRAIN\"; give them names of their own");
+  EXPECT_EQ(refusal_of(twice, "d"), "");
+  EXPECT_EQ(refusal_of(twice, "d:TEST"),
+            "--set: there is no layer \"d:TEST\"; did you mean \"d:TRAIN\"?");
+}
+
 TEST(Setting, AddsUpAndTheLastOneWins) {
   const SolverSpec spec =
       with("net.name", "x").with({{"base_lr", "3", ""}, {"base_lr", "4", ""}}).with({});
