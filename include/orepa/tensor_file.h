@@ -52,7 +52,7 @@ class TensorFileReader {
 };
 
 // Collects arrays in memory; nothing is on the disk before save(). The same arrays make the same
-// bytes. (HDF5 1.10 crashes where the disk is full while it writes a file itself.)
+// bytes.
 class TensorFileWriter {
  public:
   TensorFileWriter();

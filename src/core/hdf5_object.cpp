@@ -8,6 +8,10 @@ namespace orepa::hdf5 {
 
 std::unique_lock<std::recursive_mutex> hold() {
   static std::recursive_mutex mutex;
+  // What HDF5 would do at the end of the process, close what is open, we do; and where a file could
+  // not be written, HDF5 1.10 crashes over it. It has to be told before anything else.
+  static const herr_t told = H5dont_atexit();
+  static_cast<void>(told);
   return std::unique_lock(mutex);
 }
 

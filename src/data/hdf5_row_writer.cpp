@@ -90,7 +90,7 @@ void Hdf5RowWriter::finish() {
   for (const auto& [name, array] : arrays_)
     require(array.rows == array.shape[0], path_, ": array ", name, " of ", array.shape.str(),
             " got only ", array.rows, " rows");
-  close();
+  require(close(), path_, ": cannot be written; is the disk full?");
   flush_to_disk(temporary_.path());
   std::error_code failure;
   std::filesystem::rename(temporary_.path(), path_, failure);
@@ -98,11 +98,13 @@ void Hdf5RowWriter::finish() {
   flush_to_disk(folder_of(path_));
 }
 
-void Hdf5RowWriter::close() {
+bool Hdf5RowWriter::close() {
   const auto held = hold();
+  bool whole = true;
   for (auto& [name, array] : arrays_)
-    if (array.id >= 0) H5Dclose(std::exchange(array.id, -1));
-  if (file_ >= 0) H5Fclose(std::exchange(file_, -1));
+    if (array.id >= 0) whole = H5Dclose(std::exchange(array.id, -1)) >= 0 && whole;
+  if (file_ >= 0) whole = H5Fclose(std::exchange(file_, -1)) >= 0 && whole;
+  return whole;
 }
 
 }  // namespace orepa

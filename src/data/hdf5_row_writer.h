@@ -13,15 +13,17 @@ namespace orepa {
 class Hdf5RowWriter {
  public:
   // The shapes of all arrays, by name. Throws Error where nothing can be written there, and where
-  // the disk has no room for them: HDF5 1.10 crashes when it finds that out itself.
+  // the disk has no room for them.
   Hdf5RowWriter(const std::string& path, const std::map<std::string, Shape>& arrays);
   Hdf5RowWriter(const Hdf5RowWriter&) = delete;
   Hdf5RowWriter& operator=(const Hdf5RowWriter&) = delete;
   ~Hdf5RowWriter();
 
-  // The next rows of an array, row-major. REQUIRES: it has so many more.
+  // The next rows of an array, row-major. REQUIRES: it has so many more. Throws Error where the
+  // disk is full.
   void add(const std::string& name, const std::vector<float>& rows);
-  // The file gets its name. Throws Error where an array misses rows. Nothing may be added any more.
+  // The file gets its name. Throws Error where an array misses rows, and where the disk is full.
+  // Nothing may be added any more.
   void finish();
 
  private:
@@ -30,7 +32,7 @@ class Hdf5RowWriter {
     Shape shape;
   };
   void create(const std::string& name, Array& array);
-  void close();
+  bool close();  // whether all is in the file
 
   std::string path_;
   TemporaryFile temporary_;

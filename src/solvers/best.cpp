@@ -56,4 +56,8 @@ bool judge(std::optional<Best>& best, int64_t iteration, const NetSpec& net,
   return false;
 }
 
+bool none_better_in(const std::optional<Best>& best, int64_t tests) {
+  return tests > 0 && best && best->judged_since >= tests;
+}
+
 }  // namespace orepa

@@ -28,4 +28,7 @@ bool judge(std::optional<Best>& best, int64_t iteration, const NetSpec& net,
 std::optional<Best> better(const std::optional<Best>& best, int64_t iteration, const NetSpec& net,
                            const Evaluation& evaluation);
 
+// Whether so many tests in a row were none better than the best; never where `tests` is 0.
+bool none_better_in(const std::optional<Best>& best, int64_t tests);
+
 }  // namespace orepa

@@ -220,11 +220,9 @@ struct Solver::State {
                        best->output, " = ", best->value));
   }
 
-  // Whether so many tests in a row were none better than the best that it is time to end; the
-  // observer hears of it.
+  // Whether it is time to end, because no test becomes better; the observer hears of it.
   bool stops_early() {
-    const int64_t most = settings.early_stop_tests;
-    if (most == 0 || !best || best->judged_since < most) return false;
+    if (!none_better_in(best, settings.early_stop_tests)) return false;
     observer.note(text("the training ends early, at iteration ", iteration, " of ",
                        schedule.last_iteration, ": of the last ", best->judged_since,
                        " tests none was better than that of iteration ", best->iteration, ", ",

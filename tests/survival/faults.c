@@ -1,12 +1,12 @@
 // Preloaded into orepa_tool: a disk that fails at a chosen moment. What changes files (write,
-// fsync, rename, symlink, unlink, remove, ftruncate) is counted from 1, standard output and error
-// left out. The environment says what happens:
+// pwrite, fsync, rename, symlink, unlink, remove, ftruncate) is counted from 1, standard output and
+// error left out. The environment says what happens:
 //
 //   FAULT_KILL_AT=n        SIGKILL instead of the n-th; of a write, half is written first
-//   FAULT_FULL=first,last  from the first to the last, writes get half of their bytes in and then
-//   ENOSPC FAULT_FSYNC_MS=n       fsync takes so much longer FAULT_CLOCK_BACK=n     each look at
-//   the clock of the day finds it n seconds earlier than the last one did FAULT_COUNT=path       at
-//   the end their number is written there
+//   FAULT_FULL=first,last  from the first to the last, writes get a half in, and then ENOSPC
+//   FAULT_FSYNC_MS=n       fsync takes so much longer
+//   FAULT_CLOCK_BACK=n     each look at the clock of the day finds it n seconds earlier
+//   FAULT_COUNT=path       at the end their number is written there
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -33,6 +33,15 @@ static void change(void) {
   if (next_change() == setting("FAULT_KILL_AT")) end();
 }
 
+// How much of a write gets in; -1 where the disk is full.
+static ssize_t room_for(long number, size_t size) {
+  long first = 0, last = -1;
+  const char* full = getenv("FAULT_FULL");
+  if (!full || sscanf(full, "%ld,%ld", &first, &last) != 2 || number < first || number > last)
+    return (ssize_t)size;
+  return size > 1 ? (ssize_t)size / 2 : -1;
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 ssize_t write(int file, const void* bytes, size_t size) {
@@ -43,14 +52,24 @@ ssize_t write(int file, const void* bytes, size_t size) {
     if (real(file, bytes, size / 2) < 0) perror("faults: write");
     end();
   }
-  long first = 0, last = -1;
-  const char* full = getenv("FAULT_FULL");
-  if (full && sscanf(full, "%ld,%ld", &first, &last) == 2 && number >= first && number <= last) {
-    if (size > 1) return real(file, bytes, size / 2);
-    errno = ENOSPC;
-    return -1;
+  const ssize_t room = room_for(number, size);
+  if (room >= 0) return real(file, bytes, (size_t)room);
+  errno = ENOSPC;
+  return -1;
+}
+
+// As HDF5 writes.
+ssize_t pwrite64(int file, const void* bytes, size_t size, off64_t offset) {
+  const __typeof__(&pwrite64) real = REAL(pwrite64);
+  const long number = next_change();
+  if (number == setting("FAULT_KILL_AT")) {
+    if (real(file, bytes, size / 2, offset) < 0) perror("faults: pwrite");
+    end();
   }
-  return real(file, bytes, size);
+  const ssize_t room = room_for(number, size);
+  if (room >= 0) return real(file, bytes, (size_t)room, offset);
+  errno = ENOSPC;
+  return -1;
 }
 
 int fsync(int file) {

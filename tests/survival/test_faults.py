@@ -23,8 +23,8 @@ import h5py
 import lmdb
 import numpy
 
-from training import (DONE, FAILED, IDX, LAST, PLAIN, REST, SOLVER, STOPPED, Start, differences, fresh, make_task,
-                      new_folder, train, what_is_left)
+from training import (DONE, FAILED, IDX, LAST, PLAIN, REST, STOPPED, TOOL, Start, differences, environment, fresh,
+                      make_task, new_folder, train, what_is_left)
 
 SEED = int(os.environ.get("SEED", time.time_ns() % 1000000))
 FOREVER = ("--set", "max_iter=1000000000", "--set", "snapshot=0", "--set", "test_interval=0")
@@ -187,6 +187,36 @@ class Disks(Survival):
             (run / "filler").unlink()
             self.run_to_end(folder, "--set", "snapshot_keep=1")
             self.assert_ends_alike(folder, reference, (f"net_iter_{LAST}.caffemodel", "test.jsonl", "train.jsonl"))
+
+    def test_one_that_is_full_while_features_are_written(self):
+        """HDF5 itself writes them."""
+        folder, _ = self.task("orepa")
+        self.restore_run(folder)
+        output = folder / "features.h5"
+
+        def extract(**faults):
+            done = subprocess.run([TOOL, "extract", "--model", "net.prototxt", "--weights", "run/net_latest.caffemodel",
+                                   "--blobs", "conv,ip", "--output", output.name], cwd=folder, env=environment(**faults),
+                                  capture_output=True, text=True)
+            return done.returncode, done.stderr
+
+        self.assertEqual(extract(count=folder / "changes"), (DONE, ""))
+        whole = output.read_bytes()
+        output.unlink()
+        writes = 0
+        for first in range(1, int((folder / "changes").read_text()) + 1):
+            for last in first, 10**9:
+                with self.subTest(first=first, last=last):
+                    code, said = extract(full=f"{first},{last}")
+                    if code == DONE:  # half of a write came later
+                        self.assertEqual(output.read_bytes(), whole)
+                        output.unlink()
+                        continue
+                    self.assertEqual(code, FAILED, said)
+                    self.assertRegex(said, "features.h5: .*cannot be written")
+                    self.assertEqual(list(folder.glob("features.h5*")), [])
+                    writes += 1
+        self.assertGreater(writes, 3)
 
     def test_a_folder_that_is_read_only(self):
         folder = make_task(self.home / "plain", "plain")

@@ -110,20 +110,24 @@ def make_task(folder, name):
     return folder
 
 
+def environment(**faults):
+    """Of orepa_tool, with faults (faults.c)."""
+    common = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    if not faults:
+        return common
+    return {**common, "LD_PRELOAD": FAULTS, **{f"FAULT_{name.upper()}": str(value) for name, value in faults.items()}}
+
+
 class Start:
     """A start of `orepa_tool train` in a task's folder, which goes on from what is in its folder `run`."""
 
     def __init__(self, folder, *words, prepare=None, snapshot="auto", **faults):
         self.folder = pathlib.Path(folder)
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
-        if faults:
-            environment["LD_PRELOAD"] = FAULTS
-            environment.update({f"FAULT_{name.upper()}": str(value) for name, value in faults.items()})
         resume = ["--snapshot", snapshot] if snapshot else []
         self.output = open(self.folder / "output", "w+")
         self.process = subprocess.Popen(
             [TOOL, "train", "--solver", "solver.prototxt", "--run", "run", "--progress", "plain", *resume, *words],
-            cwd=self.folder, env=environment, preexec_fn=prepare, stdin=subprocess.DEVNULL, stdout=self.output,
+            cwd=self.folder, env=environment(**faults), preexec_fn=prepare, stdin=subprocess.DEVNULL, stdout=self.output,
             stderr=subprocess.STDOUT)
 
     def said(self):
