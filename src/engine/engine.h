@@ -65,7 +65,10 @@ struct Net::Engine {
 
   std::string bad_row(int node) const;
 
-  void* buffer(int id) const { return id < 0 ? nullptr : arena.data() + memory.offsets[id]; }
+  // Null where the net was built without memory, too.
+  void* buffer(int id) const {
+    return id < 0 || arena.data() == nullptr ? nullptr : arena.data() + memory.offsets[id];
+  }
   Tensor tensor(int id, const Shape& shape) const {
     return {buffer(id), shape, id < 0 ? DType::kFloat32 : program.types[id]};
   }

@@ -10,8 +10,8 @@
 extern "C" {
 using Target = int(const uint8_t*, size_t);
 // As CMakeLists.txt calls them here.
-Target fuzz_net, fuzz_solver, fuzz_convert, fuzz_caffemodel, fuzz_h5, fuzz_solverstate, fuzz_idx,
-    fuzz_jpeg, fuzz_png, fuzz_tar, fuzz_datum, fuzz_list, fuzz_sample_index, fuzz_mean, fuzz_run;
+Target fuzz_net, fuzz_solver, fuzz_convert, fuzz_caffemodel, fuzz_solverstate, fuzz_idx, fuzz_jpeg,
+    fuzz_png, fuzz_tar, fuzz_datum, fuzz_list, fuzz_sample_index, fuzz_mean, fuzz_run;
 
 // Mutators ask libFuzzer for it; here nothing is mutated.
 size_t LLVMFuzzerMutate(uint8_t*, size_t size, size_t) { return size; }
@@ -23,7 +23,6 @@ const std::map<std::string, Target*> kTargets = {{"net", fuzz_net},
                                                  {"solver", fuzz_solver},
                                                  {"convert", fuzz_convert},
                                                  {"caffemodel", fuzz_caffemodel},
-                                                 {"h5", fuzz_h5},
                                                  {"solverstate", fuzz_solverstate},
                                                  {"idx", fuzz_idx},
                                                  {"jpeg", fuzz_jpeg},

@@ -143,8 +143,9 @@ TEST_F(RunReportTest, EventFilesHaveEveryPointOnce) {
 TEST_F(RunReportTest, AnEarlyEndHasItsBranches) {
   make_run(20, kTests);
   ASSERT_EQ(train({"--set", "early_stop_tests=1", "--set", "base_lr=0"}), kDone) << output_;
-  EXPECT_EQ(Json::parse(lines("test.jsonl").back())["iteration"], 4);
-  EXPECT_EQ(Json::parse(lines("branches.jsonl").back())["iteration"], 4);
+  const Json last = Json::parse(lines("test.jsonl").back())["iteration"];
+  EXPECT_LT(last, 20);
+  EXPECT_EQ(Json::parse(lines("branches.jsonl").back())["iteration"], last);
 }
 
 TEST_F(RunReportTest, WhatCannotBeWrittenDoesNotEndATraining) {

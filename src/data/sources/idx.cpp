@@ -62,11 +62,11 @@ std::string hex(const unsigned char* bytes, int64_t count) {
 
 // The bytes are read in pieces, so that a damaged header cannot ask for all the memory.
 void read_bytes(GzipReader& file, const std::string& path, IdxFile& idx) {
-  constexpr int64_t kPiece = 1 << 24;
+  constexpr int64_t kFirstPiece = 1 << 16;
   const int64_t wanted = idx.shape.count();
   while (static_cast<int64_t>(idx.bytes.size()) < wanted) {
     const auto have = static_cast<int64_t>(idx.bytes.size());
-    const int64_t piece = std::min(kPiece, wanted - have);
+    const int64_t piece = std::min(std::max(kFirstPiece, have), wanted - have);
     idx.bytes.resize(static_cast<size_t>(have + piece));
     const int64_t got = file.read(idx.bytes.data() + have, piece);
     require(got == piece, path, ": is cut short: its header says ", idx.shape.str(), " = ", wanted,
