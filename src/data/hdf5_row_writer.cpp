@@ -58,7 +58,9 @@ void Hdf5RowWriter::create(const std::string& name, Array& array) {
   const Object space(H5Screate_simple(array.shape.rank(), extents.data(), nullptr), H5Sclose);
   const Object links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links, 1);
-  array.id = H5Dcreate2(file_, absolute(name).c_str(), H5T_IEEE_F32LE, space, links, H5P_DEFAULT,
+  const Object properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(properties, false);  // the same content, the same bytes
+  array.id = H5Dcreate2(file_, absolute(name).c_str(), H5T_IEEE_F32LE, space, links, properties,
                         H5P_DEFAULT);
   require(array.id >= 0, path_, ": array ", name, " cannot be made; is it the group of another?");
 }

@@ -59,8 +59,8 @@ ssize_t write(int file, const void* bytes, size_t size) {
 }
 
 // As HDF5 writes.
-ssize_t pwrite64(int file, const void* bytes, size_t size, off64_t offset) {
-  const __typeof__(&pwrite64) real = REAL(pwrite64);
+ssize_t pwrite(int file, const void* bytes, size_t size, off_t offset) {
+  const __typeof__(&pwrite) real = REAL(pwrite);
   const long number = next_change();
   if (number == setting("FAULT_KILL_AT")) {
     if (real(file, bytes, size / 2, offset) < 0) perror("faults: pwrite");
