@@ -53,6 +53,9 @@ layer { name: "mixup" type: "Mixup" bottom: "data" bottom: "label" top: "mixed" 
 """
 MIXED = MIXUP + OREPA.replace('bottom: "data"', 'bottom: "mixed"') + \
     REST.replace('bottom: "ip" bottom: "label" top: "loss"', 'bottom: "ip" bottom: "target" top: "loss"')
+IP = 'layer { name: "ip" type: "InnerProduct" bottom: "conv"'
+POOLED = MIXED.replace(IP, 'layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool" pooling_param { '
+                           'pool: AVE global_pooling: true } }\n' + IP.replace("conv", "pool"))
 SOLVER = 'net: "net.prototxt" base_lr: 0.02 momentum: 0.9 weight_decay: 0.001 lr_policy: "step" gamma: 0.5 ' \
          'stepsize: 15 snapshot_prefix: "net" snapshot: 5 test_interval: 5 snapshot_keep: 2 ' \
          f'max_iter: {LAST} '
@@ -74,6 +77,8 @@ TASKS = {
     "hdf5": Task(IDX + OREPA + REST, "snapshot_format: HDF5 "),
     "averages": Task(IDX + OREPA + REST, "ema_decay: 0.9 snapshot_format: HDF5 average_loss: 5 ", display=3),
     "mixup": Task(FOLDER + MIXED, "ema_decay: 0.95 average_loss: 7 "),
+    "image_size": Task(FOLDER + POOLED, "ema_decay: 0.95 image_size { size: 8 until_iter: 13 } "
+                       "image_size { size: 10 until_iter: 27 } "),
     "early_stop": Task(IDX + OREPA + REST, "early_stop_tests: 2 ema_decay: 0.8 ", display=7),
 }
 
