@@ -38,6 +38,7 @@ class Communicator {
   // Of the host's values; these wait.
   virtual void maximum(int64_t* values, int64_t count) = 0;
   virtual void broadcast(void* bytes, int64_t count) = 0;  // rank 0's, to all others
+  std::string broadcast(std::string text);                 // returns rank 0's
   // By rank on rank 0, nothing on the others.
   virtual std::vector<std::string> gather(const std::string& bytes) = 0;
 

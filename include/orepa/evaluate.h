@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "orepa/communicator.h"
 #include "orepa/net_cache.h"
 
 namespace orepa {
@@ -37,8 +38,10 @@ std::optional<TestBlobs> test_blobs(const NetSpec& spec, const NetOptions& optio
 // of the set.
 class Evaluator {
  public:
-  // `options.phase` is set to TEST.
-  Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options);
+  // `options.phase` is set to TEST. Among several ranks, each runs its share of the batches, and all
+  // have the result of one; null where there is one.
+  Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options,
+            Communicator* ranks = nullptr);
 
   // Runs the whole set once; a net without a source of samples runs `batches` times (as does any
   // net where batches > 0, Caffe's test_iter), the mean being over batches. `stop` is asked between
@@ -53,9 +56,17 @@ class Evaluator {
   int64_t persistent_bytes() const { return nets_.persistent_bytes(); }  // outside the arena
 
  private:
-  void add(Net& net, int64_t weight, Evaluation& evaluation) const;
+  // What a batch comes to.
+  struct Batch {
+    int64_t number = 0, samples = 0;
+    std::vector<std::vector<float>> outputs;
+  };
+  Batch read(Net& net, int64_t number, int64_t samples) const;
+  void add(const Batch& batch, Evaluation& evaluation) const;
+  void exchange(const std::vector<Batch>& own, Evaluation& evaluation) const;
 
   std::string name_;  // of the net, in messages
+  Communicator* ranks_;
   NetCache nets_;
   NetSizes rest_;  // its batch size is 0 where there is no rest
 };

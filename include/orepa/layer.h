@@ -50,6 +50,12 @@ struct LabelRange {
   bool known() const { return least <= most; }
 };
 
+// Of a batch of `whole` samples, those that a net has: all, or where several processes share the
+// batch those of one of them.
+struct BatchRows {
+  int64_t first = 0, count = 0, whole = 0;
+};
+
 using Handle = int;  // names a piece of memory declared in setup()
 
 // What a layer may ask and must declare while it is set up. See src/engine/setup.h for the
@@ -84,8 +90,11 @@ class Setup {
   virtual bool backward() const = 0;
   // Whether weights change before every forward pass, so that packed ones are not worth keeping.
   virtual bool weights_change_every_pass() const = 0;
-  // For a source of samples: the batch size to use instead of the one in the prototxt; 0 if none.
-  virtual int64_t batch_size_override() const = 0;
+  // For a source of samples: the rows that it makes of a batch for which the prototxt says this
+  // size; the caller of the net may want another one.
+  virtual BatchRows take_rows(int64_t batch_size) = 0;
+  // What the first source was told; of 0 samples where none has asked yet.
+  virtual BatchRows rows() const = 0;
   // The shorter side that the images of a source shall have instead of their own; 0: their own. By
   // this call a layer says that it heeds it, and makes images N x C x H x W in top 0.
   virtual int64_t takes_image_size() = 0;

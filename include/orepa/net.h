@@ -44,8 +44,9 @@ struct NetOptions {
   Phase phase = Phase::kTest;
   int level = 0;
   std::vector<std::string> stages;
-  int64_t batch_size = 0;  // instead of the data layers' own; 0: theirs
-  int64_t image_size = 0;  // the shorter side of the images of Data layers, instead of their own
+  int64_t batch_size = 0;   // instead of the data layers' own; 0: theirs
+  int rank = 0, ranks = 1;  // whose rows of each batch the net has, among how many
+  int64_t image_size = 0;   // the shorter side of the images of Data layers, instead of their own
   std::map<std::string, Shape> inputs;    // of Input layers' blobs, instead of their own shapes
   int64_t first_sample = 0;               // where a source of samples starts
   bool weights_change_every_pass = true;  // see Setup
@@ -93,7 +94,10 @@ class Net {
   void load(int64_t index);
   void compute();
   // Throws Error where the arena does not hold this net's last forward pass any more.
-  void backward();
+  // Calls written(parameters) for those of one layer after another whose gradients it has written,
+  // dW of derived weights but not their factors', where nothing will be added to them in this pass.
+  using Written = std::function<void(const std::vector<Parameter*>&)>;
+  void backward(const Written& written = {});
   // Calls update(parameters) for those of one layer after another that has learned ones, or of some
   // layers at a time, where the device has a price for launches (Device::each_independent); while
   // it runs, their gradients are complete, those of factors included, and they are dropped
@@ -136,6 +140,8 @@ class Net {
   double source_seconds() const;
   int64_t image_size() const;  // the shorter side of the images of such a source; 0 without one
   int64_t batch_size() const;  // the first extent that a source or an Input layer gives
+  // What of its batch that is; of 0 samples where no source knows of batches.
+  BatchRows rows() const;
 
   DType precision() const;  // of activations
   // What the user should know about it: that this device is slow there. Empty where there is

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "orepa/communicator.h"
 #include "orepa/evaluate.h"
 #include "orepa/model_io.h"
 #include "orepa/net.h"
@@ -65,6 +66,9 @@ struct SolverOptions {
   // On a CUDA device: records what the passes and the update issue, and launches the recordings
   // (Device::record). The same bits either way.
   bool cuda_graph = false;
+  // Who trains the same net, each with its rows of every batch; all make the same calls. Rank 0
+  // alone reads what it goes on from and writes snapshots. Null: nobody.
+  Communicator* ranks = nullptr;
 };
 
 class Solver {

@@ -24,6 +24,14 @@ bool is_one_of_several() {
 
 }  // namespace
 
+std::string Communicator::broadcast(std::string text) {
+  auto size = static_cast<int64_t>(text.size());
+  broadcast(&size, sizeof size);
+  text.resize(static_cast<size_t>(size));
+  broadcast(text.data(), size);
+  return text;
+}
+
 std::unique_ptr<Communicator> join_ranks(double timeout) {
   if (!is_one_of_several()) return nullptr;
   void* object = dlopen("liborepa_mpi.so", RTLD_NOW);  // never closed: MPI starts once

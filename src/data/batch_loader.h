@@ -32,7 +32,7 @@ class BatchLoader {
               const SampleOrder& order, bool as_stored, int threads, double max_broken);
 
   const ImageFormat& format() const { return format_; }
-  BatchLayout layout() const { return {order_.batch_size, format_.bytes()}; }
+  BatchLayout layout() const { return {order_.rows, format_.bytes()}; }
   const SampleOrder& order() const { return order_; }
   // Which sample of the source row `row` of batch `index` is, unless it is broken.
   int64_t sample(int64_t index, int64_t row) const {

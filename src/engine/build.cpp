@@ -119,7 +119,7 @@ void Net::Engine::set_up_layers() {
   shapes.resize(graph.values.size());
   std::vector<bool> gradients(graph.values.size(), false);
   std::map<int, LabelRange> labels;
-  const SetupContext context{parameters, options, precision, wants_backward(), &labels};
+  const SetupContext context{parameters, options, precision, wants_backward(), &labels, &rows};
   for (Node& node : graph.nodes) {
     std::vector<Shape> input_shapes;
     std::vector<bool> input_gradients;

@@ -40,9 +40,13 @@ struct Net::Engine {
   void declare_automatic_tops(Node& node, size_t made);
 
   // Running: src/engine/run.cpp.
-  // Steps [begin, end) of the program. `update` is called by those of kUpdate.
-  void run(int begin, int end, const Update* update = nullptr);
-  void run(const Step& step, const Update* update);
+  // Steps [begin, end) of the program, with what is called by those of kBackward and kUpdate.
+  struct Calls {
+    const Written* written = nullptr;
+    const Update* update = nullptr;
+  };
+  void run(int begin, int end, const Calls& calls = {});
+  void run(const Step& step, const Calls& calls);
   void prepare(int node);
   void finish(int node);
   void update(const std::vector<int>& nodes, const Update& update);
@@ -118,6 +122,7 @@ struct Net::Engine {
   std::vector<LossTerm> losses;
   std::map<int, Upload> staged_inputs, staged_gradients;  // by value
   int64_t samples = 0, batch_size = 0, image_size = 0;
+  BatchRows rows;
   double source_seconds = 0;
   int64_t pass_index = 0;
   DeviceMemory step;  // pass_index, where a layer draws random numbers

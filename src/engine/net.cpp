@@ -65,7 +65,7 @@ void Net::forward(int64_t index) {
   compute();
 }
 
-void Net::backward() {
+void Net::backward(const Written& written) {
   require(engine_->wants_backward(),
           "backward() was called on a net built without a backward pass");
   require(engine_->held() == Engine::Held::kBlobs,
@@ -73,13 +73,14 @@ void Net::backward() {
           "between them");
   engine_->require_prepared();
   engine_->hold(Engine::Held::kNothing);
-  engine_->run(engine_->program.backward, engine_->program.finish);
+  engine_->run(engine_->program.backward, engine_->program.finish, {&written, nullptr});
   engine_->hold(Engine::Held::kBlobsAndGradients);
 }
 
 void Net::finish(const Update& update) {
   engine_->hold(Engine::Held::kNothing);
-  engine_->run(engine_->program.finish, static_cast<int>(engine_->program.steps.size()), &update);
+  engine_->run(engine_->program.finish, static_cast<int>(engine_->program.steps.size()),
+               {nullptr, &update});
   engine_->parameters.touch();
 }
 
@@ -182,6 +183,7 @@ int64_t Net::samples() const { return engine_->samples; }
 double Net::source_seconds() const { return engine_->source_seconds; }
 int64_t Net::image_size() const { return engine_->image_size; }
 int64_t Net::batch_size() const { return engine_->batch_size; }
+BatchRows Net::rows() const { return engine_->rows; }
 const void* Net::arena_memory() const { return engine_->arena.data(); }
 int64_t Net::arena_bytes() const { return engine_->arena_bytes; }
 int64_t Net::persistent_bytes() const { return engine_->persistent_bytes; }

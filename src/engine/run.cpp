@@ -72,11 +72,11 @@ std::string Net::Engine::bad_row(int node) const {
   return text(": sample ", bad->row, " of pass ", pass_index, ", counted from 0: ", bad->what);
 }
 
-void Net::Engine::run(int begin, int end, const Update* update) {
-  for (int s = begin; s < end; ++s) run(program.steps[s], update);
+void Net::Engine::run(int begin, int end, const Calls& calls) {
+  for (int s = begin; s < end; ++s) run(program.steps[s], calls);
 }
 
-void Net::Engine::run(const Step& step, const Update* update) {
+void Net::Engine::run(const Step& step, const Calls& calls) {
   switch (step.kind) {
     case Step::Kind::kPrepare:
       each(step.nodes, Stage::kPrepare, [&](int node) { prepare(node); });
@@ -89,8 +89,12 @@ void Net::Engine::run(const Step& step, const Update* update) {
     case Step::Kind::kBackward: {
       NodePass pass(*this, step.node, &step);
       timed(step.node, Stage::kBackward, [&] { nodes[step.node].layer->backward(pass); });
-      for (Parameter* parameter : nodes[step.node].declaration.parameters())
+      std::vector<Parameter*> written;
+      for (Parameter* parameter : nodes[step.node].declaration.parameters()) {
         parameter->gradient_written = true;
+        if (parameter->gradient) written.push_back(parameter);
+      }
+      if (calls.written != nullptr && *calls.written) (*calls.written)(written);
       break;
     }
     case Step::Kind::kFill: {
@@ -122,7 +126,7 @@ void Net::Engine::run(const Step& step, const Update* update) {
       each(step.nodes, Stage::kFinish, [&](int node) { finish(node); });
       break;
     case Step::Kind::kUpdate:
-      this->update(step.nodes, *update);
+      this->update(step.nodes, *calls.update);
       break;
   }
 }

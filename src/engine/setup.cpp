@@ -105,6 +105,18 @@ const LayerSpec* NodeSetup::absorbed(const std::string& type) const {
   return nullptr;
 }
 
+BatchRows NodeSetup::take_rows(int64_t batch_size) {
+  const NetOptions& options = context_.options;
+  BatchRows rows;
+  rows.whole = options.batch_size > 0 ? options.batch_size : batch_size;
+  rows.first = rows.whole * options.rank / options.ranks;
+  rows.count = rows.whole * (options.rank + 1) / options.ranks - rows.first;
+  require(rows.count > 0 || options.ranks == 1, "has batches of ", rows.whole, " for ",
+          options.ranks, " processes, which leaves some without any; make batch_size larger");
+  if (context_.rows->whole == 0) *context_.rows = rows;
+  return rows;
+}
+
 const Shape* NodeSetup::shape_override(int output) const {
   const auto found = context_.options.inputs.find(options().strings("top").at(output));
   return found == context_.options.inputs.end() ? nullptr : &found->second;

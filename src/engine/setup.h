@@ -46,6 +46,7 @@ struct SetupContext {
   DType precision = DType::kFloat32;
   bool backward = false;
   const std::map<int, LabelRange>* labels = nullptr;  // by value, of those that are known
+  BatchRows* rows = nullptr;                          // that the first source asks for
 };
 
 class NodeSetup : public Setup {
@@ -72,7 +73,8 @@ class NodeSetup : public Setup {
   bool weights_change_every_pass() const override {
     return context_.options.weights_change_every_pass;
   }
-  int64_t batch_size_override() const override { return context_.options.batch_size; }
+  BatchRows take_rows(int64_t batch_size) override;
+  BatchRows rows() const override { return *context_.rows; }
   int64_t takes_image_size() override {
     declaration_.takes_image_size = true;
     return context_.options.image_size;
@@ -104,9 +106,7 @@ class NodeSetup : public Setup {
   void loss(int output, float default_weight) override;
   void forward_only() override { declaration_.traits.forward_only = true; }
   void samples(int64_t count) override { declaration_.samples = count; }
-  void labels(int output, const LabelRange& range) override {
-    declaration_.labels[output] = range;
-  }
+  void labels(int output, const LabelRange& range) override { declaration_.labels[output] = range; }
   void draws_random() override { declaration_.draws_random = true; }
 
  private:

@@ -10,10 +10,11 @@ namespace {
 struct Mask {
   const float* x;
   Random::Purpose random;
+  int64_t first;  // number of the whole batch that x begins with
   float ratio, scale;
   float* y;
   OREPA_HD void operator()(int64_t i, uint64_t step) const {
-    y[i] = random.at(step).uniform(static_cast<uint64_t>(i)) >= ratio ? x[i] * scale : 0;
+    y[i] = random.at(step).uniform(static_cast<uint64_t>(first + i)) >= ratio ? x[i] * scale : 0;
   }
 };
 
@@ -24,6 +25,8 @@ class Dropout : public Layer {
     ratio_ = static_cast<float>(options.number("dropout_ratio"));
     setup.require(ratio_ >= 0 && ratio_ < 1, "dropout_ratio must lie in [0, 1), got ", ratio_);
     if (setup.phase() == Phase::kTest) ratio_ = 0;
+    const BatchRows rows = setup.rows();
+    if (rows.count > 0) first_ = setup.input(0).count() / rows.count * rows.first;
     setup.draws_random();
     setup.output_may_overwrite_input(0, 0);
     setup.input_gradient_may_overwrite(0);
@@ -38,10 +41,11 @@ class Dropout : public Layer {
   void apply(Pass& pass, const Tensor& from, const Tensor& to) {
     if (ratio_ == 0 && from.floats() == to.floats()) return;
     parallel_for(pass.device(), from.count(),
-                 Mask{from.floats(), pass.random(), ratio_, 1 / (1 - ratio_), to.floats()},
+                 Mask{from.floats(), pass.random(), first_, ratio_, 1 / (1 - ratio_), to.floats()},
                  pass.step());
   }
   float ratio_ = 0;
+  int64_t first_ = 0;
 };
 
 void write_onnx(const OnnxLayer& layer) { layer.last("Identity", layer.inputs); }

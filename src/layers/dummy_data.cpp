@@ -32,21 +32,29 @@ class DummyData : public Layer {
           extents.push_back(values[values.size() == 1 ? 0 : o]);
         }
       }
-      if (setup.batch_size_override() > 0 && !extents.empty())
-        extents[0] = setup.batch_size_override();
+      BatchRows rows;
+      if (!extents.empty()) {
+        rows = setup.take_rows(extents[0]);
+        extents[0] = rows.whole;
+      }
+      const Shape whole(extents);
+      if (!extents.empty()) extents[0] = rows.count;
       made.emplace_back(std::move(extents));
       setup.require(fillers.size() <= 1 || static_cast<int>(fillers.size()) == tops,
                     "needs one data_filler for all tops, or one each; got ", fillers.size());
       Filler filler = Filler::constant(0);
       if (!fillers.empty()) filler = Filler::from_message(fillers[fillers.size() == 1 ? 0 : o]);
-      setup.require(made.back().fits(std::numeric_limits<int64_t>::max() / sizeof(float)),
-                    "a top would be ", made.back().str());
-      kept_.push_back(setup.constant(made.back(), [shape = made.back(), filler, seed = setup.seed(),
-                                                   purpose = text(setup.spec().name, " top ", o)] {
-        std::vector<float> values(static_cast<size_t>(shape.count()));
-        filler.fill(shape, seed, purpose, values.data());
-        return values;
-      }));
+      setup.require(whole.fits(std::numeric_limits<int64_t>::max() / sizeof(float)),
+                    "a top would be ", whole.str());
+      // The same numbers for everyone who has a part of the batch.
+      const int64_t count = made.back().count();
+      const int64_t first = rows.count > 0 ? rows.first * (count / rows.count) : 0;
+      kept_.push_back(setup.constant(
+          made.back(), [=, seed = setup.seed(), purpose = text(setup.spec().name, " top ", o)] {
+            std::vector<float> values(static_cast<size_t>(whole.count()));
+            filler.fill(whole, seed, purpose, values.data());
+            return std::vector<float>(values.begin() + first, values.begin() + first + count);
+          }));
     }
     setup.forward_only();
     return made;

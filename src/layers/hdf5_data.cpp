@@ -25,7 +25,7 @@ class HDF5Data : public Layer {
     std::vector<Shape> shapes;
     for (size_t array = 0; array < names.size(); ++array) {
       std::vector<int64_t> extents = table_->row_shape(array).extents();
-      extents.insert(extents.begin(), order_.batch_size);
+      extents.insert(extents.begin(), order_.rows);
       shapes.emplace_back(std::move(extents));
       starts_.push_back(bytes_);
       bytes_ += shapes.back().bytes();
@@ -53,7 +53,7 @@ class HDF5Data : public Layer {
   void start(Device& device) {
     constexpr int kBatches = 4;
     prefetcher_ = std::make_unique<Prefetcher>(
-        device, PrefetchOptions{order_.batch_size, bytes_, kBatches, 1},
+        device, PrefetchOptions{order_.rows, bytes_, kBatches, 1},
         [this](int, int64_t index, int64_t row, char* batch) { fill(index, row, batch); },
         [this](int64_t index) { return order_.next(index); });
   }

@@ -35,7 +35,7 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
   const int threads = options.threads > 0 ? options.threads : default_threads(setup.device());
   loader_ = std::make_unique<BatchLoader>(options.source, augment, order, options.as_stored,
                                           threads, options.max_broken);
-  prefetch_ = {order.batch_size, loader_->layout().bytes(), options.prefetch, threads};
+  prefetch_ = {order.rows, loader_->layout().bytes(), options.prefetch, threads};
 
   const ImageFormat& format = loader_->format();
   const auto numbers = [&](const std::vector<float>& values) {
@@ -54,10 +54,10 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
   setup.samples(order.samples);
   setup.forward_only();
   std::vector<Shape> shapes{
-      {order.batch_size, format.channels, format.extent.height, format.extent.width}};
+      {order.rows, format.channels, format.extent.height, format.extent.width}};
   labels_ = setup.outputs() == 2;
   if (!labels_) return shapes;
-  shapes.push_back({order.batch_size});
+  shapes.push_back({order.rows});
   if (const DataSource::Labels* labels = options.source->labels())
     setup.labels(1, {labels->least, labels->most});
   return shapes;

@@ -14,8 +14,7 @@ class Input : public Layer {
     std::vector<Shape> shapes;
     for (int o = 0; o < setup.outputs(); ++o) {
       std::vector<int64_t> extents = given[given.size() == 1 ? 0 : o].integers("dim");
-      if (setup.batch_size_override() > 0 && !extents.empty())
-        extents[0] = setup.batch_size_override();
+      if (!extents.empty()) extents[0] = setup.take_rows(extents[0]).count;
       const Shape* other = setup.shape_override(o);
       shapes.push_back(other == nullptr ? Shape(std::move(extents)) : *other);
     }

@@ -116,6 +116,9 @@ class Mixup : public Layer {
     labels_ = Labels::read(setup, 1, distributions, 1);
     labels_.require_classes(setup, 1);
     mixes_ = setup.phase() == Phase::kTrain;
+    setup.require(
+        !mixes_ || setup.rows().count == setup.rows().whole,
+        "mixes the samples of a whole batch, of which each of several processes has a part");
     if (mixes_) {
       setup.draws_random();
       blend_ = setup.scratch(Stage::kForward, sizeof(Blend));

@@ -108,9 +108,19 @@ class SoftmaxWithLoss : public Layer {
     const bool legacy = options.has("normalize") && !options.has("normalization");
     const std::string normalization = legacy ? (options.flag("normalize") ? "VALID" : "BATCH_SIZE")
                                              : options.choice("normalization");
-    if (normalization == "FULL") fixed_ = static_cast<float>(view_.positions());
-    if (normalization == "BATCH_SIZE") fixed_ = static_cast<float>(x[0]);
+    // Of the whole batch, where this net has a part of it.
+    const BatchRows rows = setup.rows();
+    const auto whole = [&](int64_t count) {
+      return static_cast<float>(rows.count > 0 ? count * rows.whole / rows.count : count);
+    };
+    const bool ignores = !distributions_ && labels_.ignores;
+    if (normalization == "FULL" || !ignores) fixed_ = whole(view_.positions());
+    if (normalization == "BATCH_SIZE") fixed_ = whole(x[0]);
     if (normalization == "NONE") fixed_ = 1;
+    setup.require(
+        fixed_ >= 0 || rows.count == rows.whole,
+        "counts the labels that are not ignored (ignore_label), of which each of several ",
+        "processes sees a part; choose another loss_param.normalization");
     probability_ = setup.saved(x.bytes());
     normalizer_ = setup.saved(sizeof(float));
     total_ = setup.scratch(Stage::kForward, sizeof(float));

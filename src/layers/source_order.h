@@ -8,12 +8,14 @@
 namespace orepa {
 
 // `batch_size` is the prototxt's. Throws Error where there is none.
-inline SampleOrder source_order(const Setup& setup, int64_t samples, int64_t batch_size,
-                                bool shuffle) {
+inline SampleOrder source_order(Setup& setup, int64_t samples, int64_t batch_size, bool shuffle) {
   SampleOrder order;
   order.samples = samples;
-  order.batch_size = setup.batch_size_override() > 0 ? setup.batch_size_override() : batch_size;
-  setup.require(order.batch_size > 0, "batch_size is missing");
+  const BatchRows rows = setup.take_rows(batch_size);
+  setup.require(rows.whole > 0, "batch_size is missing");
+  order.batch_size = rows.whole;
+  order.first_row = rows.first;
+  order.rows = rows.count;
   order.first_sample = setup.first_sample();
   order.shuffle = shuffle;
   order.seed = setup.seed();

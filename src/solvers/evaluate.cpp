@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <map>
 
 namespace orepa {
 
@@ -15,8 +17,11 @@ NetOptions for_testing(NetOptions options) {
 
 }  // namespace
 
-Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options)
-    : name_(spec.name()), nets_(spec, parameters, arena, for_testing(std::move(options))) {
+Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options,
+                     Communicator* ranks)
+    : name_(spec.name()),
+      ranks_(ranks),
+      nets_(spec, parameters, arena, for_testing(std::move(options))) {
   const int64_t samples = net().samples(), batch = net().batch_size();
   if (samples == 0 || samples % batch == 0) return;
   rest_.batch_size = samples % batch;
@@ -32,46 +37,108 @@ Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
   const bool whole_set = batches == 0 && whole.samples() > 0;
   if (whole_set) batches = whole.samples() / whole.batch_size();
   batches = std::max<int64_t>(batches, whole_set ? 0 : 1);
+  const int64_t all = batches + (whole_set && rest_.batch_size > 0 ? 1 : 0);
+  for (const Net::Blob& blob : whole.outputs())
+    evaluation.outputs.push_back({blob.name,
+                                  std::vector<double>(static_cast<size_t>(blob.shape.count())),
+                                  whole.loss_weight(blob.name)});
   whole.prepare();
-  for (int64_t b = 0; b < batches && evaluation.complete; ++b) {
-    if (feed) feed(whole, b);
-    whole.forward(b);
-    const int64_t size = std::max<int64_t>(whole.batch_size(), 1);
-    add(whole, size, evaluation);
-    if (observe) observe(whole, b * size);
-    evaluation.complete = !stop || !stop();
+  std::vector<Batch> own;
+  const int64_t ranks = ranks_ == nullptr ? 1 : ranks_->size(),
+                rank = ranks_ == nullptr ? 0 : ranks_->rank();
+  // As often on every rank, for all of them ask `stop` together.
+  for (int64_t first = 0; first < all && evaluation.complete; first += ranks) {
+    const int64_t b = first + rank;
+    if (b < batches) {
+      if (feed) feed(whole, b);
+      whole.forward(b);
+      const int64_t size = std::max<int64_t>(whole.batch_size(), 1);
+      own.push_back(read(whole, b, size));
+      if (observe) observe(whole, b * size);
+    } else if (b < all) {
+      Net& rest = nets_.of(rest_);
+      rest.prepare();
+      rest.forward(0);
+      own.push_back(read(rest, b, rest_.batch_size));
+      if (observe) observe(rest, rest_.first_sample);
+    }
+    if (ranks_ == nullptr) {
+      add(own.back(), evaluation);
+      own.clear();
+    }
+    evaluation.complete = !stop || first + ranks >= all || !stop();
   }
-  if (whole_set && rest_.batch_size > 0 && evaluation.complete) {
-    Net& rest = nets_.of(rest_);
-    rest.prepare();
-    rest.forward(0);
-    add(rest, rest.batch_size(), evaluation);
-    if (observe) observe(rest, rest_.first_sample);
-  }
+  if (ranks_ != nullptr && evaluation.complete) exchange(own, evaluation);
   for (Evaluation::Output& output : evaluation.outputs)
     for (double& value : output.values) value /= static_cast<double>(evaluation.samples);
   return evaluation;
 }
 
-void Evaluator::add(Net& net, int64_t weight, Evaluation& evaluation) const {
-  const bool first = evaluation.outputs.empty();
-  size_t o = 0;
+Evaluator::Batch Evaluator::read(Net& net, int64_t number, int64_t samples) const {
+  Batch batch{number, samples, {}};
   for (const Net::Blob& blob : net.outputs()) {
-    const std::vector<float> values = net.read(blob.name);
-    for (const float value : values)
+    batch.outputs.push_back(net.read(blob.name));
+    for (const float value : batch.outputs.back())
       if (!std::isfinite(value))
         fail(name_, ": output \"", blob.name, "\" of the test is ", value,
              "; the first number that is not finite: ", net.find_non_finite());
-    if (first)
-      evaluation.outputs.push_back(
-          {blob.name, std::vector<double>(values.size(), 0.0), net.loss_weight(blob.name)});
-    std::vector<double>& sums = evaluation.outputs[o++].values;
+  }
+  return batch;
+}
+
+void Evaluator::add(const Batch& batch, Evaluation& evaluation) const {
+  for (size_t o = 0; o < batch.outputs.size(); ++o) {
+    const std::vector<float>& values = batch.outputs[o];
+    std::vector<double>& sums = evaluation.outputs[o].values;
     // An output with one row a sample has fewer rows in the last batch; only the sums of whole rows
     // make sense.
     for (size_t i = 0; i < std::min(values.size(), sums.size()); ++i)
-      sums[i] += static_cast<double>(weight) * values[i];
+      sums[i] += static_cast<double>(batch.samples) * values[i];
   }
-  evaluation.samples += weight;
+  evaluation.samples += batch.samples;
+}
+
+// Rank 0 adds up the batches of all in their order, as one process does, and tells the others.
+void Evaluator::exchange(const std::vector<Batch>& own, Evaluation& evaluation) const {
+  std::string bytes;
+  const auto write = [&](const auto* from, size_t count) {
+    bytes.append(reinterpret_cast<const char*>(from), count * sizeof *from);
+  };
+  for (const Batch& batch : own) {
+    write(&batch.number, 1);
+    write(&batch.samples, 1);
+    for (const std::vector<float>& values : batch.outputs) {
+      const auto count = static_cast<int64_t>(values.size());
+      write(&count, 1);
+      write(values.data(), values.size());
+    }
+  }
+  std::map<int64_t, Batch> batches;
+  for (const std::string& gathered : ranks_->gather(bytes)) {
+    const char* at = gathered.data();
+    const auto take = [&](auto* to, size_t count) {
+      std::memcpy(to, at, count * sizeof *to);
+      at += count * sizeof *to;
+    };
+    while (at != gathered.data() + gathered.size()) {
+      Batch batch;
+      take(&batch.number, 1);
+      take(&batch.samples, 1);
+      batch.outputs.resize(evaluation.outputs.size());
+      for (std::vector<float>& values : batch.outputs) {
+        int64_t count = 0;
+        take(&count, 1);
+        values.resize(static_cast<size_t>(count));
+        take(values.data(), values.size());
+      }
+      batches[batch.number] = std::move(batch);
+    }
+  }
+  for (const auto& [number, batch] : batches) add(batch, evaluation);
+  for (Evaluation::Output& output : evaluation.outputs)
+    ranks_->broadcast(output.values.data(),
+                      static_cast<int64_t>(output.values.size() * sizeof(double)));
+  ranks_->broadcast(&evaluation.samples, sizeof evaluation.samples);
 }
 
 }  // namespace orepa

@@ -29,8 +29,9 @@ void remove(const std::string& path) {
 
 }  // namespace
 
-Snapshots::Snapshots(const SolverSettings& settings, Observer& observer)
+Snapshots::Snapshots(const SolverSettings& settings, Observer& observer, Communicator* ranks)
     : observer_(observer),
+      ranks_(ranks),
       hdf5_(settings.hdf5 ? ".h5" : ""),
       averages_(settings.ema_decay > 0),
       keep_(settings.keep),
@@ -41,15 +42,17 @@ Snapshots::Snapshots(const SolverSettings& settings, Observer& observer)
 }
 
 std::string Snapshots::newest() const {
+  if (!writes()) return shared("");
   const NewestSnapshot newest = newest_snapshot(prefixes_);
   for (const std::string& damage : newest.damaged)
     observer_.note("passed over a newer snapshot: " + damage);
-  return newest.path;
+  return shared(newest.path);
 }
 
 bool Snapshots::any() const {
-  return std::any_of(prefixes_.begin(), prefixes_.end(),
-                     [](const std::string& prefix) { return !snapshot_files(prefix).empty(); });
+  const auto has_some = [](const std::string& prefix) { return !snapshot_files(prefix).empty(); };
+  const bool some = writes() && std::any_of(prefixes_.begin(), prefixes_.end(), has_some);
+  return !shared(some ? "some" : "").empty();
 }
 
 void Snapshots::remove_all() {
@@ -75,6 +78,7 @@ void Snapshots::resume(const std::string& state, int64_t iteration) {
 }
 
 void Snapshots::link_best() {
+  if (!writes()) return;
   const std::string best = text("_iter_", best_, averages_ ? "_ema" : "", ".caffemodel");
   if (!prefix_.empty() && std::filesystem::exists(prefix_ + best + hdf5_))
     link("_best.caffemodel", best);
@@ -107,7 +111,7 @@ void Snapshots::remove_old() {
 }
 
 void Snapshots::settle() {
-  if (prefix_.empty()) return;
+  if (prefix_.empty() || !writes()) return;
   for (const char* ending : {".caffemodel", ".solverstate"})
     link(text("_latest", ending), text("_iter_", iteration_, ending));
   remove_old();
@@ -115,6 +119,7 @@ void Snapshots::settle() {
 
 std::vector<LockFile> Snapshots::locks() const {
   std::vector<LockFile> locks;
+  if (!writes()) return locks;
   for (const std::string& prefix : prefixes_) {
     make_folder(prefix);
     locks.emplace_back(prefix + ".lock",
@@ -129,26 +134,40 @@ std::vector<LockFile> Snapshots::locks() const {
   return locks;
 }
 
-void Snapshots::write(Snapshot&& snapshot) {
+size_t Snapshots::write_somewhere(Snapshot& snapshot) {
   std::string reasons;
-  for (const std::string& prefix : prefixes_) {
+  for (size_t p = 0; p < prefixes_.size(); ++p) {
     try {
-      make_folder(prefix);
-      last = snapshot.write(prefix);
+      make_folder(prefixes_[p]);
+      last = snapshot.write(prefixes_[p]);
     } catch (const std::exception& reason) {
       reasons += text(reasons.empty() ? "" : "; ", reason.what());
       continue;
     }
     if (!reasons.empty()) observer_.note("snapshot_fallback is used: " + reasons);
-    wait_ = 0;
-    retry_ = -1;
-    observer_.snapshotted(last);
-    iteration_ = snapshot.iteration();
-    prefix_ = prefix;
-    settle();
-    return;
+    return p;
   }
   fail("no snapshot could be written: ", reasons);
+}
+
+void Snapshots::write(Snapshot&& snapshot) {
+  std::string failure;
+  size_t place = 0;
+  try {
+    if (writes()) place = write_somewhere(snapshot);
+  } catch (const Error& error) {
+    failure = error.what();
+  }
+  failure = shared(failure);
+  require(failure.empty(), failure);
+  place = shared(std::string(place, ' ')).size();
+  last = shared(last);
+  wait_ = 0;
+  retry_ = -1;
+  observer_.snapshotted(last);
+  iteration_ = snapshot.iteration();
+  prefix_ = prefixes_[place];
+  settle();
 }
 
 void Snapshots::try_to_write(Snapshot&& snapshot, int64_t iteration) {

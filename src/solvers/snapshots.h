@@ -1,13 +1,15 @@
 // The snapshots of one run: where they go, when the next one is due, what happens where it cannot
 // be written, and which of them stay. PREFIX_latest.caffemodel and .solverstate are links to the
 // newest, PREFIX_best.caffemodel is one to the best, to its averages where there are some (with .h5
-// behind, where they are HDF5).
+// behind, where they are HDF5). Among several ranks rank 0 alone looks at files and writes them; the
+// others hear what it found and what became of it, so that all go on alike.
 #pragma once
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "io/lock_file.h"
+#include "orepa/communicator.h"
 #include "orepa/solver.h"
 #include "solvers/settings.h"
 #include "solvers/snapshot.h"
@@ -16,8 +18,8 @@ namespace orepa {
 
 class Snapshots {
  public:
-  // `observer` must outlive this. Nothing is written yet.
-  Snapshots(const SolverSettings& settings, Observer& observer);
+  // `observer` and `ranks`, null where there is one, must outlive this. Nothing is written yet.
+  Snapshots(const SolverSettings& settings, Observer& observer, Communicator* ranks = nullptr);
 
   // The newest whole one, empty if there is none. The observer hears of the damaged ones.
   std::string newest() const;
@@ -56,10 +58,19 @@ class Snapshots {
   std::string last;
 
  private:
+  bool writes() const { return ranks_ == nullptr || ranks_->rank() == 0; }
+  // What rank 0 has.
+  std::string shared(std::string text) const {
+    return ranks_ == nullptr ? text : ranks_->broadcast(std::move(text));
+  }
+  // Returns under which prefix, and notes why under none before it; throws Error where there is
+  // none.
+  size_t write_somewhere(Snapshot& snapshot);
   void link(const std::string& name, const std::string& target);  // behind the prefix, both
   void remove_old();
 
   Observer& observer_;
+  Communicator* ranks_;
   const std::string hdf5_;  // the end of names
   const bool averages_;     // whether there are any, by which the best is judged
   const int64_t keep_;

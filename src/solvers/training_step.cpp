@@ -7,7 +7,8 @@
 namespace orepa {
 
 TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& rule_where, Net& net,
-                           Parameters& parameters, const Momentum& momentum, Feed feed)
+                           Parameters& parameters, const Momentum& momentum, Feed feed,
+                           Communicator* ranks)
     : settings_(settings),
       net_(&net),
       parameters_(parameters),
@@ -17,6 +18,7 @@ TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& ru
       totals_(parameters, settings.iter_size, settings.clip) {
   if (settings.ema_decay > 0)
     averages_ = std::make_unique<Averages>(parameters, settings.ema_decay);
+  if (ranks != nullptr) sums_ = std::make_unique<GradientSums>(*ranks, parameters.device());
   if (settings.iter_size > 1) statistics_ = std::make_unique<StatisticsCopy>(parameters);
 }
 
@@ -39,6 +41,7 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
     net_->prepare();
     if (statistics_) statistics_->save();
   });
+  const Net::Written sum = [&](const std::vector<Parameter*>& written) { sums_->add(written); };
   for (int64_t k = 0; k < settings_.iter_size; ++k) {
     if (k > 0 && stop()) {
       statistics_->restore();
@@ -48,7 +51,8 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
     issue(k == 0 ? kFirstPass : kLaterPass, [&] {
       net_->compute();
       net_->add_loss(totals_.loss());
-      net_->backward();
+      const bool last = k == settings_.iter_size - 1;
+      net_->backward(last && sums_ ? sum : nullptr);
     });
   }
   issue(kUpdate, [&] { update(); });
@@ -72,6 +76,7 @@ void TrainingStep::issue(Part part, const std::function<void()>& work) {
 }
 
 void TrainingStep::update() {
+  if (sums_) sums_->finish(totals_.loss());
   // Of everything that backward passes write: dW of derived weights, not yet their factors'.
   std::vector<const Parameter*> written;
   for (const auto& parameter : parameters_.all())

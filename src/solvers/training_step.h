@@ -9,9 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "orepa/communicator.h"
 #include "orepa/net.h"
 #include "orepa/update_rule.h"
 #include "solvers/averages.h"
+#include "solvers/gradient_sums.h"
 #include "solvers/momentum.h"
 #include "solvers/settings.h"
 #include "solvers/statistics_copy.h"
@@ -24,9 +26,11 @@ class TrainingStep {
   using Feed = std::function<void(Net&, int64_t pass)>;
 
   // All of these must outlive it; `parameters` must have their memory. `rule_where` starts the
-  // error of a rule that there is not.
+  // error of a rule that there is not. `ranks`: who else has a part of every batch; null where
+  // nobody has.
   TrainingStep(const SolverSettings& settings, const std::string& rule_where, Net& net,
-               Parameters& parameters, const Momentum& momentum, Feed feed);
+               Parameters& parameters, const Momentum& momentum, Feed feed,
+               Communicator* ranks = nullptr);
 
   // Has other images from now on. REQUIRES: no iteration is pending.
   void use(Net& net);
@@ -76,6 +80,7 @@ class TrainingStep {
   StepTotals totals_;
   std::array<RecordedPart, kParts> recorded_;
   std::unique_ptr<Averages> averages_;
+  std::unique_ptr<GradientSums> sums_;         // where there are several ranks
   std::unique_ptr<StatisticsCopy> statistics_;  // where an iteration has several passes
 };
 

@@ -53,7 +53,7 @@ struct Data {
         "layer { name: 'd' type: 'Data' transform_param { " + transform + " } }", "test");
     return {std::make_shared<Numbered>(samples, height, width, broken),
             std::make_shared<Augment>(net.layers()[0].message("transform_param"), augment, 5),
-            {samples, batch_size, first_sample, shuffle, 5},
+            {samples, batch_size, batch_size, 0, first_sample, shuffle, 5},
             true,
             1,
             max_broken};

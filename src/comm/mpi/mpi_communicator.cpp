@@ -58,6 +58,7 @@ class MpiCommunicator : public Communicator {
     thread_.finish();
   }
 
+  using Communicator::broadcast;
   void broadcast(void* bytes, int64_t count) override {
     for (int64_t first = 0; first < count; first += kMostAtOnce)
       thread_.start([=](MPI_Comm ranks, MPI_Request* request) {

@@ -1,0 +1,34 @@
+// GradientSums: the gradients of a step over all ranks, added up while the backward pass goes on.
+//
+// Gradients lie in the order in which layers are declared, and the backward pass comes from the
+// other end: what it has written since the last sum is one piece of memory, mostly. What goes over
+// the wire is dW of derived weights, never their factors': as much as a plain network sends.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "orepa/communicator.h"
+#include "orepa/params.h"
+
+namespace orepa {
+
+class GradientSums {
+ public:
+  static constexpr int64_t kBucketBytes = 4 << 20;  // a sum is of so much, where there is so much
+
+  // Both must outlive it. Throws Error where the device's memory is not the host's.
+  GradientSums(Communicator& ranks, Device& device);
+
+  // These have been written (Net::Written).
+  void add(const std::vector<Parameter*>& parameters);
+  // Waits for all of them, and for the loss, which is added up with them.
+  void finish(double* loss);
+
+ private:
+  void send();
+
+  Communicator& ranks_;
+  char *first_ = nullptr, *end_ = nullptr;  // what has not been sent
+};
+
+}  // namespace orepa
