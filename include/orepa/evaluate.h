@@ -38,8 +38,8 @@ std::optional<TestBlobs> test_blobs(const NetSpec& spec, const NetOptions& optio
 // of the set.
 class Evaluator {
  public:
-  // `options.phase` is set to TEST. Among several ranks, each runs its share of the batches, and all
-  // have the result of one; null where there is one.
+  // `options.phase` is set to TEST. Among several ranks, each runs its share of the batches, and
+  // all have the result of one; null where there is one.
   Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options,
             Communicator* ranks = nullptr);
 

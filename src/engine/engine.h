@@ -42,8 +42,8 @@ struct Net::Engine {
   // Running: src/engine/run.cpp.
   // Steps [begin, end) of the program, with what is called by those of kBackward and kUpdate.
   struct Calls {
-    const Written* written = nullptr;
-    const Update* update = nullptr;
+    const Written* written;
+    const Update* update;
   };
   void run(int begin, int end, const Calls& calls = {});
   void run(const Step& step, const Calls& calls);

@@ -24,8 +24,8 @@ void GradientSums::add(const std::vector<Parameter*>& parameters) {
 
 void GradientSums::send() {
   if (end_ != first_)
-    ranks_.start_sum({first_, (end_ - first_) / int64_t{sizeof(float)},
-                      Communicator::Numbers::Type::kFloat32});
+    ranks_.start_sum(
+        {first_, (end_ - first_) / int64_t{sizeof(float)}, Communicator::Numbers::Type::kFloat32});
   first_ = end_ = nullptr;
 }
 

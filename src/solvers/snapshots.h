@@ -1,8 +1,8 @@
 // The snapshots of one run: where they go, when the next one is due, what happens where it cannot
 // be written, and which of them stay. PREFIX_latest.caffemodel and .solverstate are links to the
 // newest, PREFIX_best.caffemodel is one to the best, to its averages where there are some (with .h5
-// behind, where they are HDF5). Among several ranks rank 0 alone looks at files and writes them; the
-// others hear what it found and what became of it, so that all go on alike.
+// behind, where they are HDF5). Among several ranks rank 0 alone looks at files and writes them;
+// the others hear what it found and what became of it, so that all go on alike.
 #pragma once
 #include <cstdint>
 #include <string>

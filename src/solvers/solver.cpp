@@ -8,6 +8,7 @@
 #include "solvers/recent_losses.h"
 #include "solvers/settings.h"
 #include "solvers/snapshots.h"
+#include "solvers/statistics_mean.h"
 #include "solvers/test_nets.h"
 #include "solvers/training_nets.h"
 #include "solvers/training_step.h"
@@ -28,7 +29,7 @@ struct Solver::State {
         device(device),
         options(std::move(given)),
         observer(observer),
-        snapshots(settings, observer),
+        snapshots(settings, observer, options.ranks),
         resumed(options.snapshot == "auto" ? snapshots.newest() : options.snapshot),
         state(read_state(resumed)),
         net_spec(spec.net()),
@@ -38,6 +39,8 @@ struct Solver::State {
         recent_losses(settings.average_loss) {
     require(!options.cuda_graph || device.is_cuda(), "steps become CUDA graphs on a CUDA device ",
             "only, this is ", device.description(), "; train without --cuda_graph");
+    require(!options.cuda_graph || options.ranks == nullptr,
+            "steps of several processes do not become CUDA graphs; train without --cuda_graph");
     settings.cuda_graph = options.cuda_graph;
     NetOptions net_options;
     net_options.phase = Phase::kTrain;
@@ -45,6 +48,10 @@ struct Solver::State {
     net_options.stages = options.stages;
     net_options.weights_change_every_pass = settings.iter_size == 1;
     net_options.precision = settings.precision;
+    if (options.ranks != nullptr) {
+      net_options.rank = options.ranks->rank();
+      net_options.ranks = options.ranks->size();
+    }
     nets = std::make_unique<TrainingNets>(net_spec, parameters, arena, net_options);
     if (const std::string note = net().precision_note(); !note.empty()) observer.note(note);
     schedule = Schedule(spec.options(), iterations_per_epoch());
@@ -57,7 +64,7 @@ struct Solver::State {
     history = std::make_unique<Momentum>(parameters);
     step = std::make_unique<TrainingStep>(
         settings, spec.options().where(spec.options().has("type") ? "type" : "solver_type"), net(),
-        parameters, *history, options.feed);
+        parameters, *history, options.feed, options.ranks);
     if (!resumed.empty()) restore();
   }
 
@@ -66,13 +73,19 @@ struct Solver::State {
 
   // 0 where the net has no source of samples.
   int64_t iterations_per_epoch() const {
-    const int64_t images = net().batch_size() * settings.iter_size;
+    const int64_t images = images_per_iteration();
     return net().samples() > 0 ? (net().samples() + images - 1) / images : 0;
+  }
+
+  // Of all ranks.
+  int64_t images_per_iteration() const {
+    const int64_t whole = net().rows().whole;
+    return settings.iter_size * (whole > 0 ? whole : net().batch_size());
   }
 
   void restore() {
     restore_snapshot(resumed, parameters, *history, step->averages());
-    iteration = first_iteration = state.iteration;
+    iteration = first_iteration = shared_at = state.iteration;
     if (step->averages() != nullptr && !state.has_averages)
       observer.note(text(resumed, " holds no averages: they begin with its weights (ema_decay)"));
     if (step->averages() == nullptr && state.has_averages)
@@ -89,11 +102,18 @@ struct Solver::State {
 
   // What bits depend on besides the program.
   std::string place() const {
-    return device.description() + (net().precision() == DType::kBFloat16 ? ", BF16" : "");
+    return text(device.description(), net().precision() == DType::kBFloat16 ? ", BF16" : "",
+                options.ranks == nullptr ? "" : text(", ", options.ranks->size(), " processes"));
   }
 
   // The strongest request that has not been answered yet.
-  Request poll() { return pending = std::max(pending, observer.request()); }
+  Request poll() {
+    pending = std::max(pending, observer.request());
+    if (options.ranks == nullptr) return pending;
+    auto strongest = static_cast<int64_t>(pending);
+    options.ranks->maximum(&strongest, 1);  // so that all do it at the same moment
+    return pending = static_cast<Request>(strongest);
+  }
 
   std::string untouched() const {
     return snapshots.last.empty() ? ""
@@ -135,6 +155,8 @@ struct Solver::State {
     try {
       call();
     } catch (const Error& error) {
+      // Before anything that is being added up is freed.
+      if (options.ranks != nullptr) options.ranks->fail(error.what());
       failure = text("iteration ", number, " failed, so that there is nothing to go on from");
       fail("iteration ", number, ": ", error.what(), untouched());
     }
@@ -170,7 +192,7 @@ struct Solver::State {
     progress.loss = recent_losses.mean();
     progress.rate = learning_rate->at(iterations - 1);
     progress.data_wait = nets->source_seconds();
-    progress.images_per_iteration = settings.iter_size * net().batch_size();
+    progress.images_per_iteration = images_per_iteration();
     progress.images = (progress.iteration - first_iteration) * progress.images_per_iteration;
     return progress;
   }
@@ -182,9 +204,17 @@ struct Solver::State {
       observer.progress(progress_at(result->iteration + 1));
   }
 
+  // Once an iteration: the mean of equal numbers may not be the same number.
+  void share_statistics() {
+    if (options.ranks == nullptr || iteration == shared_at) return;
+    average_statistics(*options.ranks, parameters, step->averages());
+    shared_at = iteration;
+  }
+
   Snapshot take_snapshot() {
     require_whole();
     report(true);
+    share_statistics();
     SnapshotState taken;
     taken.iteration = iteration;
     taken.seed = parameters.seed();
@@ -249,6 +279,7 @@ struct Solver::State {
   std::unique_ptr<Momentum> history;
   std::unique_ptr<TrainingStep> step;
   int64_t iteration = 0, first_iteration = 0;  // issued so far, and before this run
+  int64_t shared_at = 0;  // the iteration whose running statistics all ranks have alike
   std::optional<Best> best;
   std::string failure;  // why it can't go on; empty where it can
   Request pending = Request::kNone;
@@ -328,6 +359,7 @@ Evaluation Solver::test(int net, int64_t batches) {
   require(net >= 0 && net < test_nets(), s.spec.name(), ": there is no test net ", net,
           s.schedule.test_interval == 0 ? "; set test_interval" : "");
   s.report(true);
+  s.share_statistics();
   Evaluation evaluation;
   const auto run = [&] {
     evaluation = s.tests.run(net, batches, [&] { return s.poll() == Request::kStop; });

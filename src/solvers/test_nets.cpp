@@ -8,7 +8,8 @@ void TestNets::add(const NetSpec& spec, Parameters& parameters, Arena& arena,
   if (options_.observe) observed = test_blobs(spec, net_options);
   if (observed) net_options.keep = observed->names();
   nets_.push_back(
-      {spec, observed, std::make_unique<Evaluator>(spec, parameters, arena, net_options)});
+      {spec, observed,
+       std::make_unique<Evaluator>(spec, parameters, arena, net_options, options_.ranks)});
 }
 
 int64_t TestNets::batches(int net) const {

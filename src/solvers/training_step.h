@@ -80,7 +80,7 @@ class TrainingStep {
   StepTotals totals_;
   std::array<RecordedPart, kParts> recorded_;
   std::unique_ptr<Averages> averages_;
-  std::unique_ptr<GradientSums> sums_;         // where there are several ranks
+  std::unique_ptr<GradientSums> sums_;          // where there are several ranks
   std::unique_ptr<StatisticsCopy> statistics_;  // where an iteration has several passes
 };
 
