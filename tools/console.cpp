@@ -27,7 +27,7 @@ std::string fitting(const std::string& line) {
 
 }  // namespace
 
-Console::Console(const std::string& progress) {
+Console::Console(const std::string& progress, bool silent) : silent_(silent) {
   const bool terminal = isatty(STDOUT_FILENO) != 0 && environment("TERM") != "dumb";
   choice("progress", progress, {"auto", "live", "plain", "none"});
   live_ = progress == "live" || (progress == "auto" && terminal);
@@ -55,6 +55,7 @@ void Console::log(const std::string& line) {
 }
 
 void Console::print(const std::string& line, const char* color) {
+  if (silent_) return;
   if (status_) std::cout << kEraseLine;
   status_ = false;
   const bool colored = color_ && *color != '\0';

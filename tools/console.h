@@ -9,8 +9,8 @@ namespace orepa::tool {
 class Console {
  public:
   // What --progress says: auto (live on a terminal, else plain), live, plain or none. Throws
-  // UsageError where it is something else.
-  explicit Console(const std::string& progress);
+  // UsageError where it is something else. `silent`: nothing is printed.
+  explicit Console(const std::string& progress, bool silent = false);
 
   bool live() const { return live_; }
   // Whether there are lines of progress at all.
@@ -27,6 +27,7 @@ class Console {
  private:
   void print(const std::string& line, const char* color = "");
 
+  const bool silent_;
   bool live_, progress_, color_;
   bool status_ = false;  // whether the cursor stands behind one
   LineFile log_;

@@ -12,6 +12,7 @@
 #include "orepa/solver.h"
 #include "pace.h"
 #include "progress.h"
+#include "ranks.h"
 #include "run_folder.h"
 #include "run_report.h"
 #include "settings.h"
@@ -31,6 +32,8 @@ DEFINE_bool(dry_run, false,
 DEFINE_bool(tensorboard, false, "also writes TensorBoard's event files into the run's folder");
 DEFINE_string(progress, "auto",
               "auto, live (one line, rewritten), plain (a line now and then) or none");
+DEFINE_double(rank_timeout, 600,
+              "seconds after which a rank that the others wait for has failed (docs/scaling.md)");
 DEFINE_string(sigint_effect, "stop", "what SIGINT does: stop, snapshot or none");
 DEFINE_string(sighup_effect, "snapshot", "what SIGHUP does: stop, snapshot or none");
 
@@ -84,7 +87,8 @@ std::string test_nets(const SolverSpec& spec, const Solver& solver) {
 
 // The settings as they are in effect, a line each.
 std::string settings(const SolverSpec& spec, const std::vector<Setting>& changes,
-                     const RunFolder& folder, const Device& device, Solver& solver) {
+                     const std::string& processes, const RunFolder& folder, const Device& device,
+                     Solver& solver) {
   int64_t learned = 0, merged = 0;
   for (const LayerReport& layer : solver.net().report()) {
     learned += layer.parameters;
@@ -97,8 +101,9 @@ std::string settings(const SolverSpec& spec, const std::vector<Setting>& changes
   for (const Setting& change : changes)
     changed += text("\nset         ", change.path, " = ", change.value);
   return text("solver      ", spec.name(), "\nnet         ", spec.net().name(), changed,
-              "\ndevice      ", device.description(), "\nparameters  ", grouped(learned),
-              " in training, ", grouped(merged), " merged\nbatch       ", net.batch_size(), images,
+              processes.empty() ? "" : "\nprocesses   " + processes, "\ndevice      ",
+              device.description(), "\nparameters  ", grouped(learned), " in training, ",
+              grouped(merged), " merged\nbatch       ", net.batch_size(), images,
               test_nets(spec, solver), "\niterations  ", grouped(solver.iteration()), " to ",
               grouped(solver.last_iteration()), "\nrun         ", folder.path(), "\nsnapshots   ",
               solver.snapshot_prefix(), "\nmemory      ", mebibytes(solver.planned_bytes()),
@@ -158,26 +163,33 @@ SolverSpec configuration(const std::vector<Setting>& changes) {
   return spec.with(flags);
 }
 
-void train() {
+void train_among(Communicator* ranks) {
   set_effects(effect("sigint_effect", FLAGS_sigint_effect),
               effect("sighup_effect", FLAGS_sighup_effect));
-  Console console(FLAGS_progress);
+  const bool first = is_first(ranks);  // who shows and writes what there is to show and write
+  Console console(FLAGS_progress, !first);
   SolverOptions options = solver_options();
+  options.ranks = ranks;
   const std::vector<Setting> changes = settings_of_flag();
   const SolverSpec spec = configuration(changes);
   const std::string prefix = spec.options().string("snapshot_prefix");
   RunFolder folder(FLAGS_run.empty() ? prefix + ".run" : FLAGS_run);
-  if (!FLAGS_dry_run) require_free(folder.holds_run(), folder.path());
+  if (first && !FLAGS_dry_run) require_free(folder.holds_run(), folder.path());
+  if (ranks != nullptr) require_alike(*ranks, spec);
 
+  const std::string processes = ranks == nullptr ? "" : share_processors(*ranks);
   const std::unique_ptr<Device> device = training_device(spec.options());
   RunReport report(console, folder.path(), FLAGS_tensorboard);
-  options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
-    report.observe(test, net, blobs, first_sample);
-  };
+  if (first)
+    options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
+      report.observe(test, net, blobs, first_sample);
+    };
   Progress progress(console, folder, report, spec.options().integer("display"));
-  Solver solver(spec, *device, options, progress);
-  if (!FLAGS_dry_run) require_free(solver.has_snapshots(), prefix);
-  console.line(settings(spec, changes, folder, *device, solver));
+  Follower follower(ranks);
+  Solver solver(spec, *device, options, first ? static_cast<Observer&>(progress) : follower);
+  const bool has_snapshots = solver.has_snapshots();
+  if (!FLAGS_dry_run) require_free(has_snapshots, prefix);
+  console.line(settings(spec, changes, processes, folder, *device, solver));
   if (solver.iteration() == 0) {
     std::ostringstream loaded;
     load_and_report(spec.options().strings("weights"), solver.parameters(), false, loaded);
@@ -197,7 +209,7 @@ void train() {
   begin_training();
   try {
     const bool done = solver.solve();
-    report.end();
+    if (first) report.end();
     if (!done) throw Stopped("stopped as asked; --snapshot auto goes on from here");
   } catch (const std::exception& end) {
     console.log(end.what());
@@ -205,15 +217,18 @@ void train() {
   }
 }
 
-const CommandRegistrar registrar({"train",
-                                  "train a net, from the start, from weights or from a snapshot",
-                                  {"solver"},
-                                  {"set", "data", "run", "overwrite", "dry_run", "tensorboard",
-                                   "progress", "weights", "weights_strict", "snapshot",
-                                   "sigint_effect", "sighup_effect", "level", "stage", "algorithm",
-                                   "device", "gpu", "tf32", "cuda_graph"},
-                                  train,
-                                  {"set"}});
+void train() { with_ranks(FLAGS_rank_timeout, train_among); }
+
+const CommandRegistrar registrar(
+    {"train",
+     "train a net, from the start, from weights or from a snapshot",
+     {"solver"},
+     {"set",           "data",          "run",     "overwrite",      "dry_run",
+      "tensorboard",   "progress",      "weights", "weights_strict", "snapshot",
+      "sigint_effect", "sighup_effect", "level",   "stage",          "algorithm",
+      "device",        "gpu",           "tf32",    "cuda_graph",     "rank_timeout"},
+     train,
+     {"set"}});
 
 }  // namespace
 }  // namespace orepa::tool

@@ -44,7 +44,9 @@ class Observer {
   // `net` counts the test nets from 0, in the order of SolverSpec::test_nets().
   virtual void tested(int64_t /*iteration*/, int /*net*/, const Evaluation&) {}
   virtual void snapshotted(const std::string& /*state_path*/) {}
-  virtual void note(const std::string&) {}  // what the user should know: broken samples, too
+  virtual void note(const std::string&) {}  // what the user should know
+  // What its sources of samples have found, broken ones say. Among several ranks each has its own.
+  virtual void data_note(const std::string& what) { note(what); }
   // Asked before every iteration, between its passes (which a stop abandons) and between the
   // batches of a test. A stop snapshots first.
   virtual Request request() { return Request::kNone; }

@@ -145,7 +145,7 @@ struct Solver::State {
 
   // Of sources of data.
   void pass_on(const std::vector<std::string>& notes) {
-    for (const std::string& note : notes) observer.note(note);
+    for (const std::string& note : notes) observer.data_note(note);
   }
 
   // What is wrong with the device or the data is an end: nobody knows how much of the iteration is

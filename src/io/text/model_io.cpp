@@ -278,7 +278,7 @@ std::vector<NetSpec> SolverSpec::read_nets() const {
   return nets;
 }
 
-void SolverSpec::write(const std::string& path, const std::string& comment) const {
+std::string SolverSpec::text(const std::string& comment) const {
   SolverParameter whole = *solver_;
   const std::vector<NetSpec> nets = read_nets();
   const bool only_trains = whole.has_train_net() || whole.has_train_net_param();
@@ -288,7 +288,11 @@ void SolverSpec::write(const std::string& path, const std::string& comment) cons
   whole.clear_test_net();
   whole.clear_test_net_param();
   for (size_t i = 1; i < nets.size(); ++i) *whole.add_test_net_param() = nets[i].proto();
-  write_atomically(path, print_text(whole, comment));
+  return print_text(whole, comment);
+}
+
+void SolverSpec::write(const std::string& path, const std::string& comment) const {
+  write_atomically(path, text(comment));
 }
 
 }  // namespace orepa

@@ -1,0 +1,61 @@
+#include "ranks.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <thread>
+
+#include "command.h"
+#include "core/input_file.h"
+#include "orepa/error.h"
+#include "signals.h"
+
+namespace orepa::tool {
+
+void with_ranks(double timeout, const std::function<void(Communicator* ranks)>& train) {
+  const std::unique_ptr<Communicator> ranks = join_ranks(timeout);
+  try {
+    train(ranks.get());
+  } catch (const Stopped&) {
+    throw;
+  } catch (const std::exception& error) {
+    if (ranks != nullptr) ranks->fail(error.what());
+    throw;
+  }
+}
+
+void require_alike(Communicator& ranks, const SolverSpec& spec) {
+  const auto digest = [](const std::string& bytes) {
+    return static_cast<int64_t>(std::hash<std::string>{}(bytes));
+  };
+  // The largest of a number and of its complement: they belong together where all are one.
+  const int64_t program = digest(read_file("/proc/self/exe")), solver = digest(spec.text(""));
+  int64_t most[] = {program, ~program, solver, ~solver};
+  ranks.maximum(most, 4);
+  require(most[0] == ~most[1],
+          "the processes are not of one build of this program; install the same ",
+          "one on all machines");
+  require(most[2] == ~most[3],
+          "the processes read different solvers or nets; give all of them the ",
+          "same files and flags");
+}
+
+std::string share_processors(const Communicator& ranks) {
+  const int processors = omp_get_num_procs();  // that this process may use
+  const bool bound = processors < static_cast<int>(std::thread::hardware_concurrency());
+  if (std::getenv("OMP_NUM_THREADS") == nullptr)
+    omp_set_num_threads(bound ? processors : std::max(1, processors / ranks.local_size()));
+  return text(ranks.size(), ", ", ranks.local_size(), " on this machine, with ",
+              omp_get_max_threads(), omp_get_max_threads() == 1 ? " thread each" : " threads each");
+}
+
+void Follower::data_note(const std::string& what) {
+  std::cout << text("rank ", ranks_->rank(), ": ", what, '\n') << std::flush;
+}
+
+Request Follower::request() { return take_request(); }
+
+}  // namespace orepa::tool

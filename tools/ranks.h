@@ -1,0 +1,36 @@
+// A training by several processes, as mpirun or srun starts them (docs/scaling.md).
+#pragma once
+#include <functional>
+#include <string>
+
+#include "orepa/communicator.h"
+#include "orepa/model_io.h"
+#include "orepa/solver.h"
+
+namespace orepa::tool {
+
+// Calls train(ranks) with the ranks that this process is one of, null where it is alone. What it
+// throws but Stopped, the others are told.
+void with_ranks(double timeout, const std::function<void(Communicator* ranks)>& train);
+
+inline bool is_first(const Communicator* ranks) { return ranks == nullptr || ranks->rank() == 0; }
+
+// Throws Error on all of them where they are not of one build, or not about to train the same.
+void require_alike(Communicator& ranks, const SolverSpec& spec);
+
+// Each takes its part of a machine's processors, unless OMP_NUM_THREADS says how many, or it was
+// given some of its own (mpirun --bind-to). Returns a line about it.
+std::string share_processors(const Communicator& ranks);
+
+// A rank that is not the first: it says only what nobody else can know.
+class Follower : public Observer {
+ public:
+  explicit Follower(const Communicator* ranks) : ranks_(ranks) {}
+  void data_note(const std::string& what) override;
+  Request request() override;
+
+ private:
+  const Communicator* ranks_;
+};
+
+}  // namespace orepa::tool
