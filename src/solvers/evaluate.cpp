@@ -12,6 +12,8 @@ namespace {
 NetOptions for_testing(NetOptions options) {
   options.phase = Phase::kTest;
   options.weights_change_every_pass = false;
+  options.rank = 0;  // ranks share a test by batches, not by rows
+  options.ranks = 1;
   return options;
 }
 

@@ -18,8 +18,6 @@ set(CMAKE_CUDA_STANDARD 20)
 find_package(CUDAToolkit 13 REQUIRED)
 find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
 find_path(CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
-# Programs find liborepa_cuda.so beside them.
-list(APPEND CMAKE_BUILD_RPATH $ORIGIN)
 
 # Sets in `functors` those of the sources whose loops a device runs: every layer, and who else
 # hands functors to parallel.h.

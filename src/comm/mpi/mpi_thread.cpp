@@ -10,9 +10,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPause = 50us;       // between two looks at an operation
-constexpr auto kIdlePause = 20ms;   // between two looks for messages
-constexpr auto kPatience = 3s;      // for answers of ranks that are alive, and for farewells
+constexpr auto kPause = 50us;      // between two looks at an operation
+constexpr auto kIdlePause = 20ms;  // between two looks for messages
+constexpr auto kPatience = 3s;     // for answers of ranks that are alive, and for farewells
+constexpr auto kFarewell = 500ms;
 constexpr size_t kMostText = 2000;  // of a message
 
 void check(int code, const char* what) {
@@ -177,9 +178,20 @@ void MpiThread::hear() {
     if (status.MPI_TAG == kQuestion) say(from, kAnswer, std::to_string(begun_));
     if (status.MPI_TAG == kAnswer && !answers_.empty())
       answers_[static_cast<size_t>(from)] = std::stoll(said);
-    if (status.MPI_TAG == kLeaving) orepa::fail("rank ", from, " has left: ", said);
+    if (status.MPI_TAG == kLeaving) {
+      say(from, kAnswer, std::to_string(begun_));
+      orepa::fail("rank ", from, " has left: ", said);
+    }
   }
   forget_sent();
+}
+
+void MpiThread::wait_for_answers() {
+  const Clock::time_point start = Clock::now();
+  while (Clock::now() - start < kPatience && std::count(answers_.begin(), answers_.end(), -1) > 0) {
+    hear();
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 // Who does not take part in an operation that takes too long.
@@ -215,8 +227,15 @@ void MpiThread::leave() {
   try {
     if (well) {
       check(MPI_Finalize(), "MPI_Finalize");
-    } else if (!reason.empty()) {
-      say_to_others(kLeaving, reason);
+    } else {
+      if (!reason.empty()) {
+        answers_.assign(static_cast<size_t>(size_), -1);
+        answers_[static_cast<size_t>(rank_)] = begun_;
+        say_to_others(kLeaving, reason);
+        wait_for_answers();
+        // mpirun ends the others as soon as this process has ended; they have something to say.
+        std::this_thread::sleep_for(kFarewell);
+      }
       const Clock::time_point start = Clock::now();
       while (!sent_.empty() && Clock::now() - start < kPatience) {
         forget_sent();

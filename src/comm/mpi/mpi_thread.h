@@ -50,6 +50,7 @@ class MpiThread {
   void say_to_others(Tag tag, const std::string& text);
   void hear();
   void forget_sent();
+  void wait_for_answers();
   std::string blame();
   void leave();
 

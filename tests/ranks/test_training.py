@@ -1,0 +1,225 @@
+"""Trainings by several processes end as those by one.
+
+    TOOL=build/orepa_tool python3 tests/ranks/test_training.py
+
+Needs Debian's python3-numpy and python3-h5py.
+"""
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+
+import h5py
+import numpy
+
+from mpi import ENVIRONMENT, mpirun
+
+TOOL = os.path.abspath(os.environ.get("TOOL", "build/orepa_tool"))
+STEPS = 20
+
+DATA = """
+layer { name: "data" type: "Data" top: "data" top: "label"
+  data_param { backend: IDX source: "images" label_source: "labels" batch_size: 11 shuffle: true threads: 2 }
+  transform_param { transform { random_crop { size: 8 pad: 1 } } transform { flip {} }
+    transform { normalize { mean: 110 deviation: 60 } } } }
+layer { name: "conv" type: "ORepaConv" bottom: "data" top: "conv"
+  convolution_param { num_output: 6 kernel_size: 3 pad: 1 bias_term: false } orepa_param { preset: OREPA } }
+"""
+BATCH_NORM = """
+layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "conv" batch_norm_param { moving_average_fraction: 0.8 } }
+layer { name: "scale" type: "Scale" bottom: "conv" top: "conv" scale_param { bias_term: true } }
+"""
+REST = """
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "conv2" type: "Convolution" bottom: "conv" top: "conv2"
+  convolution_param { num_output: 5 kernel_size: 3 stride: 2 weight_filler { type: "msra" } } }
+layer { name: "drop" type: "Dropout" bottom: "conv2" top: "conv2" dropout_param { dropout_ratio: 0.3 } }
+layer { name: "ip" type: "InnerProduct" bottom: "conv2" top: "ip"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
+"""
+SOLVER = f'net: "net.prototxt" base_lr: 0.02 momentum: 0.9 weight_decay: 0.001 lr_policy: "cosine" max_iter: {STEPS} ' \
+         'snapshot_format: HDF5 snapshot: 10 test_interval: 10 display: 1 random_seed: 5 '
+
+
+def idx(path, array):
+    header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    with gzip.open(path, "wb") as file:
+        file.write(header + array.astype(numpy.uint8).tobytes())
+
+
+class RanksTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        random = numpy.random.default_rng(1)
+        idx(self.folder / "images", random.integers(0, 256, (50, 8, 8)))
+        idx(self.folder / "labels", random.integers(0, 3, 50))
+
+    def write(self, net, solver=""):
+        (self.folder / "net.prototxt").write_text(net)
+        (self.folder / "solver.prototxt").write_text(SOLVER + solver)
+
+    def train(self, ranks, run, *flags, **options):
+        """A finished training, or the exit code and what was said where `fails`."""
+        command = [TOOL, "train", "--solver", "solver.prototxt", "--run", run, *flags]
+        if ranks == 1:
+            done = subprocess.run(command, cwd=self.folder, env=ENVIRONMENT, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True)
+            code, said = done.returncode, done.stdout
+        else:
+            code, said, _ = mpirun(ranks, command, self.folder, **options)
+        return code, said
+
+    def trained(self, ranks, run, *flags):
+        code, said = self.train(ranks, run, *flags)
+        self.assertEqual(code, 0, said)
+        return said
+
+    def weights(self, run, iteration=STEPS):
+        values = {}
+
+        def keep(name, item):
+            if isinstance(item, h5py.Dataset):
+                values[name] = item[()]
+
+        with h5py.File(self.folder / run / f"solver_iter_{iteration}.caffemodel.h5") as file:
+            file.visititems(keep)
+        self.assertGreater(len(values), 5)
+        return values
+
+    def lines(self, run, name):
+        return [json.loads(line) for line in (self.folder / run / name).read_text().splitlines()]
+
+    def largest_difference(self, one, other):
+        a, b = self.weights(one), self.weights(other)
+        self.assertEqual(a.keys(), b.keys())
+        return max(numpy.abs(a[name] - b[name]).max() / (numpy.abs(a[name]).max() + 1e-6) for name in a)
+
+    def test_without_batch_norm_they_differ_by_rounding_alone(self):
+        # Sums of gradients in another order: some units in the last place of float32 (6e-8) a step.
+        for solver in ("", 'iter_size: 2 type: "Nesterov" clip_gradients: 1 '):
+            self.write(DATA + REST, solver)
+            self.trained(1, "one")
+            for ranks in (2, 3):
+                self.trained(ranks, f"of{ranks}")
+                self.assertLess(self.largest_difference("one", f"of{ranks}"), 2e-5, f"{ranks} ranks, {solver}")
+                for key in ("loss", "rate", "images", "epoch"):
+                    numpy.testing.assert_allclose([line[key] for line in self.lines(f"of{ranks}", "train.jsonl")],
+                                                  [line[key] for line in self.lines("one", "train.jsonl")], rtol=1e-5)
+            shutil.rmtree(self.folder / "one")
+            for ranks in (2, 3):
+                shutil.rmtree(self.folder / f"of{ranks}")
+
+    def test_again_they_have_the_same_bits(self):
+        self.write(DATA + BATCH_NORM + REST)
+        for run in ("a", "b"):
+            self.trained(3, run)
+        self.assertEqual(self.largest_difference("a", "b"), 0)
+
+    def test_a_test_is_that_of_one_process(self):
+        self.write(DATA + BATCH_NORM + REST)
+        self.trained(1, "one")
+        # All that is tested is the same, so all that comes out is: 50 images are 4 batches of 11 and a rest of 6.
+        for ranks in (2, 3):
+            self.trained(ranks, f"of{ranks}", "--set", "max_iter=0", "--set", "test_initialization=true", "--weights",
+                         f"one/solver_iter_{STEPS}.caffemodel.h5")
+        tests = [self.lines(run, "test.jsonl")[-1] for run in ("one", "of2", "of3")]
+        self.assertEqual(tests[0]["samples"], 50)
+        for test in tests[1:]:
+            self.assertEqual(test["outputs"], tests[0]["outputs"])
+            self.assertEqual(test["samples"], 50)
+
+    def test_another_number_of_ranks_goes_on(self):
+        self.write(DATA + BATCH_NORM + REST, "ema_decay: 0.9 ")
+        self.trained(2, "whole")
+        self.trained(2, "part", "--set", "max_iter=10")
+        said = self.trained(2, "part", "--snapshot", "auto")
+        self.assertIn("resumed from part/solver_iter_10.solverstate.h5", said)
+        self.assertEqual(said.count("resumed from"), 1, said)
+        # The rate of a shorter training is another one before, so the weights are; what is checked is that all go on.
+        self.trained(3, "part", "--snapshot", "auto", "--set", "max_iter=25")
+        self.trained(1, "part", "--snapshot", "auto", "--set", "max_iter=30")
+        self.assertTrue((self.folder / "part/solver_iter_30.caffemodel.h5").exists())
+
+    def test_a_run_that_was_interrupted_has_the_same_bits(self):
+        self.write(DATA + BATCH_NORM + REST, "ema_decay: 0.9 ")
+        self.trained(2, "whole")
+        self.trained(2, "part", "--set", "max_iter=20", "--snapshot", "auto")
+        for name in self.folder.glob("part/*_iter_20*"):
+            name.unlink()
+        self.trained(2, "part", "--snapshot", "auto")
+        self.assertEqual(self.largest_difference("whole", "part"), 0)
+
+    def test_only_the_first_writes(self):
+        self.write(DATA + REST)
+        said = self.trained(3, "run")
+        self.assertEqual(said.count("iteration 20 of 20"), 1, said)
+        self.assertEqual(len(self.lines("run", "train.jsonl")), STEPS)
+        self.assertEqual([line["iteration"] for line in self.lines("run", "test.jsonl")], [0, 10, 20])
+        self.assertIn("processes   3, 3 on this machine, with 1 thread each", said)
+
+    def expect_failure(self, message, *command, ranks=2):
+        code, said, _ = mpirun(ranks, command, self.folder)
+        self.assertNotEqual(code, 0, said)
+        self.assertIn(message, said)
+        return said
+
+    def test_who_would_train_something_else_is_refused(self):
+        self.write(DATA + REST)
+        (self.folder / "other.prototxt").write_text(SOLVER.replace("momentum: 0.9", "momentum: 0.8"))
+        self.expect_failure("read different solvers or nets", "sh", "-c",
+                            '[ "$OMPI_COMM_WORLD_RANK" != 1 ] || other=other; '
+                            f'exec "{TOOL}" train --solver "${{other:-solver}}.prototxt" --run run')
+
+    def test_a_rank_without_its_data_ends_all(self):
+        self.write(DATA + REST)
+        here, there = self.folder / "solver.prototxt", self.folder / "elsewhere"
+        there.mkdir()
+        for name in ("net.prototxt", "solver.prototxt", "labels"):
+            shutil.copy(self.folder / name, there)
+        said = self.expect_failure("rank 1 has left", "sh", "-c",
+                                   '[ "$OMPI_COMM_WORLD_RANK" != 1 ] || cd elsewhere; '
+                                   f'exec "{TOOL}" train --solver solver.prototxt --run {self.folder}/run')
+        self.assertIn("images", said)
+
+    def test_a_rank_that_is_stopped_ends_all_and_the_last_snapshot_goes_on(self):
+        self.write(DATA + REST)
+        stop = ('[ "$OMPI_COMM_WORLD_RANK" != 1 ] || { sleep 3; kill -STOP $$; } & '
+                f'exec "{TOOL}" train --solver solver.prototxt --run run --rank_timeout 2 --set max_iter=1000000 '
+                '--set test_interval=1000000 --set snapshot=100')
+        self.expect_failure("nothing is heard of rank 1", "sh", "-c", stop)
+        self.assertFalse(list(self.folder.glob("run/*.tmp*")))
+        said = self.trained(2, "run", "--snapshot", "auto", "--set", "max_iter=1000000", "--dry_run")
+        self.assertIn("resumed from", said)
+
+    def test_a_rank_that_dies_leaves_the_last_snapshot(self):
+        self.write(DATA + REST)
+        die = ('[ "$OMPI_COMM_WORLD_RANK" != 1 ] || { sleep 3; kill -KILL $$; } & '
+               f'exec "{TOOL}" train --solver solver.prototxt --run run --rank_timeout 2 --set max_iter=1000000 '
+               '--set test_interval=1000000 --set snapshot=100')
+        code, said, _ = mpirun(2, ["sh", "-c", die], self.folder)
+        self.assertNotEqual(code, 0, said)
+        said = self.trained(2, "run", "--snapshot", "auto", "--set", "max_iter=1000000", "--dry_run")
+        self.assertIn("resumed from", said)
+
+    def test_a_stop_at_any_rank_stops_all_with_one_snapshot(self):
+        self.write(DATA + REST)
+        stop = ('[ "$OMPI_COMM_WORLD_RANK" != 1 ] || { sleep 3; kill -TERM $$; } & '
+                f'exec "{TOOL}" train --solver solver.prototxt --run run --set max_iter=1000000 --set snapshot=0 '
+                '--set test_interval=1000000')
+        code, said, _ = mpirun(2, ["sh", "-c", stop], self.folder)
+        self.assertEqual(code, 3, said)
+        self.assertIn("stopped as asked", said)
+        states = list(self.folder.glob("run/solver_iter_*.solverstate.h5"))
+        self.assertEqual(len(states), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
