@@ -1,11 +1,11 @@
-# make build | tool | test | test-slow | test-survival | test-referees | test-checkpoints | test-transforms | test-report |
+# make build | tool | test | test-slow | test-survival | test-ranks | test-referees | test-checkpoints | test-transforms | test-report |
 # sanitize | fuzz | cuda | test-cuda | test-cuda-full | test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench
-# | bench-peers | bench-gpu | bench-deploy | bench-models | bench-data | experiment | data-glyphs | data-stamps |
+# | bench-peers | bench-gpu | bench-deploy | bench-models | bench-data | bench-ranks | experiment | data-glyphs | data-stamps |
 # data-photographs | models | format | clean. Everything is built in build/; each target first installs what it misses of
 # Debian.
-.PHONY: build tool install test test-slow test-survival test-referees test-checkpoints test-transforms test-report \
+.PHONY: build tool install test test-slow test-survival test-ranks test-referees test-checkpoints test-transforms test-report \
   sanitize fuzz cuda emulation emulated-suite test-cuda test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu \
-  demo bench bench-peers bench-gpu bench-deploy bench-models bench-data experiment data-glyphs data-stamps \
+  demo bench bench-peers bench-gpu bench-deploy bench-models bench-data bench-ranks experiment data-glyphs data-stamps \
   data-photographs models format clean
 
 BUILD ?= build
@@ -69,6 +69,15 @@ test-transforms: build
 # The whole suite under AddressSanitizer and UndefinedBehaviorSanitizer, on the device that answers late (tests/late_device.h).
 sanitize:
 	@OREPA_TEST_DEVICE=late $(MAKE) --no-print-directory test BUILD=build-sanitize CMAKE_OPTIONS=-DOREPA_SANITIZE=ON
+
+# Trainings by several processes of Open MPI (docs/scaling.md), which is found when the build is configured.
+MPI = libopenmpi-dev openmpi-bin
+test-ranks:
+	@sh .ci/install.sh $(MPI)
+	@$(MAKE) --no-print-directory install
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_OPTIONS)
+	@cmake --build $(BUILD) --parallel $(JOBS) --target orepa_tool talk
+	@$(CTEST) --label-regex '^ranks$$'
 
 # Fuzzers of everything that reads a file, FUZZ_SECONDS each; needs clang. What they have found stays in build-fuzz/corpus.
 FUZZ_SECONDS ?= 1200
@@ -187,6 +196,12 @@ bench-models: tool
 	@sh .ci/install.sh python3
 	@for model in $$(ls models | grep -v fashion_mnist); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
 	  --model $$model --rounds 2 --iterations 1 || exit 1; done
+
+# Two processes of a thread each beside one of two threads. Wants a machine that does nothing else.
+bench-ranks:
+	@sh .ci/install.sh $(MPI) python3
+	@$(MAKE) --no-print-directory tool
+	@/usr/bin/python3 tools/bench_ranks.py --tool $(BUILD)/orepa_tool
 
 # Reading JPEG photographs beside torchvision's DataLoader. Wants a machine that does nothing else.
 bench-data: install $(BUILD)/build.ninja data-photographs

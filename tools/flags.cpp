@@ -21,6 +21,8 @@ DEFINE_string(gpu, "", "N is --device cuda:N, as in Caffe; several are one proce
 DEFINE_bool(tf32, false, "on a GPU, let float32 products round their factors to TF32");
 DEFINE_bool(cuda_graph, false,
             "on a GPU, record the work of a step once and launch it as CUDA graphs");
+DEFINE_double(rank_timeout, 600,
+              "seconds after which a rank that the others wait for has failed (docs/scaling.md)");
 DEFINE_string(precision, "",
               "FLOAT32, or BF16 to store activations in bfloat16; default: as the net says");
 DEFINE_string(

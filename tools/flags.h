@@ -26,6 +26,7 @@ DECLARE_string(to);
 DECLARE_bool(json);
 DECLARE_bool(tf32);
 DECLARE_bool(cuda_graph);
+DECLARE_double(rank_timeout);
 
 namespace orepa::tool {
 

@@ -11,6 +11,7 @@
 #include "nets.h"
 #include "orepa/model.h"
 #include "orepa/solver.h"
+#include "ranks.h"
 #include "table.h"
 
 DEFINE_int32(iter_size, 1, "passes whose gradients make one step");
@@ -28,6 +29,8 @@ struct Timing {
   // Means over whole iterations: how often the host waits for the device, and loops, gemms and
   // passes of vendors.
   double waits = 0, launches = 0;
+  int ranks = 1;            // that share an iteration
+  double bytes_summed = 0;  // that each of them gives to sums over all, in an iteration
   // Of the iterations in which every layer was timed: seconds are means over them.
   double profiled = 0;
   std::vector<LayerReport> layers;
@@ -98,7 +101,7 @@ std::string escaped(const std::string& path) {
 }
 
 // A solver whose rate is 0 does all the work of a step and never diverges.
-void time_training(Device& device, const NetOptions& net, Timing& timing) {
+void time_training(Device& device, const NetOptions& net, Communicator* ranks, Timing& timing) {
   if (FLAGS_iter_size < 1) throw UsageError("--iter_size must be positive");
   const SolverSpec spec = SolverSpec::parse(
       text("net: ", escaped(FLAGS_model), " base_lr: 0 lr_policy: \"fixed\" momentum: 0.9 ",
@@ -109,6 +112,7 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
   options.level = net.level;
   options.stages = net.stages;
   options.cuda_graph = FLAGS_cuda_graph;
+  options.ranks = ranks;
   Observer silent;
   Solver solver(spec, device, options, silent);
   timing.planned_bytes = solver.planned_bytes();
@@ -116,6 +120,11 @@ void time_training(Device& device, const NetOptions& net, Timing& timing) {
   measure(
       device, solver.net(), [&] { solver.step(); }, timing);
   timing.images = timing.batch_size * FLAGS_iter_size;
+  if (ranks == nullptr) return;
+  timing.ranks = ranks->size();
+  timing.images = solver.net().rows().whole * FLAGS_iter_size;
+  timing.bytes_summed =
+      static_cast<double>(ranks->bytes_summed()) / static_cast<double>(solver.iteration());
 }
 
 void time_inference(Device& device, NetOptions options, Timing& timing) {
@@ -175,6 +184,10 @@ void print_tables(const Timing& timing) {
             << timing.images << " an iteration)\nmemory: planned peak "
             << mebibytes(timing.planned_bytes) << " MiB, the whole process "
             << mebibytes(timing.peak_bytes) << " MiB\n";
+  if (timing.ranks > 1)
+    std::cout << "processes: " << timing.ranks << ", each gives "
+              << mebibytes(static_cast<int64_t>(timing.bytes_summed))
+              << " MiB an iteration to sums over all\n";
 }
 
 void print_json(const Timing& timing) {
@@ -203,6 +216,8 @@ void print_json(const Timing& timing) {
       .add("images_per_second", timing.images / timing.median)
       .add("waits", timing.waits)
       .add("launches", timing.launches)
+      .add("processes", int64_t{timing.ranks})
+      .add("bytes_summed", timing.bytes_summed)
       .add("planned_bytes", timing.planned_bytes)
       .add("peak_bytes", timing.peak_bytes)
       .add("profiled_seconds", timing.profiled)
@@ -211,8 +226,13 @@ void print_json(const Timing& timing) {
   std::cout << whole.str() << "\n";
 }
 
-void time() {
+void time_among(Communicator* ranks) {
   const NetOptions options = net_options(Phase::kTrain);
+  if (ranks != nullptr) {
+    if (options.phase == Phase::kTest)
+      throw UsageError("several processes share steps of training; time them with --phase TRAIN");
+    share_processors(*ranks);
+  }
   const std::unique_ptr<Device> device = make_device();
   Timing timing;
   timing.model = FLAGS_model;
@@ -220,23 +240,26 @@ void time() {
   timing.iterations = iterations(kDefaultIterations);
   if (options.phase == Phase::kTrain) {
     timing.phase = "TRAIN";
-    time_training(*device, options, timing);
+    time_training(*device, options, ranks, timing);
   } else {
     timing.phase = "TEST";
     time_inference(*device, options, timing);
   }
+  if (!is_first(ranks)) return;
   if (FLAGS_json)
     print_json(timing);
   else
     print_tables(timing);
 }
 
+void time() { with_ranks(FLAGS_rank_timeout, time_among); }
+
 const CommandRegistrar registrar({"time",
                                   "time every layer, and whole steps with the update",
                                   {"model"},
                                   {"iterations", "iter_size", "phase", "level", "stage",
                                    "algorithm", "precision", "device", "gpu", "tf32", "cuda_graph",
-                                   "json"},
+                                   "json", "rank_timeout"},
                                   time});
 
 }  // namespace

@@ -32,8 +32,6 @@ DEFINE_bool(dry_run, false,
 DEFINE_bool(tensorboard, false, "also writes TensorBoard's event files into the run's folder");
 DEFINE_string(progress, "auto",
               "auto, live (one line, rewritten), plain (a line now and then) or none");
-DEFINE_double(rank_timeout, 600,
-              "seconds after which a rank that the others wait for has failed (docs/scaling.md)");
 DEFINE_string(sigint_effect, "stop", "what SIGINT does: stop, snapshot or none");
 DEFINE_string(sighup_effect, "snapshot", "what SIGHUP does: stop, snapshot or none");
 

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -20,6 +21,7 @@ import numpy
 from mpi import ENVIRONMENT, mpirun
 
 TOOL = os.path.abspath(os.environ.get("TOOL", "build/orepa_tool"))
+MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
 STEPS = 20
 
 DATA = """
@@ -164,6 +166,20 @@ class RanksTest(unittest.TestCase):
         self.assertEqual(len(self.lines("run", "train.jsonl")), STEPS)
         self.assertEqual([line["iteration"] for line in self.lines("run", "test.jsonl")], [0, 10, 20])
         self.assertIn("processes   3, 3 on this machine, with 1 thread each", said)
+
+    def test_blocks_send_as_much_as_a_plain_network(self):
+        sent = {}
+        for style in ("plain", "orepa"):
+            net = (MODELS / "resnet18" / style / "train_val.prototxt").read_text()
+            (self.folder / "net.prototxt").write_text(re.sub(r"dim: 16\b", "dim: 2", net).replace("dim: 224", "dim: 32"))
+            code, said, _ = mpirun(2, [TOOL, "time", "--model", "net.prototxt", "--iterations", 1, "--json"], self.folder)
+            self.assertEqual(code, 0, said)
+            times = json.loads(said[said.index("{"):said.rindex("}") + 1])
+            self.assertEqual((times["processes"], times["images"]), (2, 2))
+            sent[style] = times["bytes_summed"]
+        # ResNet-18 has 11,684,712 merged parameters with its deploy biases; factors and biases of BatchNorm add some.
+        self.assertAlmostEqual(sent["orepa"] / sent["plain"], 1, delta=0.01)
+        self.assertAlmostEqual(sent["plain"] / 4 / 11_689_512, 1, delta=0.01)
 
     def expect_failure(self, message, *command, ranks=2):
         code, said, _ = mpirun(ranks, command, self.folder)
