@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "orepa/communicator.h"
 #include "orepa/device.h"
 #include "orepa/error.h"
 #include "orepa/options.h"
@@ -95,6 +96,11 @@ class Setup {
   virtual BatchRows take_rows(int64_t batch_size) = 0;
   // What the first source was told; of 0 samples where none has asked yet.
   virtual BatchRows rows() const = 0;
+  // Who have the other rows; null where there are none. What a pass tells them, every rank's pass
+  // must tell.
+  virtual Communicator* ranks() const = 0;
+  // Whether statistics of a batch are to be those of all its rows.
+  virtual bool sync_statistics() const = 0;
   // The shorter side that the images of a source shall have instead of their own; 0: their own. By
   // this call a layer says that it heeds it, and makes images N x C x H x W in top 0.
   virtual int64_t takes_image_size() = 0;

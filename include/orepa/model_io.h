@@ -98,8 +98,8 @@ class SolverSpec {
   SolverSpec with_sources(const std::string& train, const std::string& test,
                           const std::string& place) const;
 
-  // With its nets in it: needs no other prototxt. The lines of `comment` stand in front, each behind
-  // a "# ".
+  // With its nets in it: needs no other prototxt. The lines of `comment` stand in front, each
+  // behind a "# ".
   std::string text(const std::string& comment) const;
   // The same into a file, atomically.
   void write(const std::string& path, const std::string& comment) const;

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "orepa/communicator.h"
 #include "orepa/layer.h"
 #include "orepa/model_io.h"
 #include "orepa/params.h"
@@ -44,9 +45,10 @@ struct NetOptions {
   Phase phase = Phase::kTest;
   int level = 0;
   std::vector<std::string> stages;
-  int64_t batch_size = 0;   // instead of the data layers' own; 0: theirs
-  int rank = 0, ranks = 1;  // whose rows of each batch the net has, among how many
-  int64_t image_size = 0;   // the shorter side of the images of Data layers, instead of their own
+  int64_t batch_size = 0;         // instead of the data layers' own; 0: theirs
+  Communicator* ranks = nullptr;  // who share each batch; the net makes its rank's rows of it
+  bool sync_statistics = false;   // whether BatchNorm normalises by those of all ranks' rows
+  int64_t image_size = 0;  // the shorter side of the images of Data layers, instead of their own
   std::map<std::string, Shape> inputs;    // of Input layers' blobs, instead of their own shapes
   int64_t first_sample = 0;               // where a source of samples starts
   bool weights_change_every_pass = true;  // see Setup

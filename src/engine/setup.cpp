@@ -109,10 +109,12 @@ BatchRows NodeSetup::take_rows(int64_t batch_size) {
   const NetOptions& options = context_.options;
   BatchRows rows;
   rows.whole = options.batch_size > 0 ? options.batch_size : batch_size;
-  rows.first = rows.whole * options.rank / options.ranks;
-  rows.count = rows.whole * (options.rank + 1) / options.ranks - rows.first;
-  require(rows.count > 0 || options.ranks == 1, "has batches of ", rows.whole, " for ",
-          options.ranks, " processes, which leaves some without any; make batch_size larger");
+  const int64_t ranks = options.ranks == nullptr ? 1 : options.ranks->size(),
+                rank = options.ranks == nullptr ? 0 : options.ranks->rank();
+  rows.first = rows.whole * rank / ranks;
+  rows.count = rows.whole * (rank + 1) / ranks - rows.first;
+  require(rows.count > 0 || ranks == 1, "has batches of ", rows.whole, " for ", ranks,
+          " processes, which leaves some without any; make batch_size larger");
   if (context_.rows->whole == 0) *context_.rows = rows;
   return rows;
 }

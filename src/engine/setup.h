@@ -75,6 +75,8 @@ class NodeSetup : public Setup {
   }
   BatchRows take_rows(int64_t batch_size) override;
   BatchRows rows() const override { return *context_.rows; }
+  Communicator* ranks() const override { return context_.options.ranks; }
+  bool sync_statistics() const override { return context_.options.sync_statistics; }
   int64_t takes_image_size() override {
     declaration_.takes_image_size = true;
     return context_.options.image_size;

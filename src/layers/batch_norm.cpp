@@ -4,6 +4,7 @@
 
 #include "layers/arithmetic.h"
 #include "layers/linear.h"
+#include "layers/shared_batch_norm.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
@@ -102,7 +103,11 @@ void BatchNorm::declare(Setup& setup) {
   type_ = setup.takes_bfloat16();
   BatchNormGeometry geometry{x, eps_, setup.absorbed("ReLU") != nullptr, !given_, type_};
   relu_ = geometry.relu;
-  plan_ = setup.device().batch_norm(geometry);
+  const bool shared = !given_ && setup.ranks() != nullptr && setup.sync_statistics();
+  plan_ = shared ? shared_batch_norm(setup.device(), *setup.ranks(), geometry, setup.rows())
+                 : setup.device().batch_norm(geometry);
+  values_ = view_.positions();
+  if (shared) values_ = values_ / setup.rows().count * setup.rows().whole;
   forward_workspace_ = setup.scratch(Stage::kForward, plan_->forward_workspace());
   if (!given_) {
     batch_mean_ = setup.saved(channels.bytes());
@@ -148,8 +153,7 @@ void BatchNorm::normalize(Pass& pass, const Tensor& y) {
   float *batch_mean = pass.floats(batch_mean_), *batch_variance = pass.floats(batch_variance_);
   plan_->forward(x, scale(pass), shift(pass), y.data, batch_mean, batch_variance,
                  pass.memory(saved_), pass.memory(forward_workspace_));
-  const int64_t values = view_.positions();  // a channel
-  const float unbiased = values > 1 ? static_cast<float>(values) / (values - 1) : 1.0f;
+  const float unbiased = values_ > 1 ? static_cast<float>(values_) / (values_ - 1) : 1.0f;
   float* factor = pass.parameter(factor_).floats();
   parallel_for(pass.device(), view_.extent,
                Average{batch_mean, batch_variance, factor, fraction_, unbiased, mean.floats(),

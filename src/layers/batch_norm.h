@@ -40,6 +40,7 @@ class BatchNorm : public Layer {
   const float* shift(Pass& pass) const;
 
   AxisView view_;
+  int64_t values_ = 0;  // of a channel, in what it is normalised by
   float fraction_ = 0;
   bool given_ = false, relu_ = false;
   std::shared_ptr<BatchNormPlan> plan_;

@@ -117,10 +117,7 @@ class SoftmaxWithLoss : public Layer {
     if (normalization == "FULL" || !ignores) fixed_ = whole(view_.positions());
     if (normalization == "BATCH_SIZE") fixed_ = whole(x[0]);
     if (normalization == "NONE") fixed_ = 1;
-    setup.require(
-        fixed_ >= 0 || rows.count == rows.whole,
-        "counts the labels that are not ignored (ignore_label), of which each of several ",
-        "processes sees a part; choose another loss_param.normalization");
+    ranks_ = setup.ranks();
     probability_ = setup.saved(x.bytes());
     normalizer_ = setup.saved(sizeof(float));
     total_ = setup.scratch(Stage::kForward, sizeof(float));
@@ -142,7 +139,13 @@ class SoftmaxWithLoss : public Layer {
     const int64_t positions = view_.positions();
     parallel_teams(pass.device(), positions, SoftmaxAlongAxis{view_, pass.input(0).floats(), p});
     reduce_all(pass.device(), positions, PositionLoss{target, p}, total, partial);
-    if (fixed_ < 0) reduce_all(pass.device(), positions, Counted{target}, normalizer, partial);
+    if (fixed_ < 0) {
+      reduce_all(pass.device(), positions, Counted{target}, normalizer, partial);
+      if (ranks_ != nullptr) {
+        ranks_->start_sum({normalizer, 1, Communicator::Numbers::Type::kFloat32});
+        ranks_->finish_sums();
+      }
+    }
     parallel_for(pass.device(), 1, Normalize{total, fixed_, normalizer, pass.output(0).floats()});
     if (has_probability_top_)
       pass.device().copy(pass.output(1).floats(), p, pass.output(1).bytes());
@@ -172,6 +175,7 @@ class SoftmaxWithLoss : public Layer {
   float smoothing_ = 0;
   float fixed_ = -1;  // the normalizer; negative: the number of labels that count
   bool has_probability_top_ = false;
+  Communicator* ranks_ = nullptr;  // who have other labels of the batch
   Handle probability_ = -1, normalizer_ = -1, total_ = -1, partial_ = -1;
 };
 

@@ -12,8 +12,7 @@ namespace {
 NetOptions for_testing(NetOptions options) {
   options.phase = Phase::kTest;
   options.weights_change_every_pass = false;
-  options.rank = 0;  // ranks share a test by batches, not by rows
-  options.ranks = 1;
+  options.ranks = nullptr;  // they share a test by batches, not by rows
   return options;
 }
 

@@ -48,10 +48,8 @@ struct Solver::State {
     net_options.stages = options.stages;
     net_options.weights_change_every_pass = settings.iter_size == 1;
     net_options.precision = settings.precision;
-    if (options.ranks != nullptr) {
-      net_options.rank = options.ranks->rank();
-      net_options.ranks = options.ranks->size();
-    }
+    net_options.ranks = options.ranks;
+    net_options.sync_statistics = options.ranks != nullptr && settings.sync_statistics;
     nets = std::make_unique<TrainingNets>(net_spec, parameters, arena, net_options);
     if (const std::string note = net().precision_note(); !note.empty()) observer.note(note);
     schedule = Schedule(spec.options(), iterations_per_epoch());

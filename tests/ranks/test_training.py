@@ -119,6 +119,22 @@ class RanksTest(unittest.TestCase):
             for ranks in (2, 3):
                 shutil.rmtree(self.folder / f"of{ranks}")
 
+    def test_statistics_of_the_whole_batch_make_them_equal(self):
+        with_relu = BATCH_NORM + REST  # one normalisation with Scale and ReLU, and one alone
+        alone = BATCH_NORM.split("\nlayer { name: \"scale\"")[0] + REST.replace('"relu" type: "ReLU"', '"sig" type: "Sigmoid"')
+        for rest in (with_relu, alone):
+            self.write(DATA + rest, "sync_statistics: true ")
+            for ranks in (1, 2, 3):
+                self.trained(ranks, f"of{ranks}", "--overwrite")
+            for ranks in (2, 3):
+                self.assertLess(self.largest_difference("of1", f"of{ranks}"), 1e-5, f"{ranks} ranks: {rest}")
+
+    def test_labels_that_count_are_those_of_all(self):
+        self.write(DATA + REST.replace('top: "loss"', 'top: "loss" loss_param { ignore_label: 2 }'))
+        self.trained(1, "one")
+        self.trained(3, "of3")
+        self.assertLess(self.largest_difference("one", "of3"), 2e-5)
+
     def test_again_they_have_the_same_bits(self):
         self.write(DATA + BATCH_NORM + REST)
         for run in ("a", "b"):

@@ -1,0 +1,211 @@
+#include "layers/shared_batch_norm.h"
+
+#include <cmath>
+
+#include "layers/axis.h"
+#include "orepa/numbers.h"
+
+namespace orepa {
+namespace {
+
+// Of a channel and one of its positions.
+struct Value {
+  AxisView view;
+  Numbers x;
+  OREPA_HD float operator()(int64_t k, int64_t c) const { return x[view.position(k, c)]; }
+};
+
+struct SquaredDistance {
+  Value value;
+  const float* mean;
+  OREPA_HD float operator()(int64_t k, int64_t c) const {
+    const float distance = value(k, c) - mean[c];
+    return distance * distance;
+  }
+};
+
+struct Divide {
+  float* x;
+  float by;
+  OREPA_HD void operator()(int64_t c) const { x[c] /= by; }
+};
+
+// Parts of all ranks: the means of one, then its sums of squared distances, then the next one's.
+struct Combine {
+  const float* parts;
+  int64_t channels, ranks, whole;  // rows of the whole batch
+  double positions;                // of a row
+  float *mean, *variance;
+  OREPA_HD int64_t rows(int64_t rank) const {
+    return whole * (rank + 1) / ranks - whole * rank / ranks;
+  }
+  OREPA_HD void operator()(int64_t c) const {
+    double sum = 0, squares = 0;
+    for (int64_t r = 0; r < ranks; ++r)
+      sum += static_cast<double>(rows(r)) * parts[2 * r * channels + c];
+    const double of_all = sum / static_cast<double>(whole);
+    for (int64_t r = 0; r < ranks; ++r) {
+      const double distance = parts[2 * r * channels + c] - of_all;
+      squares += parts[(2 * r + 1) * channels + c] +
+                 static_cast<double>(rows(r)) * positions * distance * distance;
+    }
+    mean[c] = static_cast<float>(of_all);
+    variance[c] = static_cast<float>(squares / (static_cast<double>(whole) * positions));
+  }
+};
+
+struct Channels {
+  AxisView view;
+  const float *scale, *mean, *variance;
+  float eps;
+  OREPA_HD int64_t of(int64_t i) const { return i / view.inner % view.extent; }
+  OREPA_HD float inverse(int64_t c) const { return 1 / sqrtf(variance[c] + eps); }
+  OREPA_HD float normal(float x, int64_t c) const { return (x - mean[c]) * inverse(c); }
+};
+
+struct Apply {
+  Channels channels;
+  const float* shift;
+  Numbers x, y;
+  unsigned char* open;  // where a ReLU let y through; null without one
+  OREPA_HD void operator()(int64_t i) const {
+    const int64_t c = channels.of(i);
+    const float value = channels.normal(x[i], c) * channels.scale[c] + shift[c];
+    const bool passes = open == nullptr || value > 0;
+    if (open != nullptr) open[i] = passes;
+    y.set(i, passes ? value : 0);
+  }
+};
+
+// dy behind the ReLU, alone and times the normalised x.
+struct Flow {
+  Channels channels;
+  Numbers x, dy;
+  const unsigned char* open;
+  OREPA_HD float of(int64_t i) const { return open == nullptr || open[i] != 0 ? dy[i] : 0.0f; }
+};
+struct FlowSum {
+  Flow flow;
+  bool normal;
+  OREPA_HD float operator()(int64_t k, int64_t c) const {
+    const int64_t i = flow.channels.view.position(k, c);
+    return flow.of(i) * (normal ? flow.channels.normal(flow.x[i], c) : 1.0f);
+  }
+};
+struct InputGradient {
+  Flow flow;
+  const float *shift_sum, *scale_sum;  // over the whole batch
+  float count;                         // of its values, a channel
+  Numbers dx;
+  OREPA_HD void operator()(int64_t i) const {
+    const Channels& channels = flow.channels;
+    const int64_t c = channels.of(i);
+    const float normal = channels.normal(flow.x[i], c);
+    dx.set(i, channels.scale[c] * channels.inverse(c) *
+                  (flow.of(i) - (shift_sum[c] + normal * scale_sum[c]) / count));
+  }
+};
+
+class SharedBatchNorm : public BatchNormPlan {
+ public:
+  SharedBatchNorm(Device& device, Communicator& ranks, const BatchNormGeometry& geometry,
+                  const BatchRows& rows)
+      : device_(device),
+        ranks_(ranks),
+        geometry_(geometry),
+        rows_(rows),
+        view_(AxisView::of(geometry.shape, 1)) {}
+
+  int64_t saved_bytes() const override { return geometry_.relu ? geometry_.shape.count() : 0; }
+  int64_t forward_workspace() const override {
+    return aligned(parts() * int64_t{sizeof(float)}) + scratch_bytes();
+  }
+  int64_t backward_workspace() const override {
+    return aligned(2 * view_.extent * int64_t{sizeof(float)}) + scratch_bytes();
+  }
+
+  void forward(const void* x, const float* scale, const float* shift, void* y, float* mean,
+               float* variance, void* saved, void* workspace) override {
+    const int64_t channels = view_.extent, positions = view_.positions();
+    auto* all = static_cast<float*>(workspace);
+    float* own = all + 2 * channels * ranks_.rank();
+    auto* scratch = behind(workspace, parts());
+    device_.zero(all, parts() * int64_t{sizeof(float)});
+    const Value value{view_, numbers(x)};
+    reduce_columns(device_, positions, channels, value, own, false, scratch);
+    parallel_for(device_, channels, Divide{own, static_cast<float>(positions)});
+    reduce_columns(device_, positions, channels, SquaredDistance{value, own}, own + channels, false,
+                   scratch);
+    sum(all, parts());
+    parallel_for(device_, channels,
+                 Combine{all, channels, ranks_.size(), rows_.whole,
+                         static_cast<double>(positions / rows_.count), mean, variance});
+    parallel_for(device_, geometry_.shape.count(),
+                 Apply{bound(scale, mean, variance), shift, numbers(x), numbers(y), mask(saved)});
+  }
+
+  // Given statistics are everybody's.
+  void normalize(const void* x, const float* scale, const float* shift, const float* mean,
+                 const float* variance, void* y, void*) override {
+    parallel_for(device_, geometry_.shape.count(),
+                 Apply{bound(scale, mean, variance), shift, numbers(x), numbers(y), nullptr});
+  }
+
+  void backward(const void* x, const void* dy, const float* scale, const float* mean,
+                const float* variance, const void* saved, void* dx, float* dscale, float* dshift,
+                void* workspace) override {
+    const int64_t channels = view_.extent, positions = view_.positions();
+    auto *shift_sum = static_cast<float*>(workspace), *scale_sum = shift_sum + channels;
+    auto* scratch = behind(workspace, 2 * channels);
+    const Flow flow{bound(scale, mean, variance), numbers(x), numbers(dy),
+                    mask(const_cast<void*>(saved))};
+    reduce_columns(device_, positions, channels, FlowSum{flow, false}, shift_sum, false, scratch);
+    reduce_columns(device_, positions, channels, FlowSum{flow, true}, scale_sum, false, scratch);
+    // Gradients of scale and shift are this rank's, as all gradients are.
+    if (dscale != nullptr) {
+      device_.copy(dshift, shift_sum, channels * int64_t{sizeof(float)});
+      device_.copy(dscale, scale_sum, channels * int64_t{sizeof(float)});
+    }
+    sum(shift_sum, 2 * channels);
+    const auto count = static_cast<float>(positions / rows_.count * rows_.whole);
+    parallel_for(device_, geometry_.shape.count(),
+                 InputGradient{flow, shift_sum, scale_sum, count, numbers(dx)});
+  }
+
+ private:
+  int64_t parts() const { return 2 * view_.extent * ranks_.size(); }
+  int64_t scratch_bytes() const { return reduce_columns_scratch(view_.positions(), view_.extent); }
+  static float* behind(void* workspace, int64_t floats) {
+    return reinterpret_cast<float*>(static_cast<char*>(workspace) +
+                                    aligned(floats * int64_t{sizeof(float)}));
+  }
+  Numbers numbers(const void* data) const {
+    return Tensor{const_cast<void*>(data), geometry_.shape, geometry_.type};
+  }
+  unsigned char* mask(void* saved) const {
+    return geometry_.relu ? static_cast<unsigned char*>(saved) : nullptr;
+  }
+  Channels bound(const float* scale, const float* mean, const float* variance) const {
+    return {view_, scale, mean, variance, geometry_.eps};
+  }
+  void sum(float* values, int64_t count) {
+    ranks_.start_sum({values, count, Communicator::Numbers::Type::kFloat32});
+    ranks_.finish_sums();
+  }
+
+  Device& device_;
+  Communicator& ranks_;
+  const BatchNormGeometry geometry_;
+  const BatchRows rows_;
+  const AxisView view_;
+};
+
+}  // namespace
+
+std::shared_ptr<BatchNormPlan> shared_batch_norm(Device& device, Communicator& ranks,
+                                                 const BatchNormGeometry& geometry,
+                                                 const BatchRows& rows) {
+  return std::make_shared<SharedBatchNorm>(device, ranks, geometry, rows);
+}
+
+}  // namespace orepa
