@@ -3,6 +3,7 @@
 #include "backend/cuda/inventory.h"
 #include "command.h"
 #include "data/sources/sources.h"
+#include "orepa/communicator.h"
 #include "orepa/device.h"
 #include "orepa/error.h"
 
@@ -29,7 +30,7 @@ void device_query() {
                gpu.total_bytes >> 20, " MiB available"));
   }
   if (cuda.gpus.empty()) print("  devices", "none");
-  print("MPI", "not used yet");
+  print("MPI", mpi_version());
   const auto built = [](const std::string& version) {
     return version.empty() ? "built without" : version;
   };

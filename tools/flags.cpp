@@ -76,7 +76,7 @@ std::string gpu_device() {
       numbers && gpus.size() == 1, "--gpu ", FLAGS_gpu,
       ": a training on several GPUs, one process each, `mpirun -np ",
       numbers ? text(gpus.size()) : "N",
-      " orepa_tool train ...`, needs MPI, which this program has not: give one GPU, as in --gpu ",
+      " orepa_tool train ...`, is so far one on CPUs: give one GPU, as in --gpu ",
       numbers ? gpus[0] : "0");
   return "cuda:" + gpus[0];
 }

@@ -54,4 +54,7 @@ class Communicator {
 // seconds has failed.
 std::unique_ptr<Communicator> join_ranks(double timeout);
 
+// "Open MPI v4.1.4", or why there is none.
+std::string mpi_version();
+
 }  // namespace orepa

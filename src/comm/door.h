@@ -9,4 +9,7 @@ namespace orepa::comm {
 using Door = Communicator*(double timeout);
 constexpr char kDoor[] = "orepa_mpi_communicator";
 
+using VersionDoor = void(std::string& version);
+constexpr char kVersionDoor[] = "orepa_mpi_version";
+
 }  // namespace orepa::comm

@@ -22,6 +22,18 @@ bool is_one_of_several() {
   return knows_others && number("OMPI_COMM_WORLD_SIZE") != 1;
 }
 
+template <class Door>
+Door* door(const char* name) {
+  // Beside the program; never closed: MPI starts once.
+  void* object = dlopen("liborepa_mpi.so", RTLD_NOW);
+  require(object != nullptr, "a training by several processes needs liborepa_mpi.so beside the ",
+          "program, and Open MPI: ", dlerror(),
+          "; install libopenmpi-dev, and configure and build anew");
+  const auto function = reinterpret_cast<Door*>(dlsym(object, name));
+  require(function != nullptr, "liborepa_mpi.so is of another build: ", dlerror());
+  return function;
+}
+
 }  // namespace
 
 std::string Communicator::broadcast(std::string text) {
@@ -34,13 +46,15 @@ std::string Communicator::broadcast(std::string text) {
 
 std::unique_ptr<Communicator> join_ranks(double timeout) {
   if (!is_one_of_several()) return nullptr;
-  void* object = dlopen("liborepa_mpi.so", RTLD_NOW);  // never closed: MPI starts once
-  require(object != nullptr, "a training by several processes needs liborepa_mpi.so beside the ",
-          "program, and Open MPI: ", dlerror(),
-          "; install libopenmpi-dev, and configure and build anew");
-  const auto make = reinterpret_cast<comm::Door*>(dlsym(object, comm::kDoor));
-  require(make != nullptr, "liborepa_mpi.so is of another build: ", dlerror());
-  return std::unique_ptr<Communicator>(make(timeout));
+  return std::unique_ptr<Communicator>(door<comm::Door>(comm::kDoor)(timeout));
+}
+
+std::string mpi_version() try {
+  std::string version;
+  door<comm::VersionDoor>(comm::kVersionDoor)(version);
+  return version;
+} catch (const Error& error) {
+  return error.what();
 }
 
 }  // namespace orepa

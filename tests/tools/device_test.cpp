@@ -68,7 +68,7 @@ TEST_F(DeviceToolTest, TheSolverChoosesUnlessAFlagDoes) {
 TEST_F(DeviceToolTest, SeveralGpusAreOneProcessEach) {
   EXPECT_THAT(
       refusal({"train", "--solver", solver_, "--gpu", "0,1,2"}),
-      HasSubstr("`mpirun -np 3 orepa_tool train ...`, needs MPI, which this program has not"));
+      HasSubstr("`mpirun -np 3 orepa_tool train ...`, is so far one on CPUs"));
   EXPECT_THAT(refusal({"train", "--solver", solver_, "--gpu", "all"}),
               HasSubstr("`mpirun -np N orepa_tool train ...`"));
   for (const char* gpu : {"first", "-1", ","}) {

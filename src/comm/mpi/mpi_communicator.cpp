@@ -103,6 +103,14 @@ class MpiCommunicator : public Communicator {
 }  // namespace
 }  // namespace orepa::comm
 
+extern "C" void orepa_mpi_version(std::string& version) {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  const std::string_view whole(text, static_cast<size_t>(length));
+  version = whole.substr(0, whole.find(','));
+}
+
 extern "C" orepa::Communicator* orepa_mpi_communicator(double timeout) {
   return new orepa::comm::MpiCommunicator(timeout);
 }
