@@ -136,6 +136,7 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
   ema_decay = solver.number("ema_decay");
   checked(solver, "ema_decay", ema_decay, ema_decay >= 0 && ema_decay < 1, "lie in [0, 1)");
   sync_statistics = solver.flag("sync_statistics");
+  narrow_sums = solver.choice("sum_precision") == "BF16";
   early_stop_tests = solver.integer("early_stop_tests");
   checked(solver, "early_stop_tests", early_stop_tests, early_stop_tests >= 0, "not be negative");
 }

@@ -29,6 +29,7 @@ struct SolverSettings {
   bool test_initialization = true, snapshot_after_train = true;
   double ema_decay = 0;               // 0: nothing is averaged
   bool sync_statistics = false;       // whether ranks normalise by those of the whole batch
+  bool narrow_sums = false;           // whether ranks add up gradients in bfloat16
   int64_t early_stop_tests = 0;       // 0: never
   std::vector<int64_t> test_batches;  // by test net; empty: each walks over its whole set
   std::vector<ParameterRule> rules;

@@ -18,7 +18,8 @@ TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& ru
       totals_(parameters, settings.iter_size, settings.clip) {
   if (settings.ema_decay > 0)
     averages_ = std::make_unique<Averages>(parameters, settings.ema_decay);
-  if (ranks != nullptr) sums_ = std::make_unique<GradientSums>(*ranks, parameters.device());
+  if (ranks != nullptr)
+    sums_ = std::make_unique<GradientSums>(*ranks, parameters, settings.narrow_sums);
   if (settings.iter_size > 1) statistics_ = std::make_unique<StatisticsCopy>(parameters);
 }
 

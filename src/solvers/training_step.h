@@ -53,7 +53,7 @@ class TrainingStep {
 
   int64_t bytes() const {  // of device memory
     return totals_.bytes() + (statistics_ ? statistics_->bytes() : 0) +
-           (averages_ ? averages_->bytes() : 0);
+           (averages_ ? averages_->bytes() : 0) + (sums_ ? sums_->bytes() : 0);
   }
   Averages* averages() const { return averages_.get(); }  // null where the settings want none
 
