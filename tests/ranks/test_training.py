@@ -165,23 +165,21 @@ class RanksTest(unittest.TestCase):
 
     def test_another_number_of_ranks_goes_on(self):
         self.write(DATA + BATCH_NORM + REST, "ema_decay: 0.9 ")
-        self.trained(2, "whole")
-        self.trained(2, "part", "--set", "max_iter=10")
-        said = self.trained(2, "part", "--snapshot", "auto")
-        self.assertIn("resumed from part/solver_iter_10.solverstate.h5", said)
-        self.assertEqual(said.count("resumed from"), 1, said)
-        # The rate of a shorter training is another one before, so the weights are; what is checked is that all go on.
-        self.trained(3, "part", "--snapshot", "auto", "--set", "max_iter=25")
-        self.trained(1, "part", "--snapshot", "auto", "--set", "max_iter=30")
-        self.assertTrue((self.folder / "part/solver_iter_30.caffemodel.h5").exists())
+        self.trained(2, "run", "--set", "max_iter=10")
+        for ranks, before, last in ((3, 10, 20), (1, 20, 30)):
+            said = self.trained(ranks, "run", "--snapshot", "auto", "--set", f"max_iter={last}")
+            self.assertEqual(said.count(f"resumed from run/solver_iter_{before}.solverstate.h5"), 1, said)
+            self.assertIn("but not with the same bits", said)
+        self.assertTrue((self.folder / "run/solver_iter_30.caffemodel.h5").exists())
 
-    def test_a_run_that_was_interrupted_has_the_same_bits(self):
+    def test_a_run_that_goes_on_has_the_same_bits(self):
         self.write(DATA + BATCH_NORM + REST, "ema_decay: 0.9 ")
         self.trained(2, "whole")
-        self.trained(2, "part", "--set", "max_iter=20", "--snapshot", "auto")
-        for name in self.folder.glob("part/*_iter_20*"):
-            name.unlink()
-        self.trained(2, "part", "--snapshot", "auto")
+        shutil.copytree(self.folder / "whole", self.folder / "part")
+        for path in self.folder.glob("part/*_iter_20*"):
+            path.unlink()
+        said = self.trained(2, "part", "--snapshot", "auto")
+        self.assertIn("at iteration 10", said)
         self.assertEqual(self.largest_difference("whole", "part"), 0)
 
     def test_only_the_first_writes(self):
@@ -230,36 +228,36 @@ class RanksTest(unittest.TestCase):
                                    f'exec "{TOOL}" train --solver solver.prototxt --run {self.folder}/run')
         self.assertIn("images", said)
 
-    def test_a_rank_that_is_stopped_ends_all_and_the_last_snapshot_goes_on(self):
+    def signal_to_rank_1(self, signal, *flags):
+        """A training that would go on for hours, with a snapshot every 100 iterations; returns its exit code and what was said."""
         self.write(DATA + REST)
-        stop = ('[ "$OMPI_COMM_WORLD_RANK" != 1 ] || { sleep 3; kill -STOP $$; } & '
-                f'exec "{TOOL}" train --solver solver.prototxt --run run --rank_timeout 2 --set max_iter=1000000 '
-                '--set test_interval=1000000 --set snapshot=100')
-        self.expect_failure("nothing is heard of rank 1", "sh", "-c", stop)
-        self.assertFalse(list(self.folder.glob("run/*.tmp*")))
-        said = self.trained(2, "run", "--snapshot", "auto", "--set", "max_iter=1000000", "--dry_run")
-        self.assertIn("resumed from", said)
+        command = " ".join([TOOL, "train", "--solver", "solver.prototxt", "--run", "run", "--set", "max_iter=1000000",
+                            "--set", "test_interval=1000000", "--set", "snapshot=100", *flags])
+        code, said, _ = mpirun(2, ["sh", "-c", '[ "$OMPI_COMM_WORLD_RANK" != 1 ] || '
+                                               f'{{ sleep 3; kill -{signal} $$; }} & exec {command}'], self.folder)
+        return code, said
 
-    def test_a_rank_that_dies_leaves_the_last_snapshot(self):
-        self.write(DATA + REST)
-        die = ('[ "$OMPI_COMM_WORLD_RANK" != 1 ] || { sleep 3; kill -KILL $$; } & '
-               f'exec "{TOOL}" train --solver solver.prototxt --run run --rank_timeout 2 --set max_iter=1000000 '
-               '--set test_interval=1000000 --set snapshot=100')
-        code, said, _ = mpirun(2, ["sh", "-c", die], self.folder)
-        self.assertNotEqual(code, 0, said)
+    def expect_whole_snapshots(self):
         said = self.trained(2, "run", "--snapshot", "auto", "--set", "max_iter=1000000", "--dry_run")
         self.assertIn("resumed from", said)
+        self.assertNotIn("passed over", said)
+
+    def test_a_rank_that_is_stopped_ends_all_and_leaves_the_last_snapshot(self):
+        code, said = self.signal_to_rank_1("STOP", "--rank_timeout", "2")
+        self.assertNotEqual(code, 0, said)
+        self.assertIn("nothing is heard of rank 1", said)
+        self.expect_whole_snapshots()
+
+    def test_a_rank_that_dies_ends_all_and_leaves_the_last_snapshot(self):
+        code, said = self.signal_to_rank_1("KILL")
+        self.assertNotEqual(code, 0, said)
+        self.expect_whole_snapshots()
 
     def test_a_stop_at_any_rank_stops_all_with_one_snapshot(self):
-        self.write(DATA + REST)
-        stop = ('[ "$OMPI_COMM_WORLD_RANK" != 1 ] || { sleep 3; kill -TERM $$; } & '
-                f'exec "{TOOL}" train --solver solver.prototxt --run run --set max_iter=1000000 --set snapshot=0 '
-                '--set test_interval=1000000')
-        code, said, _ = mpirun(2, ["sh", "-c", stop], self.folder)
+        code, said = self.signal_to_rank_1("TERM", "--set", "snapshot=0")
         self.assertEqual(code, 3, said)
         self.assertIn("stopped as asked", said)
-        states = list(self.folder.glob("run/solver_iter_*.solverstate.h5"))
-        self.assertEqual(len(states), 1)
+        self.assertEqual(len(list(self.folder.glob("run/solver_iter_*.solverstate.h5"))), 1)
 
 
 if __name__ == "__main__":
