@@ -14,9 +14,9 @@ namespace {
 
 // A room includes contracts (include/orepa), itself and those of lower floors. layers and what lies
 // below speak of nets by contracts alone, not by generated headers.
-const std::map<std::string, int> kFloors = {{"core", 0},    {"backend", 1}, {"data", 1},
-                                            {"layers", 2},  {"engine", 3},  {"io", 4},
-                                            {"reparam", 5}, {"solvers", 6}, {"tools", 7}};
+const std::map<std::string, int> kFloors = {
+    {"core", 0},   {"backend", 1}, {"comm", 1},    {"data", 1},    {"layers", 2},
+    {"engine", 3}, {"io", 4},      {"reparam", 5}, {"solvers", 6}, {"tools", 7}};
 constexpr int kFirstWithGeneratedHeaders = 3;
 
 std::string room_of(const std::string& path) { return path.substr(0, path.find('/')); }

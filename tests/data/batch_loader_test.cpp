@@ -169,7 +169,7 @@ TEST(BatchLoader, EndsWhereNoSampleIsLeft) {
   const NetSpec net = NetSpec::parse("layer { name: 'd' type: 'Data' }", "test");
   BatchLoader data(source,
                    std::make_shared<Augment>(net.layers()[0].message("transform_param"), false, 5),
-                   {5, 5, 0, false, 5}, true, 1, 1.0);
+                   {5, 5, 5, 0, 0, false, 5}, true, 1, 1.0);
   source->break_all();
   EXPECT_EQ(error_of([&] { fill(data, 0); }), "number 4: is broken, and so are all others");
 }

@@ -148,7 +148,8 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
   NetOptions net;
   net.phase = options.phase;
   net.weights_change_every_pass = options.weights_change_every_pass;
-  const SetupContext context{owner_, net, options.precision, true};
+  BatchRows rows;
+  const SetupContext context{owner_, net, options.precision, true, nullptr, &rows};
   NodeSetup setup(node_, inputs, options_.want_inputs, context);
   layer_ = make_layer(node_.spec);
   output_shapes_ = layer_->setup(setup);

@@ -1,0 +1,146 @@
+// What several ranks make of a batch is, put together, what one makes of it.
+#include <gtest/gtest.h>
+
+#include "orepa/net.h"
+#include "tests/data/sources/idx_files.h"
+#include "tests/error_of.h"
+#include "tests/files.h"
+#include "tests/test_device.h"
+
+namespace orepa {
+namespace {
+
+// Knows who it is, and has nobody to talk to.
+class Rank : public Communicator {
+ public:
+  Rank(int rank, int size) : rank_(rank), size_(size) {}
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  int local_rank() const override { return rank_; }
+  int local_size() const override { return size_; }
+  void start_sum(const Numbers&) override { orepa::fail("there is nobody to add up with"); }
+  void finish_sums() override {}
+  void maximum(int64_t*, int64_t) override {}
+  void broadcast(void*, int64_t) override {}
+  std::vector<std::string> gather(const std::string& bytes) override { return {bytes}; }
+  void fail(const std::string&) noexcept override {}
+  int64_t bytes_summed() const override { return 0; }
+
+ private:
+  int rank_, size_;
+};
+
+class BatchRowsTest : public testing::Test {
+ protected:
+  BatchRowsTest() {
+    std::string pixels, labels;
+    for (int i = 0; i < 9 * 12; ++i) pixels += static_cast<char>(i * 37 % 251);
+    for (char i = 0; i < 9; ++i) labels += i;
+    write_file(folder_ + "images", idx({9, 3, 4}, pixels));
+    write_file(folder_ + "labels", idx({9}, labels));
+  }
+
+  // All outputs of a few passes, row by row: those of rank `rank` of `size`.
+  std::vector<std::vector<float>> rows(const std::string& layers, int rank, int size,
+                                       BatchRows* are = nullptr) {
+    Rank ranks(rank, size);
+    NetOptions options;
+    options.phase = Phase::kTrain;
+    if (size > 1) options.ranks = &ranks;
+    Parameters parameters(*device_, 5, true);
+    Arena arena(*device_);
+    Net net(NetSpec::parse(layers, "net.prototxt"), parameters, arena, options);
+    if (are != nullptr) *are = net.rows();
+    std::vector<std::vector<float>> outputs;
+    for (int64_t pass : {0, 1, 4}) {
+      net.prepare();
+      net.forward(pass);
+      for (const Net::Blob& blob : net.outputs()) outputs.push_back(net.read(blob.name));
+    }
+    return outputs;
+  }
+
+  void expect_together(const std::string& layers) {
+    const auto whole = rows(layers, 0, 1);
+    for (const int size : {2, 3, 5}) {
+      std::vector<std::vector<float>> together(whole.size());
+      for (int rank = 0; rank < size; ++rank) {
+        const auto part = rows(layers, rank, size);
+        for (size_t o = 0; o < part.size(); ++o)
+          together[o].insert(together[o].end(), part[o].begin(), part[o].end());
+      }
+      EXPECT_EQ(together, whole) << size << " ranks: " << layers;
+    }
+  }
+
+  std::string data(const std::string& more = "") const {
+    return text("layer { name: 'd' type: 'Data' top: 'x' top: 't' data_param { source: '", folder_,
+                "images' label_source: '", folder_, "labels' backend: IDX batch_size: 5 ",
+                "shuffle: true } transform_param { transform { random_crop { size: 3 } } ",
+                "transform { flip {} } } } ", more);
+  }
+
+  std::string folder_ = test_folder();
+  std::unique_ptr<Device> device_ = test_device();
+};
+
+TEST_F(BatchRowsTest, OfSourcesAreThoseOfTheWholeBatch) {
+  expect_together(data());
+  expect_together(
+      "layer { name: 'd' type: 'DummyData' top: 'x' top: 't' dummy_data_param { shape { dim: 5 "
+      "dim: "
+      "2 dim: 3 } shape { dim: 5 } data_filler { type: 'gaussian' } data_filler { type: 'uniform' "
+      "} "
+      "} }");
+}
+
+TEST_F(BatchRowsTest, AreDroppedAsThoseOfTheWholeBatch) {
+  expect_together(data("layer { name: 'drop' type: 'Dropout' bottom: 'x' top: 'y' }"));
+  expect_together(
+      data("layer { name: 'c' type: 'Convolution' bottom: 'x' top: 'c' convolution_param { "
+           "num_output: 3 "
+           "kernel_size: 2 weight_filler { type: 'xavier' } } } "
+           "layer { name: 'drop' type: 'Dropout' bottom: 'c' top: 'c' }"));
+}
+
+// Losses are parts of that of the whole batch, so that they and their gradients add up to it.
+TEST_F(BatchRowsTest, HaveLossesThatAddUp) {
+  for (const char* normalization : {"VALID", "FULL", "BATCH_SIZE", "NONE"}) {
+    const std::string layers = data(
+        text("layer { name: 'ip' type: 'InnerProduct' bottom: 'x' top: 'ip' inner_product_param { "
+             "num_output: 9 weight_filler { type: 'xavier' } } } layer { name: 'loss' type: ",
+             "'SoftmaxWithLoss' bottom: 'ip' bottom: 't' top: 'loss' loss_param { normalization: ",
+             normalization, " } }"));
+    const auto whole = rows(layers, 0, 1);
+    std::vector<float> sums(whole.size());
+    for (int rank = 0; rank < 3; ++rank) {
+      const auto part = rows(layers, rank, 3);
+      for (size_t o = 0; o < part.size(); ++o) sums[o] += part[o][0];
+    }
+    for (size_t o = 0; o < whole.size(); ++o)
+      EXPECT_NEAR(sums[o], whole[o][0], 2e-6f * whole[o][0]) << normalization;
+  }
+}
+
+TEST_F(BatchRowsTest, AreSpreadOverTheRanks) {
+  const std::pair<int64_t, int64_t> expected[] = {{0, 1}, {1, 2}, {3, 2}};
+  for (int rank = 0; rank < 3; ++rank) {
+    BatchRows are;
+    rows(data(), rank, 3, &are);
+    EXPECT_EQ(are.whole, 5);
+    EXPECT_EQ(std::make_pair(are.first, are.count), expected[rank]);
+  }
+}
+
+TEST_F(BatchRowsTest, AreRefusedWhereTheyCannotBe) {
+  EXPECT_NE(error_of([&] { rows(data(), 0, 6); }).find("has batches of 5 for 6 processes"),
+            std::string::npos);
+  const std::string mixup =
+      "layer { name: 'm' type: 'Mixup' bottom: 'x' bottom: 't' top: 'y' top: 'u' mixup_param { "
+      "classes: 9 mixup_alpha: 1 } }";
+  EXPECT_NE(error_of([&] { rows(data(mixup), 0, 2); }).find("mixes the samples of a whole batch"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace orepa
