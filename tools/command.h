@@ -28,6 +28,9 @@ class Stopped : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// It failed, and has said why: exit code 1.
+class Told : public std::exception {};
+
 // All commands in alphabetical order.
 const std::vector<Command>& commands();
 

@@ -78,6 +78,8 @@ int main(int argc, char** argv) {
   } catch (const orepa::tool::Stopped& stopped) {
     std::cout << stopped.what() << std::endl;
     return 3;
+  } catch (const orepa::tool::Told&) {
+    return 1;
   } catch (const std::bad_alloc&) {
     std::cerr << "error: out of memory\n";
   } catch (const std::exception& error) {

@@ -21,9 +21,14 @@ void with_ranks(double timeout, const std::function<void(Communicator* ranks)>& 
     train(ranks.get());
   } catch (const Stopped&) {
     throw;
-  } catch (const std::exception& error) {
-    if (ranks != nullptr) ranks->fail(error.what());
+  } catch (const UsageError&) {  // all see the same
     throw;
+  } catch (const std::exception& error) {
+    if (ranks == nullptr) throw;
+    ranks->fail(error.what());
+    // Now, for what ends the others waits for the end of `ranks`.
+    std::cerr << text("error: ", error.what(), '\n') << std::flush;
+    throw Told();
   }
 }
 

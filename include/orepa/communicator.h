@@ -4,7 +4,8 @@
 // Calls are collective: every rank makes the same ones in the same order, from one thread at a
 // time. A call that a rank does not come to within the timeout throws Error on all others, which
 // says whose fault it is; so does every call once a rank has left with fail(). What has failed
-// stays failed: the process can only end.
+// stays failed: the process can only end, after it has said why. To destroy a Communicator that has
+// failed takes a second, in which the others say it too: mpirun ends all as soon as one has ended.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,5 +1,6 @@
-// What ranks say to each other, for test_communicator.py: talk TIMEOUT [die|stop|leave|late RANK].
-// Every rank ends with 0 and "well" where all sums were right, or with 1 and why not.
+// What ranks say to each other, for test_communicator.py: talk TIMEOUT [die|stop|leave|late RANK],
+// or talk TIMEOUT pause SECONDS, in which all are silent half-way. Every rank ends with 0 and
+// "well" where all sums were right, or with 1 and why not.
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -14,14 +15,11 @@
 namespace orepa {
 namespace {
 
-void misbehave(Communicator& ranks, const std::string& how, double timeout) {
+void misbehave(const std::string& how, double timeout) {
   if (how == "die") std::raise(SIGKILL);
   if (how == "stop") std::raise(SIGSTOP);
   if (how == "late") std::this_thread::sleep_for(std::chrono::duration<double>(2 * timeout + 5));
-  if (how == "leave") {
-    ranks.fail("there is no sample 7");
-    std::_Exit(1);
-  }
+  if (how == "leave") fail("there is no sample 7");
 }
 
 void expect(bool right, const char* what) { require(right, what, " went wrong"); }
@@ -57,12 +55,22 @@ void talk(Communicator& ranks, int64_t round) {
 int run(int count, char** words) {
   const double timeout = std::atof(words[1]);
   const std::string how = count > 3 ? words[2] : "";
-  const int who = count > 3 ? std::atoi(words[3]) : -1;
+  const int who = count > 3 && how != "pause" ? std::atoi(words[3]) : -1;
   const std::unique_ptr<Communicator> ranks = join_ranks(timeout);
   require(ranks != nullptr, "alone");
-  for (int64_t round = 0; round < 20; ++round) {
-    if (round == 10 && ranks->rank() == who) misbehave(*ranks, how, timeout);
-    talk(*ranks, round);
+  try {
+    for (int64_t round = 0; round < 20; ++round) {
+      if (round == 10 && ranks->rank() == who) misbehave(how, timeout);
+      if (round == 10 && how == "pause") {
+        std::cout << "half-way" << std::endl;
+        std::this_thread::sleep_for(std::chrono::duration<double>(std::atof(words[3])));
+      }
+      talk(*ranks, round);
+    }
+  } catch (const Error& error) {
+    ranks->fail(error.what());
+    std::cout << text("error: ", error.what(), '\n') << std::flush;
+    return 1;
   }
   std::cout << text("rank ", ranks->rank(), " of ", ranks->size(), ", ", ranks->local_rank(),
                     " of ", ranks->local_size(), " here: well, ", ranks->bytes_summed(),
@@ -78,6 +86,6 @@ int main(int count, char** words) {
     return orepa::run(count, words);
   } catch (const orepa::Error& error) {
     std::cout << "error: " << error.what() << std::endl;
-    std::_Exit(1);  // MPI cannot end where ranks are missing
+    return 1;
   }
 }

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 constexpr auto kPause = 50us;      // between two looks at an operation
 constexpr auto kIdlePause = 20ms;  // between two looks for messages
 constexpr auto kPatience = 3s;     // for answers of ranks that are alive, and for farewells
-constexpr auto kFarewell = 500ms;
+constexpr auto kFarewell = 1s;
 constexpr size_t kMostText = 2000;  // of a message
 
 void check(int code, const char* what) {
@@ -63,14 +63,21 @@ void MpiThread::start(Operation operation) {
 void MpiThread::finish() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return done_ == given_ || !failure_.empty(); });
-  if (!failure_.empty()) orepa::fail(failure_);
+  if (failure_.empty()) return;
+  wait_until_left(lock);
+  orepa::fail(failure_);
+}
+
+// From then on nobody writes to what is added up.
+void MpiThread::wait_until_left(std::unique_lock<std::mutex>& lock) {
+  changed_.wait_for(lock, 3 * kPatience, [&] { return !ready_; });
 }
 
 void MpiThread::fail(const std::string& reason) noexcept {
   std::unique_lock lock(mutex_);
   if (failure_.empty()) failure_ = reason_ = reason.substr(0, kMostText);
   changed_.notify_all();
-  changed_.wait_for(lock, kPatience + 1s, [&] { return !ready_; });
+  wait_until_left(lock);
 }
 
 void MpiThread::run() {
@@ -136,8 +143,7 @@ void MpiThread::work(const Operation& operation) {
       const std::lock_guard lock(mutex_);
       if (!failure_.empty()) return;
     }
-    if (std::chrono::duration<double>(Clock::now() - start).count() > timeout_)
-      orepa::fail(blame());
+    if (std::chrono::duration<double>(Clock::now() - start).count() > timeout_) give_up();
     std::this_thread::sleep_for(kPause);
   }
 }
@@ -186,68 +192,63 @@ void MpiThread::hear() {
   forget_sent();
 }
 
-void MpiThread::wait_for_answers() {
-  const Clock::time_point start = Clock::now();
-  while (Clock::now() - start < kPatience && std::count(answers_.begin(), answers_.end(), -1) > 0) {
-    hear();
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
-// Who does not take part in an operation that takes too long.
-std::string MpiThread::blame() {
+// Waits for answers of all ranks but the silent ones, as long as patience lasts.
+void MpiThread::ask_others(Tag tag, const std::string& text) {
   answers_.assign(static_cast<size_t>(size_), -1);
   answers_[static_cast<size_t>(rank_)] = begun_;
-  say_to_others(kQuestion, "");
+  say_to_others(tag, text);
+  for (const int rank : silent_) answers_[static_cast<size_t>(rank)] = 0;
   const Clock::time_point start = Clock::now();
   while (Clock::now() - start < kPatience && std::count(answers_.begin(), answers_.end(), -1) > 0) {
     hear();
     std::this_thread::sleep_for(kPause);
   }
-  std::vector<int> silent, behind;
-  for (int rank = 0; rank < size_; ++rank) {
-    const int64_t answer = answers_[static_cast<size_t>(rank)];
-    if (answer < 0) silent.push_back(rank);
-    if (answer >= 0 && answer < begun_) behind.push_back(rank);
-  }
-  std::string what = text("waited ", timeout_, " s for the other ranks");
-  if (!silent.empty()) return text(what, ": nothing is heard of ", list(silent));
-  if (!behind.empty())
-    return text(what, ": ", list(behind), behind.size() == 1 ? " is" : " are", " late, but alive");
-  return what + ": all are alive and wait; is a link between them broken?";
 }
 
-// Where all went well MPI ends, which waits for the others. Else they are told, and the process has
-// to end without it.
+// Says who does not take part in an operation that takes too long, to the other ranks too.
+void MpiThread::give_up() {
+  ask_others(kQuestion, "");
+  std::vector<int> behind;
+  for (int rank = 0; rank < size_; ++rank) {
+    const int64_t answer = answers_[static_cast<size_t>(rank)];
+    if (answer < 0) silent_.push_back(rank);
+    if (answer >= 0 && answer < begun_) behind.push_back(rank);
+  }
+  std::string what = text("waited ", timeout_, " s for the other ranks: ");
+  if (!silent_.empty())
+    what += text("nothing is heard of ", list(silent_));
+  else if (!behind.empty())
+    what += text(list(behind), behind.size() == 1 ? " is" : " are", " late, but alive");
+  else
+    what += "all are alive and wait; is a link between them broken?";
+  const std::lock_guard lock(mutex_);
+  if (failure_.empty()) failure_ = reason_ = what;
+}
+
+// Where all went well MPI ends, which waits for the others. Else they are told why not, where it is
+// for this rank to tell, and the process has to end without it.
 void MpiThread::leave() {
   std::unique_lock lock(mutex_);
   const bool well = ready_ && failure_.empty();
   const std::string reason = reason_;
   lock.unlock();
   try {
-    if (well) {
-      check(MPI_Finalize(), "MPI_Finalize");
-    } else {
-      if (!reason.empty()) {
-        answers_.assign(static_cast<size_t>(size_), -1);
-        answers_[static_cast<size_t>(rank_)] = begun_;
-        say_to_others(kLeaving, reason);
-        wait_for_answers();
-        // mpirun ends the others as soon as this process has ended; they have something to say.
-        std::this_thread::sleep_for(kFarewell);
-      }
-      const Clock::time_point start = Clock::now();
-      while (!sent_.empty() && Clock::now() - start < kPatience) {
-        forget_sent();
-        std::this_thread::sleep_for(kPause);
-      }
+    if (well) check(MPI_Finalize(), "MPI_Finalize");
+    if (!reason.empty()) ask_others(kLeaving, reason);
+    const Clock::time_point start = Clock::now();
+    while (!sent_.empty() && Clock::now() - start < kPatience) {
+      forget_sent();
+      std::this_thread::sleep_for(kPause);
     }
   } catch (const Error&) {
     // Who cannot be told finds out by the timeout.
   }
   lock.lock();
   ready_ = false;
+  lock.unlock();
   changed_.notify_all();
+  // mpirun ends the others as soon as one process has ended, and they have something to say.
+  if (!well) std::this_thread::sleep_for(kFarewell);
 }
 
 }  // namespace orepa::comm

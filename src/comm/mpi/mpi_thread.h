@@ -46,12 +46,13 @@ class MpiThread {
   void run();
   void start_mpi();
   void work(const Operation& operation);
+  void wait_until_left(std::unique_lock<std::mutex>& lock);
   void say(int rank, Tag tag, std::string text);
   void say_to_others(Tag tag, const std::string& text);
   void hear();
   void forget_sent();
-  void wait_for_answers();
-  std::string blame();
+  void ask_others(Tag tag, const std::string& text);
+  void give_up();
   void leave();
 
   const double timeout_;
@@ -65,6 +66,7 @@ class MpiThread {
   };
   std::list<Sent> sent_;
   int64_t begun_ = 0;             // operations
+  std::vector<int> silent_;       // ranks that do not answer
   std::vector<int64_t> answers_;  // by rank: how many it has begun; -1 before it answers
 
   std::mutex mutex_;  // of what follows
