@@ -1,6 +1,7 @@
 """The plain network of the experiment, a ResNet of basic blocks for 28 x 28 grey images, as prototxt."""
 
 WIDTHS = 16, 32, 64  # of the three stages, at 14 x 14, 7 x 7 and 4 x 4
+BATCH = 128
 TRAINING = "training_images"  # the stage in which a test is of the training images, as they are
 
 
@@ -50,7 +51,7 @@ def plain(data, files):
     training, test = files
     augment = f"pad: 2 crop_size: 28 mirror: {str(data.mirror).lower()}"
     text = f'name: "{data.name}"\n'
-    text += data_layer(data, training, "phase: TRAIN", 128, augment)
+    text += data_layer(data, training, "phase: TRAIN", BATCH, augment)
     text += data_layer(data, test, f'phase: TEST not_stage: "{TRAINING}"', 250)
     text += data_layer(data, training, f'phase: TEST stage: "{TRAINING}"', 250)
     text += convolution("stem", "data", WIDTHS[0], stride=2)

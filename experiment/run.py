@@ -52,6 +52,8 @@ def run_all(programs, sets, output, jobs):
                     with open(record, "a") as file:
                         file.write(json.dumps(future.result()) + "\n")
                     print(json.dumps(future.result()), flush=True)
+        except KeyboardInterrupt:
+            raise SystemExit("stopped; started again, it goes on from here") from None
         finally:
             programs.stop()
 
