@@ -10,7 +10,7 @@ CHOICE_SEEDS = 1, 2
 SEEDS = 1, 2, 3, 4, 5
 ABLATION_SEEDS = 1, 2, 3
 SHORT, LONG = 5, 30  # epochs
-CHEAP, DEAR = ("plain", "orepa"), ("dbb",)  # a step with DBB takes three times as long
+CHEAP, DEAR = (styles.PLAIN, styles.OREPA), (styles.DBB,)  # a step with DBB takes three times as long
 DATA_SETS = "glyphs", "fashion_mnist"
 ABLATED = "glyphs"
 
@@ -31,7 +31,7 @@ def grid(results, data, style):
     first, last = GRID
     means = held_out(results, data, style)
     while all(rate in means for rate in RATES[first:last]):
-        best = RATES.index(max(means, key=means.get))
+        best = RATES.index(max(RATES[first:last], key=means.get))
         if best == first > 0:
             first -= 1
         elif best == last - 1 < len(RATES) - 1:
@@ -54,18 +54,25 @@ def report(results, data, style, epochs):
 
 def ablation(results, style):
     """At the rate of the whole block."""
-    rate = chosen(results, ABLATED, "orepa")
+    rate = chosen(results, ABLATED, styles.OREPA)
     return [Trial(ABLATED, "report", style, SHORT, rate, seed) for seed in ABLATION_SEEDS] if rate else []
+
+
+def short(results, data, compared):
+    """The choice of rates, and the report at them."""
+    for style in compared:
+        for rate in grid(results, data, style):
+            yield from choice(data, style, rate)
+    yield from seed_by_seed(report(results, data, style, SHORT) for style in compared)
 
 
 def trials(results):
     for data in DATA_SETS:
-        for compared in CHEAP, DEAR:
-            for style in compared:
-                for rate in grid(results, data, style):
-                    yield from choice(data, style, rate)
-            yield from seed_by_seed(report(results, data, style, SHORT) for style in compared)
-    yield from seed_by_seed(ablation(results, style) for style in [styles.FIXED, *styles.ABLATIONS])
+        yield from short(results, data, CHEAP)
+    yield from short(results, ABLATED, [styles.SMALL_1X1])
+    yield from seed_by_seed(ablation(results, style) for style in (styles.FIXED, *styles.ABLATIONS))
+    for data in DATA_SETS:
+        yield from short(results, data, DEAR)
     for compared in CHEAP, DEAR:
         for data in DATA_SETS:
             yield from seed_by_seed(report(results, data, style, LONG) for style in compared)

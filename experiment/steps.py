@@ -6,7 +6,8 @@ trains each STYLE:RATE with snapshots along the way, goes on from each for a few
 a step, and prints, as means over all 3 x 3 convolutions,
   - |W| of an output channel, and the share of its square at the centre tap,
   - the angle by which a step turns it, in degrees: behind a BatchNorm nothing else of it matters,
-  - the share of each branch b in W, <W_b, W> / |W|^2, and in a step, <dW_b, dW> / |dW|^2; both add up to 1.
+  - the share of each branch b in W, <W_b, W> / |W|^2, and in a step, <dW_b, dW> / |dW|^2; both add up to 1;
+  - the share of the scaling vectors in a step, those of all branches together.
 What is trained already stands in OUTPUT/steps and is not trained again.
 """
 import argparse
@@ -23,27 +24,34 @@ import trial
 
 EPOCH = math.ceil(100000 / net.BATCH)  # iterations
 STEPS = 8
-POINTS = 0.5, 1, 2, 3, 4, 4.5  # epochs
+CENTRE = numpy.pad([[1]], 1)  # the centre tap
+POINTS = 0, 0.5, 1, 2, 3, 4, 4.5  # epochs
 
 
 def train(programs, data, style, rate, folder):
-    """For each point its epoch and the snapshots of STEPS + 1 iterations in a row."""
+    """For each point its epoch and the snapshots of STEPS + 1 iterations in a row; of the beginning, those behind the first."""
     of = trial.Trial(data.name, "report", style, plan.SHORT, rate, 1)
     os.makedirs(folder, exist_ok=True)
     solver = trial.write_solver(of, trial.write_net(programs, of, data, folder), folder)
-    hdf5 = ["--progress", "none", "--set", "snapshot_keep=0", "--set", "snapshot_format=HDF5"]
-    programs.call("train", "--solver", solver, "--run", f"{folder}/run", "--snapshot", "auto", *hdf5,
-                  "--set", "snapshot_epoch=0.5")
+
+    def run(name, *flags):
+        programs.call("train", "--solver", solver, "--run", f"{folder}/{name}", "--progress", "none",
+                      "--set", "snapshot_keep=0", "--set", "snapshot_format=HDF5", *flags)
+
+    def weights(name, iteration):
+        return f"{folder}/{name}/weights_iter_{iteration}.caffemodel.h5"
+
     for point in POINTS:
-        first = round(point * EPOCH)
-        steps = [f"{folder}/{point:g}/weights_iter_{first + step}.caffemodel.h5" for step in range(1, STEPS + 1)]
+        first = max(1, round(point * EPOCH))
+        steps = [weights(f"{point:g}", first + step) for step in range(1, STEPS + 1)]
         if not os.path.exists(steps[-1]):
+            if point > 0:
+                run("whole", "--snapshot", "auto", "--set", "snapshot_epoch=0.5")
             there = rate * (1 + math.cos(math.pi * point / plan.SHORT)) / 2
-            programs.call("train", "--solver", solver, "--run", f"{folder}/{point:g}", "--overwrite", *hdf5,
-                          "--snapshot", f"{folder}/run/weights_iter_{first}.solverstate.h5",
-                          "--set", "lr_policy=fixed", "--set", f"base_lr={there}", "--set", "warmup_epoch=0",
-                          "--set", "snapshot_epoch=0.0001", "--set", f"max_epoch={(first + STEPS) / EPOCH}")
-        yield point, [f"{folder}/run/weights_iter_{first}.caffemodel.h5", *steps]
+            run(f"{point:g}", "--set", "lr_policy=fixed", "--set", f"base_lr={there}", "--set", "warmup_epoch=0",
+                "--set", "snapshot_epoch=0.0001", "--set", f"max_epoch={(first + STEPS) / EPOCH}",
+                *(["--snapshot", f"{folder}/whole/weights_iter_{first}.solverstate.h5"] if point > 0 else ["--overwrite"]))
+        yield point, [weights("whole", first) if point > 0 else weights("0", first), *steps]
 
 
 def rows(kernel):
@@ -58,24 +66,27 @@ def angles(before, after):
     return numpy.degrees(numpy.arccos(numpy.clip(cosines, -1, 1)))
 
 
-def shares(parts):
-    whole = sum(parts.values())
-    return {name: float((part * whole).sum() / (whole ** 2).sum()) for name, part in parts.items()}
+def share(part, whole):
+    return float((part * whole).sum() / (whole ** 2).sum())
+
+
+def moves(before, after):
+    """How the kernel of one layer lies and moves in one step; both are its branches."""
+    parts = {name: scale * kernel for name, (scale, kernel) in before.items()}
+    steps = {name: scale * kernel - parts[name] for name, (scale, kernel) in after.items()}
+    by_scales = sum((after[name][0] - scale) * kernel for name, (scale, kernel) in before.items())
+    w, step = sum(parts.values()), sum(steps.values())
+    return ({"|W|": float(numpy.linalg.norm(rows(w), axis=1).mean()), "centre of W": share(w * CENTRE, w),
+             "degrees a step": float(angles(w, w + step).mean())}
+            | {f"{name} of W": share(part, w) for name, part in parts.items()}
+            | {f"{name} of a step": share(part, step) for name, part in steps.items()}
+            | {"scaling vectors of a step": share(by_scales, step)})
 
 
 def measure(snapshots):
     """Means over layers and steps."""
     read = [kernels.read(path) for path in snapshots]
-    found = []
-    for before, after in zip(read, read[1:]):
-        for layer, parts in before.items():
-            w, moved = sum(parts.values()), sum(after[layer].values())
-            step = {name: after[layer][name] - part for name, part in parts.items()}
-            found.append({"|W|": float(numpy.linalg.norm(rows(w), axis=1).mean()),
-                          "centre": float((w[:, :, 1, 1] ** 2).sum() / (w ** 2).sum()),
-                          "degrees": float(angles(w, moved).mean())}
-                         | {f"{name} of W": share for name, share in shares(parts).items()}
-                         | {f"{name} of a step": share for name, share in shares(step).items()})
+    found = [moves(branches, after[layer]) for before, after in zip(read, read[1:]) for layer, branches in before.items()]
     return {key: float(numpy.mean([one[key] for one in found])) for key in found[0]}
 
 

@@ -41,7 +41,8 @@ def table(*rows):
 
 def write_rates(results, data):
     """Held-out accuracies; the best rate of each style is marked, if all rates are tried."""
-    tried = {style: plan.held_out(results, data, style) for style in styles.STYLES}
+    tried = {style: plan.held_out(results, data, style) for style in (*styles.STYLES, styles.SMALL_1X1)}
+    tried = {style: means for style, means in tried.items() if means}
     rates = sorted({rate for means in tried.values() for rate in means})
     if not rates:
         return
@@ -83,11 +84,13 @@ def write(results):
     for data in plan.DATA_SETS:
         for epochs in (plan.SHORT, plan.LONG):
             write_report(results, f"{data}, {epochs} epochs",
-                         {style: plan.report(results, data, style, epochs) for style in styles.STYLES}, "plain")
-    whole = {"orepa": plan.report(results, plan.ABLATED, "orepa", plan.SHORT)}
+                         {style: plan.report(results, data, style, epochs) for style in styles.STYLES}, styles.PLAIN)
+    whole = {styles.OREPA: plan.report(results, plan.ABLATED, styles.OREPA, plan.SHORT)}
+    start = {styles.SMALL_1X1: plan.report(results, plan.ABLATED, styles.SMALL_1X1, plan.SHORT)}
     parts = {style: plan.ablation(results, style) for style in (styles.FIXED, *styles.ABLATIONS)}
-    write_report(results, f"Parts of OREPA's block, {plan.ABLATED}, {plan.SHORT} epochs", whole | parts, "orepa")
-    done = [result for result in results.values()]
+    write_report(results, f"Variants of OREPA's block, {plan.ABLATED}, {plan.SHORT} epochs", whole | start | parts,
+                 styles.OREPA)
+    done = results.values()
     changed = sum(result["accuracy"] != result["merged_accuracy"] for result in done)
     known = sum(t in results for t in plan.trials(results))
     print(f"{known} trials of those known so far ({sum(1 for _ in plan.trials(results))}) are done; "

@@ -39,7 +39,8 @@ class Programs:
             process = subprocess.Popen([self.tool, *arguments], env=dict(os.environ, OMP_NUM_THREADS="1"),
                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.running.add(process)
-        output = process.stdout.read()
+        with process.stdout:
+            output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         with self.lock:
             self.running.remove(process)
