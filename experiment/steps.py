@@ -4,9 +4,9 @@
 
 trains each STYLE:RATE with snapshots along the way, goes on from each for a few steps at the rate of that point with a snapshot
 a step, and prints, as means over all 3 x 3 convolutions,
-  - |W| of an output channel, and the share of its square at the centre tap,
+  - how long the kernel of an output channel is, and the share of the centre tap in the square of that,
   - the angle by which a step turns it, in degrees: behind a BatchNorm nothing else of it matters,
-  - the share of each branch b in W, <W_b, W> / |W|^2, and in a step, <dW_b, dW> / |dW|^2; both add up to 1;
+  - the share of each branch b in W, <W_b, W> / <W, W>, and in a step, <dW_b, dW> / <dW, dW>; both add up to 1;
   - the share of the scaling vectors in a step, those of all branches together.
 What is trained already stands in OUTPUT/steps and is not trained again.
 """
@@ -76,7 +76,7 @@ def moves(before, after):
     steps = {name: scale * kernel - parts[name] for name, (scale, kernel) in after.items()}
     by_scales = sum((after[name][0] - scale) * kernel for name, (scale, kernel) in before.items())
     w, step = sum(parts.values()), sum(steps.values())
-    return ({"|W|": float(numpy.linalg.norm(rows(w), axis=1).mean()), "centre of W": share(w * CENTRE, w),
+    return ({"length of W": float(numpy.linalg.norm(rows(w), axis=1).mean()), "centre of W": share(w * CENTRE, w),
              "degrees a step": float(angles(w, w + step).mean())}
             | {f"{name} of W": share(part, w) for name, part in parts.items()}
             | {f"{name} of a step": share(part, step) for name, part in steps.items()}
