@@ -26,6 +26,12 @@ def labels_of(images):
     return images.replace("-images-idx3-", "-labels-idx1-")
 
 
+def count(images):
+    """How many there are in an IDX file."""
+    with gzip.open(images) as file:
+        return int.from_bytes(file.read(8)[4:], "big")
+
+
 def glyphs(folder):
     train = idx(folder, "train")
     return DataSet("glyphs", 45, 123.87, 79.95, False, (train, idx(folder, "val")), (train, idx(folder, "test")))

@@ -60,9 +60,7 @@ def ablation(results, style):
 
 def short(results, data, compared):
     """The choice of rates, and the report at them."""
-    for style in compared:
-        for rate in grid(results, data, style):
-            yield from choice(data, style, rate)
+    yield from seed_by_seed(choice(data, style, rate) for style in compared for rate in grid(results, data, style))
     yield from seed_by_seed(report(results, data, style, SHORT) for style in compared)
 
 

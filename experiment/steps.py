@@ -22,7 +22,6 @@ import net
 import plan
 import trial
 
-EPOCH = math.ceil(100000 / net.BATCH)  # iterations
 STEPS = 8
 CENTRE = numpy.pad([[1]], 1)  # the centre tap
 POINTS = 0, 0.5, 1, 2, 3, 4, 4.5  # epochs
@@ -33,6 +32,7 @@ def train(programs, data, style, rate, folder):
     of = trial.Trial(data.name, "report", style, plan.SHORT, rate, 1)
     os.makedirs(folder, exist_ok=True)
     solver = trial.write_solver(of, trial.write_net(programs, of, data, folder), folder)
+    epoch = math.ceil(data_sets.count(data.report[0]) / net.BATCH)  # iterations
 
     def run(name, *flags):
         programs.call("train", "--solver", solver, "--run", f"{folder}/{name}", "--progress", "none",
@@ -42,14 +42,14 @@ def train(programs, data, style, rate, folder):
         return f"{folder}/{name}/weights_iter_{iteration}.caffemodel.h5"
 
     for point in POINTS:
-        first = max(1, round(point * EPOCH))
+        first = max(1, round(point * epoch))
         steps = [weights(f"{point:g}", first + step) for step in range(1, STEPS + 1)]
         if not os.path.exists(steps[-1]):
             if point > 0:
                 run("whole", "--snapshot", "auto", "--set", "snapshot_epoch=0.5")
             there = rate * (1 + math.cos(math.pi * point / plan.SHORT)) / 2
             run(f"{point:g}", "--set", "lr_policy=fixed", "--set", f"base_lr={there}", "--set", "warmup_epoch=0",
-                "--set", "snapshot_epoch=0.0001", "--set", f"max_epoch={(first + STEPS) / EPOCH}",
+                "--set", "snapshot_epoch=0.0001", "--set", f"max_epoch={(first + STEPS) / epoch}",
                 *(["--snapshot", f"{folder}/whole/weights_iter_{first}.solverstate.h5"] if point > 0 else ["--overwrite"]))
         yield point, [weights("whole", first) if point > 0 else weights("0", first), *steps]
 

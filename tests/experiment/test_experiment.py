@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../experiment"))
 import data_sets
 import kernels
 import plan
+import steps
 import styles
 import trial
 
@@ -113,6 +114,16 @@ class TrialTest(unittest.TestCase):
                 scale, kernel = read[name][branch]
                 self.assertAlmostEqual(numpy.linalg.norm(scale * kernel), size["norm"], delta=1e-4 * (1 + size["norm"]))
             self.assertGreater(branches["prior"]["norm"], 0)
+
+    def test_shares_of_w_and_of_its_steps_add_up(self):
+        points = dict(steps.train(self.programs, self.data, "orepa", 0.1, f"{self.folder}/run"))
+        self.assertEqual(tuple(points), steps.POINTS)
+        for snapshots in points.values():
+            measured = steps.measure(snapshots)
+            for whole in "W", "a step":
+                self.assertAlmostEqual(sum(measured[f"{branch} of {whole}"] for branch in styles.BRANCHES), 1, places=6)
+            self.assertGreater(measured["degrees a step"], 0)
+            self.assertGreater(measured["scaling vectors of a step"], 0)
 
     def test_a_trial_that_was_stopped_goes_on_to_the_same_result(self):
         whole = self.run_trial("plain", 20)
