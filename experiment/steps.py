@@ -70,24 +70,38 @@ def share(part, whole):
     return float((part * whole).sum() / (whole ** 2).sum())
 
 
+def contributions(branches):
+    return {name: scale * kernel for name, (scale, kernel) in branches.items()}
+
+
+def lies(branches):
+    """What the kernel of one layer is made of."""
+    parts = contributions(branches)
+    w = sum(parts.values())
+    return ({"length of W": float(numpy.linalg.norm(rows(w), axis=1).mean()), "centre of W": share(w * CENTRE, w)}
+            | {f"{name} of W": share(part, w) for name, part in parts.items()})
+
+
 def moves(before, after):
-    """How the kernel of one layer lies and moves in one step; both are its branches."""
-    parts = {name: scale * kernel for name, (scale, kernel) in before.items()}
-    steps = {name: scale * kernel - parts[name] for name, (scale, kernel) in after.items()}
+    """How it lies and moves in one step; both are its branches."""
+    parts = contributions(before)
+    steps = {name: part - parts[name] for name, part in contributions(after).items()}
     by_scales = sum((after[name][0] - scale) * kernel for name, (scale, kernel) in before.items())
     w, step = sum(parts.values()), sum(steps.values())
-    return ({"length of W": float(numpy.linalg.norm(rows(w), axis=1).mean()), "centre of W": share(w * CENTRE, w),
-             "degrees a step": float(angles(w, w + step).mean())}
-            | {f"{name} of W": share(part, w) for name, part in parts.items()}
+    return (lies(before) | {"degrees a step": float(angles(w, w + step).mean())}
             | {f"{name} of a step": share(part, step) for name, part in steps.items()}
             | {"scaling vectors of a step": share(by_scales, step)})
+
+
+def means(found):
+    return {key: float(numpy.mean([one[key] for one in found])) for key in found[0]}
 
 
 def measure(snapshots):
     """Means over layers and steps."""
     read = [kernels.read(path) for path in snapshots]
     found = [moves(branches, after[layer]) for before, after in zip(read, read[1:]) for layer, branches in before.items()]
-    return {key: float(numpy.mean([one[key] for one in found])) for key in found[0]}
+    return means(found)
 
 
 def main():
