@@ -212,7 +212,7 @@ bench-data: install $(BUILD)/build.ninja data-photographs
 # A network plain, with DBB blocks and with OREPA on two data sets (docs/results.md): eight hours of a processor. Stopped, it
 # goes on where it was the next time.
 experiment: tool data-glyphs
-	@/usr/bin/python3 experiment/run.py --tool $(BUILD)/orepa_tool --glyphs $(BUILD)/data/glyphs
+	@/usr/bin/python3 tools/experiment/run.py --tool $(BUILD)/orepa_tool --glyphs $(BUILD)/data/glyphs
 
 # Data sets made of Debian packages, in $(BUILD)/data; data/README.md says what is in them. What is there is kept.
 data-glyphs data-stamps data-photographs: data-%: $(BUILD)/data/%

@@ -1,4 +1,4 @@
-"""The programs of `experiment`, on made-up images and results."""
+"""The programs of `tools/experiment`, on made-up images and results."""
 import dataclasses
 import gzip
 import json
@@ -11,7 +11,7 @@ import unittest
 
 import numpy
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../experiment"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../tools/experiment"))
 import data_sets
 import kernels
 import plan

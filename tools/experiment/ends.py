@@ -1,6 +1,6 @@
 """What W is made of when a training has ended: the choice's trainings on glyphs from the first seed, plain and with OREPA.
 
-    /usr/bin/python3 experiment/ends.py --output runs/experiment
+    /usr/bin/python3 tools/experiment/ends.py --output runs/experiment
 
 prints, as means over all 3 x 3 convolutions, how long the kernel of an output channel is, and the shares of the centre tap and of
 each branch in W, as steps.py does.

@@ -1,6 +1,6 @@
 """The tables of docs/results.md from results.jsonl; what is not complete is said to be so.
 
-    python3 experiment/tables.py --output runs/experiment
+    python3 tools/experiment/tables.py --output runs/experiment
 """
 import argparse
 import statistics

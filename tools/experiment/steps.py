@@ -1,6 +1,6 @@
 """How W moves: plain kernels and those of OREPA, step by step, at points of a short training on glyphs.
 
-    /usr/bin/python3 experiment/steps.py plain:0.3 orepa:0.3
+    /usr/bin/python3 tools/experiment/steps.py plain:0.3 orepa:0.3
 
 trains each STYLE:RATE with snapshots along the way, goes on from each for a few steps at the rate of that point with a snapshot
 a step, and prints, as means over all 3 x 3 convolutions,
