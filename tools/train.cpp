@@ -95,14 +95,15 @@ std::string settings(const SolverSpec& spec, const std::vector<Setting>& changes
   Net& net = solver.net();
   const std::string images =
       net.samples() > 0 ? " of " + grouped(net.samples()) + " images" : std::string();
+  const int64_t batch = std::max(net.rows().whole, net.batch_size());  // of all processes
   std::string changed;
   for (const Setting& change : changes)
     changed += text("\nset         ", change.path, " = ", change.value);
   return text("solver      ", spec.name(), "\nnet         ", spec.net().name(), changed,
               processes.empty() ? "" : "\nprocesses   " + processes, "\ndevice      ",
               device.description(), "\nparameters  ", grouped(learned), " in training, ",
-              grouped(merged), " merged\nbatch       ", net.batch_size(), images,
-              test_nets(spec, solver), "\niterations  ", grouped(solver.iteration()), " to ",
+              grouped(merged), " merged\nbatch       ", batch, images, test_nets(spec, solver),
+              "\niterations  ", grouped(solver.iteration()), " to ",
               grouped(solver.last_iteration()), "\nrun         ", folder.path(), "\nsnapshots   ",
               solver.snapshot_prefix(), "\nmemory      ", mebibytes(solver.planned_bytes()),
               " MiB at the planned peak");

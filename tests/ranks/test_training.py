@@ -189,6 +189,7 @@ class RanksTest(unittest.TestCase):
         self.assertEqual(len(self.lines("run", "train.jsonl")), STEPS)
         self.assertEqual([line["iteration"] for line in self.lines("run", "test.jsonl")], [0, 10, 20])
         self.assertIn("processes   3, 3 on this machine, with 1 thread each", said)
+        self.assertIn("batch       11 of 50 images", said)
 
     def test_blocks_send_as_much_as_a_plain_network(self):
         sent = {}
