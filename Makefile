@@ -71,7 +71,7 @@ sanitize:
 	@OREPA_TEST_DEVICE=late $(MAKE) --no-print-directory test BUILD=build-sanitize CMAKE_OPTIONS=-DOREPA_SANITIZE=ON
 
 # Trainings by several processes of Open MPI (docs/scaling.md), which is found when the build is configured.
-MPI = libopenmpi-dev openmpi-bin
+MPI = libopenmpi-dev openmpi-bin iproute2
 test-ranks:
 	@sh .ci/install.sh $(MPI)
 	@$(MAKE) --no-print-directory install

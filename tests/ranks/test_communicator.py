@@ -57,7 +57,7 @@ class CommunicatorTest(unittest.TestCase):
 
 
 class Network:
-    """Two machines as network namespaces, with a link between them. Needs root and iproute2."""
+    """Two machines as network namespaces, with a link between them. Needs iproute2, and the right to make them."""
 
     def __init__(self, folder):
         self.hosts = ["10.77.0.1", "10.77.0.2"]
@@ -65,6 +65,8 @@ class Network:
         self.agent = folder / "agent.sh"  # what mpirun starts processes on another host by
         self.agent.write_text(f'#!/bin/sh\nhost=$1\nshift\nexec ip netns exec "ranks{os.getpid()}-$host" sh -c "$*"\n')
         self.agent.chmod(0o755)
+
+    def make(self):
         for space in self.spaces:
             self.ip("netns", "add", space)
         self.ip("link", "add", "link0", "netns", self.spaces[0], "type", "veth", "peer", "name", "link1", "netns",
@@ -83,7 +85,8 @@ class Network:
 
     def remove(self):
         for space in self.spaces:
-            self.ip("netns", "del", space)
+            if os.path.exists(f"/run/netns/{space}"):
+                self.ip("netns", "del", space)
 
     def mpirun(self, folder, command):
         subnet = "10.77.0.0/24"
@@ -93,13 +96,16 @@ class Network:
                 f'{command} >"{folder}/$OMPI_COMM_WORLD_RANK.txt" 2>&1; echo "exit $?" >>"{folder}/$OMPI_COMM_WORLD_RANK.txt"']
 
 
-@unittest.skipUnless(os.getuid() == 0, "network namespaces are root's")
 class BrokenLinkTest(unittest.TestCase):
     def test_each_side_names_the_other(self):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             network = Network(folder)
             self.addCleanup(network.remove)
+            try:
+                network.make()
+            except (OSError, subprocess.CalledProcessError) as reason:
+                self.skipTest(f"there can be no network namespaces here: {reason}")
             logs = [folder / f"{rank}.txt" for rank in (0, 1)]
             # mpirun may hang where a link is broken: what is shown is that the ranks do not.
             process = subprocess.Popen(network.mpirun(folder, f"{TALK} {TIMEOUT} pause 3"), env=ENVIRONMENT,
