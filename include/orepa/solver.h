@@ -68,8 +68,8 @@ struct SolverOptions {
   // On a CUDA device: records what the passes and the update issue, and launches the recordings
   // (Device::record). The same bits either way.
   bool cuda_graph = false;
-  // Who trains the same net, each with its rows of every batch; all make the same calls. Rank 0
-  // alone reads what it goes on from and writes snapshots. Null: nobody.
+  // Who trains the same net, each with its rows of every batch; all make the same calls. All read
+  // the state that rank 0 has chosen to go on from; rank 0 alone writes snapshots. Null: nobody.
   Communicator* ranks = nullptr;
 };
 

@@ -89,12 +89,11 @@ void Net::Engine::run(const Step& step, const Calls& calls) {
     case Step::Kind::kBackward: {
       NodePass pass(*this, step.node, &step);
       timed(step.node, Stage::kBackward, [&] { nodes[step.node].layer->backward(pass); });
-      std::vector<Parameter*> written;
-      for (Parameter* parameter : nodes[step.node].declaration.parameters()) {
-        parameter->gradient_written = true;
-        if (parameter->gradient) written.push_back(parameter);
-      }
-      if (calls.written != nullptr && *calls.written) (*calls.written)(written);
+      std::vector<Parameter*> parameters = nodes[step.node].declaration.parameters();
+      for (Parameter* parameter : parameters) parameter->gradient_written = true;
+      if (calls.written == nullptr || !*calls.written) break;
+      std::erase_if(parameters, [](const Parameter* parameter) { return !parameter->gradient; });
+      (*calls.written)(parameters);
       break;
     }
     case Step::Kind::kFill: {

@@ -133,8 +133,8 @@ struct Solver::State {
   }
 
   void change_image_size() {
-    report(
-        true);  // of iterations with the net that is there, which is asked where one of them failed
+    // Of iterations with the net that is there, which is asked where one of them failed.
+    report(true);
     Net& next = nets->of(iteration);
     step->use(next);
     observer.note(text("from iteration ", iteration + 1, " on the images have ", next.image_size(),
@@ -311,8 +311,9 @@ bool Solver::solve() {
         if (net == 0) s.judge(evaluation);
       }
     } catch (const Error&) {
-      // What was trained is sound, whatever is wrong with the test.
-      const bool trained = s.iteration > s.first_iteration;
+      // What was trained is sound, whatever is wrong with the test. Of several ranks one alone may
+      // have met it, and a snapshot takes all.
+      const bool trained = s.iteration > s.first_iteration && s.options.ranks == nullptr;
       if (trained && s.iteration < s.schedule.last_iteration) snapshot();
       throw;
     }

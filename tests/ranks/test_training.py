@@ -229,6 +229,24 @@ class RanksTest(unittest.TestCase):
                                    f'exec "{TOOL}" train --solver solver.prototxt --run {self.folder}/run')
         self.assertIn("images", said)
 
+    def test_a_rank_that_gets_a_nan_ends_all_and_names_its_layer(self):
+        rows = numpy.random.default_rng(2).normal(size=(8, 4)).astype(numpy.float32)
+        rows[6, 1] = numpy.nan  # row 2 of the second batch of 4, which is rank 1's
+        with h5py.File(self.folder / "rows.h5", "w") as file:
+            file["x"] = rows
+            file["label"] = numpy.arange(8, dtype=numpy.float32) % 3
+        (self.folder / "rows.txt").write_text("rows.h5\n")
+        self.write("""
+layer { name: "rows" type: "HDF5Data" top: "x" top: "label" hdf5_data_param { source: "rows.txt" batch_size: 4 } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+""")
+        said = self.expect_failure("iteration 1: the loss is", TOOL, "train", "--solver", "solver.prototxt", "--run", "run",
+                                   "--set", "test_interval=0")
+        self.assertIn('the first number that is not finite: layer "rows"', said)
+        self.assertEqual(list(self.folder.glob("run/*_iter_*")), [])
+
     def signal_to_rank_1(self, signal, *flags):
         """A training that would go on for hours, with a snapshot every 100 iterations; returns its exit code and what was said."""
         self.write(DATA + REST)
