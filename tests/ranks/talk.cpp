@@ -69,7 +69,7 @@ int run(int count, char** words) {
     }
   } catch (const Error& error) {
     ranks->fail(error.what());
-    std::cout << text("error: ", error.what(), '\n') << std::flush;
+    std::cout << text("rank ", ranks->rank(), ": error: ", error.what(), '\n') << std::flush;
     return 1;
   }
   std::cout << text("rank ", ranks->rank(), " of ", ranks->size(), ", ", ranks->local_rank(),

@@ -10,10 +10,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPause = 50us;      // between two looks at an operation
-constexpr auto kIdlePause = 20ms;  // between two looks for messages
-constexpr auto kPatience = 3s;     // for answers of ranks that are alive, and for farewells
-constexpr auto kFarewell = 1s;
+constexpr auto kPause = 50us;       // between two looks at an operation
+constexpr auto kIdlePause = 20ms;   // between two looks for messages
+constexpr auto kPatience = 3s;      // for answers and farewells of ranks that are alive
 constexpr size_t kMostText = 2000;  // of a message
 
 void check(int code, const char* what) {
@@ -184,9 +183,10 @@ void MpiThread::hear() {
     if (status.MPI_TAG == kQuestion) say(from, kAnswer, std::to_string(begun_));
     if (status.MPI_TAG == kAnswer && !answers_.empty())
       answers_[static_cast<size_t>(from)] = std::stoll(said);
+    if (status.MPI_TAG == kFarewell) ++farewells_;
     if (status.MPI_TAG == kLeaving) {
       say(from, kAnswer, std::to_string(begun_));
-      orepa::fail("rank ", from, " has left: ", said);
+      if (!leaving_) orepa::fail("rank ", from, " has left: ", said);
     }
   }
   forget_sent();
@@ -229,17 +229,13 @@ void MpiThread::give_up() {
 // for this rank to tell, and the process has to end without it.
 void MpiThread::leave() {
   std::unique_lock lock(mutex_);
-  const bool well = ready_ && failure_.empty();
+  const bool started = ready_, well = failure_.empty();
   const std::string reason = reason_;
   lock.unlock();
+  leaving_ = true;
   try {
-    if (well) check(MPI_Finalize(), "MPI_Finalize");
+    if (started && well) check(MPI_Finalize(), "MPI_Finalize");
     if (!reason.empty()) ask_others(kLeaving, reason);
-    const Clock::time_point start = Clock::now();
-    while (!sent_.empty() && Clock::now() - start < kPatience) {
-      forget_sent();
-      std::this_thread::sleep_for(kPause);
-    }
   } catch (const Error&) {
     // Who cannot be told finds out by the timeout.
   }
@@ -247,8 +243,27 @@ void MpiThread::leave() {
   ready_ = false;
   lock.unlock();
   changed_.notify_all();
-  // mpirun ends the others as soon as one process has ended, and they have something to say.
-  if (!well) std::this_thread::sleep_for(kFarewell);
+  if (started && !well) take_leave();
+}
+
+// mpirun ends the others as soon as one process has ended: none ends before all who are alive have
+// said what there is to say, which they have where they end this thread.
+void MpiThread::take_leave() try {
+  const auto ending = [&] {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kIdlePause, [&] { return ending_; });
+  };
+  do hear();
+  while (!ending());
+  say_to_others(kFarewell, "");
+  const Clock::time_point start = Clock::now();
+  const auto others = static_cast<size_t>(size_ - 1);
+  while (Clock::now() - start < kPatience && farewells_ + silent_.size() < others) {
+    hear();
+    std::this_thread::sleep_for(kPause);
+  }
+} catch (const Error&) {
+  // Then the others are not waited for.
 }
 
 }  // namespace orepa::comm

@@ -41,7 +41,7 @@ class MpiThread {
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum Tag { kQuestion = 1, kAnswer, kLeaving };
+  enum Tag { kQuestion = 1, kAnswer, kLeaving, kFarewell };
 
   void run();
   void start_mpi();
@@ -54,6 +54,7 @@ class MpiThread {
   void ask_others(Tag tag, const std::string& text);
   void give_up();
   void leave();
+  void take_leave();
 
   const double timeout_;
   int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
@@ -65,6 +66,8 @@ class MpiThread {
     MPI_Request request;
   };
   std::list<Sent> sent_;
+  bool leaving_ = false;
+  size_t farewells_ = 0;          // of others
   int64_t begun_ = 0;             // operations
   std::vector<int> silent_;       // ranks that do not answer
   std::vector<int64_t> answers_;  // by rank: how many it has begun; -1 before it answers
