@@ -114,6 +114,7 @@ test-cuda: emulated-suite
 	@sh tests/cudaemu/training.sh $(EMULATION)/orepa_tool
 
 emulation: install
+	@sh .ci/install.sh $(MPI)
 	@cmake -S . -B $(EMULATION) -G Ninja -DOREPA_CUDA_EMULATION=ON $(CMAKE_OPTIONS)
 	@cmake --build $(EMULATION) --parallel $(JOBS)
 

@@ -22,6 +22,7 @@ void device_query() {
   print("CUDA", cuda.program);
   if (!cuda.driver.empty()) print("  driver", cuda.driver);
   if (!cuda.libraries.empty()) print("  libraries", cuda.libraries);
+  if (!cuda.nccl.empty()) print("  ranks", cuda.nccl);
   for (size_t i = 0; i < cuda.gpus.size(); ++i) {
     const cuda::Gpu& gpu = cuda.gpus[i];
     print(text("  cuda:", i),

@@ -17,7 +17,8 @@ DEFINE_string(stage, "", "the NetState's stages, with commas between");
 DEFINE_string(algorithm, "AUTO",
               "AUTO, or DIRECT to keep Winograd convolutions out for the smaller rounding error");
 DEFINE_string(device, "", "cpu, or cuda:0, cuda:1, ...; default: as the solver says, else cpu");
-DEFINE_string(gpu, "", "N is --device cuda:N, as in Caffe; several are one process each");
+DEFINE_string(gpu, "",
+              "N is --device cuda:N, as in Caffe; of several, 0,1,2 or all, each rank takes one");
 DEFINE_bool(tf32, false, "on a GPU, let float32 products round their factors to TF32");
 DEFINE_bool(cuda_graph, false,
             "on a GPU, record the work of a step once and launch it as CUDA graphs");
@@ -65,30 +66,36 @@ int64_t iterations(int64_t absent) {
 
 namespace {
 
-// The device of --gpu.
-std::string gpu_device() {
+// The device of --gpu: of several GPUs, that of the rank's number among those of its machine.
+std::string gpu_device(const Communicator* ranks) {
   if (!FLAGS_device.empty()) throw UsageError("--gpu and --device say the same: give one");
+  const bool all = FLAGS_gpu == "all";
   const bool numbers = FLAGS_gpu.find_first_not_of("0123456789,") == std::string::npos;
   const std::vector<std::string> gpus = split(FLAGS_gpu);
-  if (gpus.empty() || !(numbers || FLAGS_gpu == "all"))
-    throw UsageError("flag --gpu is \"" + FLAGS_gpu + "\"; it can be the number of one GPU");
-  require(
-      numbers && gpus.size() == 1, "--gpu ", FLAGS_gpu,
-      ": a training on several GPUs, one process each, `mpirun -np ",
-      numbers ? text(gpus.size()) : "N",
-      " orepa_tool train ...`, is so far one on CPUs: give one GPU, as in --gpu ",
-      numbers ? gpus[0] : "0");
-  return "cuda:" + gpus[0];
+  if (gpus.empty() || !(numbers || all))
+    throw UsageError("flag --gpu is \"" + FLAGS_gpu +
+                     "\"; it can be the number of a GPU, several with commas between, or all");
+  if (numbers && gpus.size() == 1) return "cuda:" + gpus[0];
+  require(ranks != nullptr, "--gpu ", FLAGS_gpu, ": each GPU has a process of its own; run `mpirun",
+          " -np ", numbers ? text(gpus.size()) : "N", " orepa_tool train ... --gpu ", FLAGS_gpu,
+          "`, or give one GPU, as in --gpu ", numbers ? gpus[0] : "0");
+  const auto place = static_cast<size_t>(ranks->local_rank());
+  if (all) return text("cuda:", place);
+  require(ranks->local_size() <= static_cast<int>(gpus.size()), "--gpu ", FLAGS_gpu, ": ",
+          ranks->local_size(), " processes on this machine have ", gpus.size(),
+          " GPUs; give each one of its own");
+  return "cuda:" + gpus[place];
 }
 
 }  // namespace
 
-std::unique_ptr<Device> make_device(const std::string& absent, bool tf32) {
+std::unique_ptr<Device> make_device(const std::string& absent, bool tf32,
+                                    const Communicator* ranks) {
   DeviceOptions options;
   if (choice("algorithm", FLAGS_algorithm, {"AUTO", "DIRECT"}) == "DIRECT")
     options.algorithm = Algorithm::kDirect;
   options.tf32 = FLAGS_tf32 || tf32;
-  if (!FLAGS_gpu.empty()) return orepa::make_device(gpu_device(), options);
+  if (!FLAGS_gpu.empty()) return orepa::make_device(gpu_device(ranks), options);
   return orepa::make_device(FLAGS_device.empty() ? absent : FLAGS_device, options);
 }
 

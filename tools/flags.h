@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "orepa/communicator.h"
 #include "orepa/net.h"
 
 DECLARE_string(model);
@@ -41,8 +42,9 @@ const std::string& choice(const char* flag, const std::string& value,
 int64_t iterations(int64_t absent);
 
 // What --device, --gpu, --algorithm and --tf32 say; `absent` where none names a device. `tf32` is
-// as good as the flag.
-std::unique_ptr<Device> make_device(const std::string& absent = "cpu", bool tf32 = false);
+// as good as the flag. Of several GPUs each of several ranks takes one.
+std::unique_ptr<Device> make_device(const std::string& absent = "cpu", bool tf32 = false,
+                                    const Communicator* ranks = nullptr);
 
 // What --phase (`default_phase` where absent), --level, --stage and --precision say.
 NetOptions net_options(Phase default_phase);

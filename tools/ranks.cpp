@@ -15,10 +15,11 @@
 
 namespace orepa::tool {
 
-void with_ranks(double timeout, const std::function<void(Communicator* ranks)>& train) {
-  const std::unique_ptr<Communicator> ranks = join_ranks(timeout);
+void with_ranks(double timeout,
+                const std::function<void(const std::shared_ptr<Communicator>&)>& train) {
+  const std::shared_ptr<Communicator> ranks = join_ranks(timeout);
   try {
-    train(ranks.get());
+    train(ranks);
   } catch (const Stopped&) {
     throw;
   } catch (const UsageError&) {  // all see the same

@@ -11,7 +11,8 @@ namespace orepa::tool {
 
 // Calls train(ranks) with the ranks that this process is one of, null where it is alone. What it
 // throws but Stopped, the others are told.
-void with_ranks(double timeout, const std::function<void(Communicator* ranks)>& train);
+void with_ranks(double timeout,
+                const std::function<void(const std::shared_ptr<Communicator>&)>& train);
 
 inline bool is_first(const Communicator* ranks) { return ranks == nullptr || ranks->rank() == 0; }
 

@@ -226,26 +226,27 @@ void print_json(const Timing& timing) {
   std::cout << whole.str() << "\n";
 }
 
-void time_among(Communicator* ranks) {
+void time_among(const std::shared_ptr<Communicator>& ranks) {
   const NetOptions options = net_options(Phase::kTrain);
   if (ranks != nullptr) {
     if (options.phase == Phase::kTest)
       throw UsageError("several processes share steps of training; time them with --phase TRAIN");
     share_processors(*ranks);
   }
-  const std::unique_ptr<Device> device = make_device();
+  const std::unique_ptr<Device> device = make_device("cpu", false, ranks.get());
+  const std::shared_ptr<Communicator> connection = on_device(ranks, *device);
   Timing timing;
   timing.model = FLAGS_model;
   timing.device = device->description();
   timing.iterations = iterations(kDefaultIterations);
   if (options.phase == Phase::kTrain) {
     timing.phase = "TRAIN";
-    time_training(*device, options, ranks, timing);
+    time_training(*device, options, connection.get(), timing);
   } else {
     timing.phase = "TEST";
     time_inference(*device, options, timing);
   }
-  if (!is_first(ranks)) return;
+  if (!is_first(ranks.get())) return;
   if (FLAGS_json)
     print_json(timing);
   else

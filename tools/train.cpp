@@ -61,13 +61,15 @@ SolverOptions solver_options() {
 
 // What the solver's file says where no flag does. Without a solver_mode that is the CPU, not, as in
 // Caffe, a GPU.
-std::unique_ptr<Device> training_device(const Options& solver) {
+std::unique_ptr<Device> training_device(const Options& solver, const Communicator* ranks) {
   const bool tf32 = solver.flag("tf32");
   const bool flag = !FLAGS_device.empty() || !FLAGS_gpu.empty();
   if (flag || !solver.has("solver_mode") || solver.choice("solver_mode") != "GPU")
-    return make_device("cpu", tf32);
+    return make_device("cpu", tf32, ranks);
+  const int64_t own = solver.has("device_id") || ranks == nullptr ? solver.integer("device_id")
+                                                                  : ranks->local_rank();
   try {
-    return make_device(text("cuda:", solver.integer("device_id")), tf32);
+    return make_device(text("cuda:", own), tf32);
   } catch (const Error& error) {
     fail(solver.where("solver_mode"), ": solver_mode: GPU: ", error.what());
   }
@@ -162,13 +164,12 @@ SolverSpec configuration(const std::vector<Setting>& changes) {
   return spec.with(flags);
 }
 
-void train_among(Communicator* ranks) {
+void train_among(const std::shared_ptr<Communicator>& ranks) {
   set_effects(effect("sigint_effect", FLAGS_sigint_effect),
               effect("sighup_effect", FLAGS_sighup_effect));
-  const bool first = is_first(ranks);  // who shows and writes what there is to show and write
+  const bool first = is_first(ranks.get());  // who shows and writes what there is to show and write
   Console console(FLAGS_progress, !first);
   SolverOptions options = solver_options();
-  options.ranks = ranks;
   const std::vector<Setting> changes = settings_of_flag();
   const SolverSpec spec = configuration(changes);
   const std::string prefix = spec.options().string("snapshot_prefix");
@@ -177,14 +178,16 @@ void train_among(Communicator* ranks) {
   if (ranks != nullptr) require_alike(*ranks, spec);
 
   const std::string processes = ranks == nullptr ? "" : share_processors(*ranks);
-  const std::unique_ptr<Device> device = training_device(spec.options());
+  const std::unique_ptr<Device> device = training_device(spec.options(), ranks.get());
+  const std::shared_ptr<Communicator> connection = on_device(ranks, *device);
+  options.ranks = connection.get();
   RunReport report(console, folder.path(), FLAGS_tensorboard);
   if (first)
     options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
       report.observe(test, net, blobs, first_sample);
     };
   Progress progress(console, folder, report, spec.options().integer("display"));
-  Follower follower(ranks);
+  Follower follower(ranks.get());
   Solver solver(spec, *device, options, first ? static_cast<Observer&>(progress) : follower);
   const bool has_snapshots = solver.has_snapshots();
   if (!FLAGS_dry_run) require_free(has_snapshots, prefix);

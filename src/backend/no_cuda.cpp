@@ -1,6 +1,7 @@
 // What a program built without the CUDA Toolkit says when it is asked for its devices.
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/inventory.h"
+#include "backend/cuda/nccl.h"
 #include "orepa/error.h"
 
 namespace orepa::cuda {
@@ -11,8 +12,14 @@ std::unique_ptr<Device> make_cuda_device(const std::string& name, const DeviceOp
 }
 
 Inventory take_inventory() {
-  return {
-      .program = "built without CUDA (-DOREPA_CUDA=ON)", .driver = {}, .libraries = {}, .gpus = {}};
+  Inventory none;
+  none.program = "built without CUDA (-DOREPA_CUDA=ON)";
+  return none;
+}
+
+std::shared_ptr<Communicator> load_nccl_communicator(std::shared_ptr<Communicator>,
+                                                     Device& device) {
+  fail(device.description(), ": this program was built without CUDA");
 }
 
 }  // namespace orepa::cuda

@@ -44,9 +44,9 @@ std::string Communicator::broadcast(std::string text) {
   return text;
 }
 
-std::unique_ptr<Communicator> join_ranks(double timeout) {
+std::shared_ptr<Communicator> join_ranks(double timeout) {
   if (!is_one_of_several()) return nullptr;
-  return std::unique_ptr<Communicator>(door<comm::Door>(comm::kDoor)(timeout));
+  return std::shared_ptr<Communicator>(door<comm::Door>(comm::kDoor)(timeout));
 }
 
 std::string mpi_version() try {

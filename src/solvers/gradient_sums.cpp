@@ -1,6 +1,5 @@
 #include "solvers/gradient_sums.h"
 
-#include "orepa/error.h"
 #include "orepa/numbers.h"
 
 namespace orepa {
@@ -24,8 +23,6 @@ int64_t narrow_bytes(const Parameters& parameters) {
 
 GradientSums::GradientSums(Communicator& ranks, const Parameters& parameters, bool narrow)
     : ranks_(ranks), device_(parameters.device()) {
-  require(!device_.is_cuda(), "several processes train on CPUs so far, not on ",
-          device_.description(), "; use --device cpu, or one process");
   if (narrow) narrow_ = DeviceMemory(device_, narrow_bytes(parameters));
 }
 

@@ -16,8 +16,7 @@ class GradientSums {
  public:
   static constexpr int64_t kBucketBytes = 4 << 20;  // a sum is of so much, where there is so much
 
-  // Both must outlive it. `narrow`: gradients are sent and added up in bfloat16. Throws Error where
-  // the device's memory is not the host's.
+  // Both must outlive it. `narrow`: gradients are sent and added up in bfloat16.
   GradientSums(Communicator& ranks, const Parameters& parameters, bool narrow);
 
   // These have been written (Net::Written).

@@ -164,7 +164,12 @@ struct Solver::State {
   // not told yet, unless `wait`. Throws Error where a number of it is not finite.
   std::optional<TrainingStep::Result> result(bool wait) {
     std::optional<TrainingStep::Result> result;
-    in_iteration(iteration - step->pending(), [&] { result = step->result(wait); });
+    in_iteration(iteration - step->pending(), [&] {
+      result = step->result(wait);
+      // A device goes on without the ranks that have failed.
+      const std::string lost = options.ranks == nullptr ? "" : options.ranks->failure();
+      require(lost.empty(), lost);
+    });
     if (!result) return result;
     if (result->failure.empty()) {
       recent_losses.add(result->loss);

@@ -10,7 +10,7 @@
 namespace cudaemu {
 namespace {
 
-constexpr int kDevices = 2;
+constexpr int kDevices = 3;
 constinit thread_local int current = 0;
 
 bool exists(int device) { return device >= 0 && device < kDevices; }

@@ -2,7 +2,7 @@
 //
 // The emulation takes the place of libcudart: it has the functions that the CUDA backend calls,
 // with the signatures of the real headers; one that nobody calls is missing, and the linker says
-// so. There are two devices. One thread at a time may use them; each has a current device of its
+// so. There are three devices. One thread at a time may use them; each has a current device of its
 // own. Streams are queues: nothing runs before somebody waits for it, a stream runs as late as is
 // allowed, and only events order streams.
 //

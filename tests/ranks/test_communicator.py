@@ -1,6 +1,6 @@
 """What ranks say to each other, and what becomes of them where one fails.
 
-    TALK=build/talk python3 tests/ranks/test_communicator.py
+    TALK=build/talk [DEVICE=cuda] python3 tests/ranks/test_communicator.py
 """
 import os
 import pathlib

@@ -1,8 +1,8 @@
 """Trainings by several processes end as those by one.
 
-    TOOL=build/orepa_tool python3 tests/ranks/test_training.py
+    TOOL=build/orepa_tool [DEVICE=cuda] python3 tests/ranks/test_training.py
 
-Needs Debian's python3-numpy and python3-h5py.
+DEVICE: cuda, where each rank takes a GPU, real or emulated; else CPUs. Needs Debian's python3-numpy and python3-h5py.
 """
 import gzip
 import json
@@ -22,6 +22,7 @@ from mpi import ENVIRONMENT, mpirun
 
 TOOL = os.path.abspath(os.environ.get("TOOL", "build/orepa_tool"))
 MODELS = pathlib.Path(__file__).resolve().parents[2] / "models"
+ON_GPUS = os.environ.get("DEVICE") == "cuda"
 STEPS = 20
 
 DATA = """
@@ -47,7 +48,7 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "
 layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
 """
 SOLVER = f'net: "net.prototxt" base_lr: 0.02 momentum: 0.9 weight_decay: 0.001 lr_policy: "cosine" max_iter: {STEPS} ' \
-         'snapshot_format: HDF5 snapshot: 10 test_interval: 10 display: 1 random_seed: 5 '
+         'snapshot_format: HDF5 snapshot: 10 test_interval: 10 display: 1 random_seed: 5 ' + ("solver_mode: GPU " if ON_GPUS else "")
 
 
 def idx(path, array):
@@ -196,7 +197,8 @@ class RanksTest(unittest.TestCase):
         for style in ("plain", "orepa"):
             net = (MODELS / "resnet18" / style / "train_val.prototxt").read_text()
             (self.folder / "net.prototxt").write_text(re.sub(r"dim: 16\b", "dim: 2", net).replace("dim: 224", "dim: 32"))
-            code, said, _ = mpirun(2, [TOOL, "time", "--model", "net.prototxt", "--iterations", 1, "--json"], self.folder)
+            code, said, _ = mpirun(2, [TOOL, "time", "--model", "net.prototxt", "--iterations", 1, "--json",
+                                       *(["--gpu", "all"] if ON_GPUS else [])], self.folder)
             self.assertEqual(code, 0, said)
             times = json.loads(said[said.index("{"):said.rindex("}") + 1])
             self.assertEqual((times["processes"], times["images"]), (2, 2))

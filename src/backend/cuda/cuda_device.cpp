@@ -10,6 +10,7 @@
 #include "backend/cuda/driver.h"
 #include "backend/cuda/launch_merger.h"
 #include "backend/cuda/libraries.h"
+#include "backend/cuda/stream.h"
 #include "orepa/parallel.h"
 
 namespace orepa::cuda {
@@ -26,24 +27,6 @@ struct Copy {
   const float* from;
   float* to;
   OREPA_HD void operator()(int64_t i) const { to[i] = from[i]; }
-};
-
-class Stream {
- public:
-  Stream() {
-    require_success(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking),
-                    "a CUDA stream cannot be made");
-  }
-  ~Stream() { cudaStreamDestroy(stream_); }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-  cudaStream_t get() const { return stream_; }
-  void synchronize() const {
-    require_success(cudaStreamSynchronize(stream_), "work on the CUDA device failed");
-  }
-
- private:
-  cudaStream_t stream_ = nullptr;
 };
 
 class CudaDevice : public Device {

@@ -3,6 +3,7 @@
 #include "backend/cuda/check.h"
 #include "backend/cuda/driver.h"
 #include "backend/cuda/libraries.h"
+#include "backend/cuda/nccl.h"
 
 namespace orepa::cuda {
 namespace {
@@ -26,13 +27,17 @@ Gpu describe(int index) {
 }  // namespace
 
 Inventory take_inventory() {
+  const auto version_or_reason = [](std::string (*load)()) -> std::string {
+    try {
+      return load();
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
   Inventory inventory;
   inventory.program = "built with CUDA " + version(CUDART_VERSION);
-  try {
-    inventory.libraries = load_library_versions();
-  } catch (const Error& error) {
-    inventory.libraries = error.what();
-  }
+  inventory.libraries = version_or_reason(load_library_versions);
+  inventory.nccl = version_or_reason(load_nccl_version);
   int count = 0;
   try {
     count = count_devices("a CUDA device");

@@ -17,6 +17,7 @@ struct Inventory {
   std::string program;    // "built with CUDA 13.0"; all else is empty where it was built without
   std::string driver;     // "for CUDA 13.0"
   std::string libraries;  // "cuBLAS 13.1, cuDNN 9.19"
+  std::string nccl;       // "NCCL 2.28.9"
   std::vector<Gpu> gpus;  // cuda:0, cuda:1, ...
 };
 // Throws Error where a device is there and cannot be asked.

@@ -92,6 +92,10 @@ class MpiCommunicator : public Communicator {
   }
 
   void fail(const std::string& reason) noexcept override { thread_.fail(reason); }
+  std::string failure() const override { return thread_.failure(); }
+  void count_begun() override { thread_.count_begun(); }
+  void find_missing() override { thread_.find_missing(); }
+  double timeout() const override { return thread_.timeout(); }
   int64_t bytes_summed() const override { return bytes_; }
 
  private:

@@ -79,6 +79,19 @@ void MpiThread::fail(const std::string& reason) noexcept {
   wait_until_left(lock);
 }
 
+std::string MpiThread::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void MpiThread::find_missing() {
+  {
+    const std::lock_guard lock(mutex_);
+    missing_ = true;
+  }
+  changed_.notify_all();
+}
+
 void MpiThread::run() {
   std::unique_lock lock(mutex_, std::defer_lock);
   try {
@@ -88,6 +101,7 @@ void MpiThread::run() {
     changed_.notify_all();
     while (failure_.empty() && !(ending_ && operations_.empty())) {
       if (operations_.empty()) changed_.wait_for(lock, kIdlePause);
+      const bool missing = missing_;
       Operation operation;
       if (!operations_.empty()) {
         operation = std::move(operations_.front());
@@ -97,6 +111,7 @@ void MpiThread::run() {
       lock.unlock();
       hear();
       if (operation) work(operation);
+      if (missing) give_up();
       lock.lock();
       if (operation) ++done_;
       changed_.notify_all();
@@ -138,11 +153,13 @@ void MpiThread::work(const Operation& operation) {
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "an operation over all ranks");
     if (done) return;
     hear();
+    bool late = std::chrono::duration<double>(Clock::now() - start).count() > timeout_;
     {
       const std::lock_guard lock(mutex_);
       if (!failure_.empty()) return;
+      late = late || missing_;
     }
-    if (std::chrono::duration<double>(Clock::now() - start).count() > timeout_) give_up();
+    if (late) give_up();
     std::this_thread::sleep_for(kPause);
   }
 }

@@ -39,6 +39,12 @@ class MpiThread {
   void finish();
   void fail(const std::string& reason) noexcept;
 
+  // As Communicator's.
+  std::string failure() const;
+  void count_begun() { ++begun_; }
+  void find_missing();
+  double timeout() const { return timeout_; }
+
  private:
   using Clock = std::chrono::steady_clock;
   enum Tag { kQuestion = 1, kAnswer, kLeaving, kFarewell };
@@ -57,6 +63,7 @@ class MpiThread {
   void take_leave();
 
   const double timeout_;
+  std::atomic<int64_t> begun_ = 0;  // operations, and what is counted with them
   int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
   MPI_Comm ranks_ = MPI_COMM_NULL, messages_ = MPI_COMM_NULL;
 
@@ -68,15 +75,14 @@ class MpiThread {
   std::list<Sent> sent_;
   bool leaving_ = false;
   size_t farewells_ = 0;          // of others
-  int64_t begun_ = 0;             // operations
   std::vector<int> silent_;       // ranks that do not answer
   std::vector<int64_t> answers_;  // by rank: how many it has begun; -1 before it answers
 
-  std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   std::deque<Operation> operations_;
   int64_t given_ = 0, done_ = 0;
-  bool ready_ = false, ending_ = false;
+  bool ready_ = false, ending_ = false, missing_ = false;
   std::string failure_, reason_;  // why nothing goes on; why this rank leaves
 
   std::thread thread_;

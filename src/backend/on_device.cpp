@@ -1,0 +1,10 @@
+#include "backend/cuda/nccl.h"
+
+namespace orepa {
+
+std::shared_ptr<Communicator> on_device(std::shared_ptr<Communicator> ranks, Device& device) {
+  if (ranks == nullptr || !device.is_cuda()) return ranks;
+  return cuda::load_nccl_communicator(std::move(ranks), device);
+}
+
+}  // namespace orepa
