@@ -1,7 +1,7 @@
 // What a program built without the CUDA Toolkit says when it is asked for its devices.
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda/inventory.h"
-#include "backend/cuda/nccl.h"
+#include "backend/cuda/nccl_communicator.h"
 #include "orepa/error.h"
 
 namespace orepa::cuda {
@@ -17,7 +17,7 @@ Inventory take_inventory() {
   return none;
 }
 
-std::shared_ptr<Communicator> load_nccl_communicator(std::shared_ptr<Communicator>,
+std::shared_ptr<Communicator> make_nccl_communicator(std::shared_ptr<Communicator>,
                                                      Device& device) {
   fail(device.description(), ": this program was built without CUDA");
 }

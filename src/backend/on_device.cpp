@@ -1,10 +1,10 @@
-#include "backend/cuda/nccl.h"
+#include "backend/cuda/nccl_communicator.h"
 
 namespace orepa {
 
 std::shared_ptr<Communicator> on_device(std::shared_ptr<Communicator> ranks, Device& device) {
   if (ranks == nullptr || !device.is_cuda()) return ranks;
-  return cuda::load_nccl_communicator(std::move(ranks), device);
+  return cuda::make_nccl_communicator(std::move(ranks), device);
 }
 
 }  // namespace orepa

@@ -3,7 +3,7 @@
 #include "backend/cuda/check.h"
 #include "backend/cuda/driver.h"
 #include "backend/cuda/libraries.h"
-#include "backend/cuda/nccl.h"
+#include "backend/cuda/nccl_communicator.h"
 
 namespace orepa::cuda {
 namespace {
@@ -37,7 +37,7 @@ Inventory take_inventory() {
   Inventory inventory;
   inventory.program = "built with CUDA " + version(CUDART_VERSION);
   inventory.libraries = version_or_reason(load_library_versions);
-  inventory.nccl = version_or_reason(load_nccl_version);
+  inventory.nccl = version_or_reason(nccl_version);
   int count = 0;
   try {
     count = count_devices("a CUDA device");

@@ -4,9 +4,8 @@
 // A sum that a rank does not come to would never end, and neither would whoever waits for the
 // device. So a thread watches: it aborts the sums once a rank has failed, or once they have taken
 // longer than the timeout; then the device goes on, and the next call throws.
-#include <nccl.h>
+#include "backend/cuda/nccl_communicator.h"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -15,7 +14,7 @@
 #include <mutex>
 #include <thread>
 
-#include "backend/cuda/nccl.h"
+#include "backend/cuda/nccl_library.h"
 #include "backend/cuda/stream.h"
 
 namespace orepa::cuda {
@@ -81,8 +80,8 @@ class NcclCommunicator : public Communicator {
     host_->count_begun();
     put_behind(stream_.get(), compute());
     call("a sum over all ranks", [&] {
-      return ncclAllReduce(numbers.data, numbers.data, static_cast<size_t>(numbers.count),
-                           nccl_type(numbers.type), ncclSum, nccl_, stream_.get());
+      return nccl_.all_reduce(numbers.data, numbers.data, static_cast<size_t>(numbers.count),
+                              nccl_type(numbers.type), ncclSum, joined_, stream_.get());
     });
     bytes_ += numbers.count * size_of(numbers.type);
   }
@@ -134,8 +133,8 @@ class NcclCommunicator : public Communicator {
     setenv("NCCL_ALGO", "Ring,Tree", 0);
     ncclUniqueId id{};
     std::string reason;
-    if (rank() == 0 && ncclGetUniqueId(&id) != ncclSuccess)
-      reason = text("NCCL cannot start: ", ncclGetLastError(nullptr));
+    if (rank() == 0 && nccl_.unique_id(&id) != ncclSuccess)
+      reason = text("NCCL cannot start: ", nccl_.last_error(nullptr));
     reason = host_->broadcast(reason);
     require(reason.empty(), reason);
     host_->broadcast(&id, sizeof id);
@@ -143,7 +142,7 @@ class NcclCommunicator : public Communicator {
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 0;  // a call that waits for others can be given up
     call("NCCL cannot connect the ranks, each of which needs a GPU of its own (--gpu all)",
-         [&] { return ncclCommInitRankConfig(&nccl_, size(), id, rank(), &config); });
+         [&] { return nccl_.join(&joined_, size(), id, rank(), &config); });
   }
 
   void require_well() const {
@@ -164,15 +163,15 @@ class NcclCommunicator : public Communicator {
         if (!called)
           result = call();
         else
-          ncclCommGetAsyncError(nccl_, &result);
+          nccl_.state(joined_, &result);
       }
       if (result == ncclInProgress) {
         if (Clock::now() - start > std::chrono::duration<double>(timeout())) host_->find_missing();
         std::this_thread::sleep_for(kPause);
       }
     }
-    require(result == ncclSuccess, what, ": ", ncclGetErrorString(result), ": ",
-            ncclGetLastError(nccl_));
+    require(result == ncclSuccess, what, ": ", nccl_.error_string(result), ": ",
+            nccl_.last_error(joined_));
   }
 
   void watch() try {
@@ -199,17 +198,17 @@ class NcclCommunicator : public Communicator {
   // REQUIRES: the lock.
   std::string asynchronous_error() const {
     ncclResult_t result = ncclSuccess;
-    ncclCommGetAsyncError(nccl_, &result);
+    nccl_.state(joined_, &result);
     if (result == ncclSuccess || result == ncclInProgress) return "";
-    return text("NCCL: ", ncclGetErrorString(result), ": ", ncclGetLastError(nccl_));
+    return text("NCCL: ", nccl_.error_string(result), ": ", nccl_.last_error(joined_));
   }
 
   // The device goes on with whatever the sums have come to.
   void abort() noexcept {
     const std::lock_guard lock(mutex_);
-    if (aborted_ || nccl_ == nullptr) return;
+    if (aborted_ || joined_ == nullptr) return;
     aborted_ = true;
-    ncclCommAbort(nccl_);
+    nccl_.abort(joined_);
   }
 
   // None may take the connection down while another one still adds up: where all went well, all
@@ -224,6 +223,7 @@ class NcclCommunicator : public Communicator {
     }
   }
 
+  const Nccl& nccl_ = load_nccl();
   const std::shared_ptr<Communicator> host_;
   Device& device_;
   const Stream stream_;
@@ -234,7 +234,7 @@ class NcclCommunicator : public Communicator {
 
   std::mutex mutex_;  // of NCCL's calls, and of what follows
   std::condition_variable changed_;
-  ncclComm_t nccl_ = nullptr;
+  ncclComm_t joined_ = nullptr;
   bool aborted_ = false, ending_ = false;
   std::thread watch_;
 };
@@ -248,15 +248,8 @@ std::shared_ptr<Communicator> make_nccl_communicator(std::shared_ptr<Communicato
 
 std::string nccl_version() {
   int version = 0;
-  require(ncclGetVersion(&version) == ncclSuccess, "NCCL does not tell its version");
+  require(load_nccl().version(&version) == ncclSuccess, "NCCL does not tell its version");
   return text("NCCL ", version / 10000, ".", version / 100 % 100, ".", version % 100);
 }
 
 }  // namespace orepa::cuda
-
-extern "C" void orepa_nccl_version(std::string& version) { version = orepa::cuda::nccl_version(); }
-
-extern "C" void orepa_nccl_communicator(std::shared_ptr<orepa::Communicator>& ranks,
-                                        orepa::Device& device) {
-  ranks = orepa::cuda::make_nccl_communicator(std::move(ranks), device);
-}

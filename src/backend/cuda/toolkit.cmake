@@ -17,9 +17,8 @@ endif()
 set(CMAKE_CUDA_STANDARD 20)
 find_package(CUDAToolkit 13 REQUIRED)
 find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
-find_library(NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR})  # for trainings on several GPUs
-find_path(NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
 find_path(CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
+find_path(NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)  # the library is loaded, not linked
 
 # Sets in `functors` those of the sources whose loops a device runs: every layer, and who else
 # hands functors to parallel.h.
@@ -46,36 +45,22 @@ function(compile_functors_as_cuda target)
     -Xcompiler=-Werror,-fopenmp -Xptxas=-warn-spills>)
 endfunction()
 
-# A shared object of those sources, which the program loads from beside itself where it needs it. What that needs of the
-# program, kernels among it, the program gives it.
-function(add_cuda_module name)
-  add_library(${name} SHARED ${ARGN})
-  target_compile_options(${name} PRIVATE ${OWN_CODE_OPTIONS})
-  target_include_directories(${name} PRIVATE include src)
-  target_include_directories(${name} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE})
-endfunction()
-
-# Puts what calls cuBLAS and cuDNN into a shared object, which make_device() loads where a GPU is asked for, and what calls
-# NCCL into another one, where NCCL is found, for trainings on several.
+# Puts what calls cuBLAS and cuDNN into a shared object, which make_device() loads where a GPU is asked
+# for. What that needs of `target`, kernels among it, the program gives it.
 function(separate_cuda_libraries target)
   get_target_property(sources ${target} SOURCES)
   set(libraries ${sources})
   list(FILTER libraries INCLUDE REGEX "/src/backend/cuda/(libraries|cudnn_.*)\\.cpp$")
-  set(ranks ${sources})
-  list(FILTER ranks INCLUDE REGEX "/src/backend/cuda/nccl_.*\\.cpp$")
-  list(REMOVE_ITEM sources ${libraries} ${ranks})
+  list(REMOVE_ITEM sources ${libraries})
   set_target_properties(${target} PROPERTIES SOURCES "${sources}")
-  target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE})
+  target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE} ${NCCL_INCLUDE})
   target_link_libraries(${target} PUBLIC CUDA::cudart_static ${CMAKE_DL_LIBS})
   target_link_options(${target} PUBLIC -rdynamic)
 
-  add_cuda_module(orepa_cuda ${libraries})
+  add_library(orepa_cuda SHARED ${libraries})
+  target_compile_options(orepa_cuda PRIVATE ${OWN_CODE_OPTIONS})
+  target_include_directories(orepa_cuda PRIVATE include src)
+  target_include_directories(orepa_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE})
   target_link_libraries(orepa_cuda PRIVATE CUDA::cublas ${CUDNN_LIBRARY})
   add_dependencies(${target} orepa_cuda)
-  if(NCCL_LIBRARY AND NCCL_INCLUDE)
-    add_cuda_module(orepa_nccl ${ranks})
-    target_include_directories(orepa_nccl SYSTEM PRIVATE ${NCCL_INCLUDE})
-    target_link_libraries(orepa_nccl PRIVATE ${NCCL_LIBRARY} Threads::Threads)
-    add_dependencies(${target} orepa_nccl)
-  endif()
 endfunction()
