@@ -14,6 +14,15 @@
 #include "signals.h"
 
 namespace orepa::tool {
+namespace {
+
+// Now, for what ends the others waits for the end of the communicator.
+[[noreturn]] void tell(const std::exception& error) {
+  std::cerr << text("error: ", error.what(), '\n') << std::flush;
+  throw Told();
+}
+
+}  // namespace
 
 void with_ranks(double timeout, const std::function<void(Communicator* ranks)>& train) {
   const std::unique_ptr<Communicator> ranks = join_ranks(timeout);
@@ -23,12 +32,13 @@ void with_ranks(double timeout, const std::function<void(Communicator* ranks)>& 
     throw;
   } catch (const UsageError&) {  // all see the same
     throw;
+  } catch (const TestFailure& failure) {  // all have heard of it
+    if (ranks == nullptr) throw;
+    tell(failure);
   } catch (const std::exception& error) {
     if (ranks == nullptr) throw;
     ranks->fail(error.what());
-    // Now, for what ends the others waits for the end of `ranks`.
-    std::cerr << text("error: ", error.what(), '\n') << std::flush;
-    throw Told();
+    tell(error);
   }
 }
 

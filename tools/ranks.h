@@ -10,7 +10,7 @@
 namespace orepa::tool {
 
 // Calls train(ranks) with the ranks that this process is one of, null where it is alone. What it
-// throws but Stopped, the others are told.
+// throws, the others are told, unless all throw the same: Stopped, UsageError, TestFailure.
 void with_ranks(double timeout, const std::function<void(Communicator* ranks)>& train);
 
 inline bool is_first(const Communicator* ranks) { return ranks == nullptr || ranks->rank() == 0; }

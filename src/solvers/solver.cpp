@@ -310,10 +310,9 @@ bool Solver::solve() {
         s.observer.tested(s.iteration, net, evaluation);
         if (net == 0) s.judge(evaluation);
       }
-    } catch (const Error&) {
-      // What was trained is sound, whatever is wrong with the test. Of several ranks one alone may
-      // have met it, and a snapshot takes all.
-      const bool trained = s.iteration > s.first_iteration && s.options.ranks == nullptr;
+    } catch (const TestFailure&) {
+      // What was trained is sound, whatever is wrong with the test.
+      const bool trained = s.iteration > s.first_iteration;
       if (trained && s.iteration < s.schedule.last_iteration) snapshot();
       throw;
     }

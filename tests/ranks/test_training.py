@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -45,6 +46,17 @@ layer { name: "ip" type: "InnerProduct" bottom: "conv2" top: "ip"
   inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
 layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
+"""
+ROWS = """
+layer { name: "rows" type: "HDF5Data" top: "x" top: "label" hdf5_data_param { source: "rows.txt" batch_size: 4 }
+  include { phase: TRAIN } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+ROWS_TESTED = """
+layer { name: "tested" type: "HDF5Data" top: "x" top: "label" hdf5_data_param { source: "tested.txt" batch_size: 2 }
+  include { phase: TEST } }
 """
 SOLVER = f'net: "net.prototxt" base_lr: 0.02 momentum: 0.9 weight_decay: 0.001 lr_policy: "cosine" max_iter: {STEPS} ' \
          'snapshot_format: HDF5 snapshot: 10 test_interval: 10 display: 1 random_seed: 5 '
@@ -229,23 +241,42 @@ class RanksTest(unittest.TestCase):
                                    f'exec "{TOOL}" train --solver solver.prototxt --run {self.folder}/run')
         self.assertIn("images", said)
 
-    def test_a_rank_that_gets_a_nan_ends_all_and_names_its_layer(self):
-        rows = numpy.random.default_rng(2).normal(size=(8, 4)).astype(numpy.float32)
-        rows[6, 1] = numpy.nan  # row 2 of the second batch of 4, which is rank 1's
-        with h5py.File(self.folder / "rows.h5", "w") as file:
+    def write_rows(self, name, count, not_finite=()):
+        """Rows of 4 numbers and their classes, for an HDF5Data layer with the source NAME.txt."""
+        rows = numpy.random.default_rng(2).normal(size=(count, 4)).astype(numpy.float32)
+        rows[list(not_finite), 1] = numpy.nan
+        with h5py.File(self.folder / f"{name}.h5", "w") as file:
             file["x"] = rows
-            file["label"] = numpy.arange(8, dtype=numpy.float32) % 3
-        (self.folder / "rows.txt").write_text("rows.h5\n")
-        self.write("""
-layer { name: "rows" type: "HDF5Data" top: "x" top: "label" hdf5_data_param { source: "rows.txt" batch_size: 4 } }
-layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
-  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
-""")
+            file["label"] = numpy.arange(count, dtype=numpy.float32) % 3
+        (self.folder / f"{name}.txt").write_text(f"{name}.h5\n")
+
+    def test_a_rank_that_gets_a_nan_ends_all_and_names_its_layer(self):
+        self.write_rows("rows", 8, not_finite=[6])  # row 2 of the second batch of 4, which is rank 1's
+        self.write(ROWS)
         said = self.expect_failure("iteration 1: the loss is", TOOL, "train", "--solver", "solver.prototxt", "--run", "run",
                                    "--set", "test_interval=0")
         self.assertIn('the first number that is not finite: layer "rows"', said)
         self.assertEqual(list(self.folder.glob("run/*_iter_*")), [])
+
+    def test_what_a_rank_meets_in_a_test_all_say_behind_a_snapshot(self):
+        self.write_rows("rows", 8)
+        # Six batches of 2, of which the second is rank 1's, of two ranks and of three.
+        self.write(ROWS_TESTED + ROWS, "test_initialization: false ")
+        flags = ["--set", "snapshot=0"]
+        for ranks in (2, 3):
+            run = f"of{ranks}"
+            self.write_rows("tested", 12, not_finite=[2, 5])
+            command = shlex.join([TOOL, "train", "--solver", "solver.prototxt", "--run", run, *flags])
+            _, said, _ = mpirun(ranks, ["sh", "-c", f'{command}; echo "rank ends with $?"'], self.folder)
+            self.assertEqual(said.count("rank ends with 1"), ranks, said)
+            failure = 'net.prototxt: output "loss" of the test is -?nan; the first number that is not finite: layer "tested"'
+            self.assertEqual(len(re.findall(f"^error: {failure}", said, re.MULTILINE)), 1, said)
+            self.assertEqual(len(re.findall(f"^error: rank 1: {failure}", said, re.MULTILINE)), ranks - 1, said)
+            self.assertTrue((self.folder / run / "solver_iter_10.solverstate.h5").exists(), said)
+            self.write_rows("tested", 12)
+            said = self.trained(ranks, run, *flags, "--snapshot", "auto")
+            self.assertIn(f"resumed from {run}/solver_iter_10.solverstate.h5", said)
+            self.assertEqual([line["iteration"] for line in self.lines(run, "test.jsonl")], [10, 20])
 
     def signal_to_rank_1(self, signal, *flags):
         """A training that would go on for hours, with a snapshot every 100 iterations; returns its exit code and what was said."""
