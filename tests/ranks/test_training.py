@@ -217,8 +217,8 @@ class RanksTest(unittest.TestCase):
         self.assertAlmostEqual(sent["orepa"] / sent["plain"], 1, delta=0.01)
         self.assertAlmostEqual(sent["plain"] / 4 / 11_689_512, 1, delta=0.01)
 
-    def expect_failure(self, message, *command, ranks=2):
-        code, said, _ = mpirun(ranks, command, self.folder)
+    def expect_failure(self, message, *command, ranks=2, **options):
+        code, said, _ = mpirun(ranks, command, self.folder, **options)
         self.assertNotEqual(code, 0, said)
         self.assertIn(message, said)
         return said
@@ -241,21 +241,33 @@ class RanksTest(unittest.TestCase):
                                    f'exec "{TOOL}" train --solver solver.prototxt --run {self.folder}/run')
         self.assertIn("images", said)
 
-    def write_rows(self, name, count, not_finite=()):
-        """Rows of 4 numbers and their classes, for an HDF5Data layer with the source NAME.txt."""
+    def write_rows(self, name, count, not_finite=(), no_class=()):
+        """Rows of 4 numbers and which of 3 classes each is, for an HDF5Data layer with the source NAME.txt."""
         rows = numpy.random.default_rng(2).normal(size=(count, 4)).astype(numpy.float32)
         rows[list(not_finite), 1] = numpy.nan
+        labels = numpy.arange(count, dtype=numpy.float32) % 3
+        labels[list(no_class)] = 7
         with h5py.File(self.folder / f"{name}.h5", "w") as file:
             file["x"] = rows
-            file["label"] = numpy.arange(count, dtype=numpy.float32) % 3
+            file["label"] = labels
         (self.folder / f"{name}.txt").write_text(f"{name}.h5\n")
 
     def test_a_rank_that_gets_a_nan_ends_all_and_names_its_layer(self):
-        self.write_rows("rows", 8, not_finite=[6])  # row 2 of the second batch of 4, which is rank 1's
-        self.write(ROWS)
-        said = self.expect_failure("iteration 1: the loss is", TOOL, "train", "--solver", "solver.prototxt", "--run", "run",
-                                   "--set", "test_interval=0")
-        self.assertIn('the first number that is not finite: layer "rows"', said)
+        # Row 2 of the second batch of 4, which is the last rank's, of two and of three.
+        before_loss = 'layer { name: "loss"'
+        normal = ROWS.replace(before_loss, 'layer { name: "bn" type: "BatchNorm" bottom: "ip" top: "ip" }\n' + before_loss)
+        counted = ROWS.replace('top: "loss"', 'top: "loss" loss_param { ignore_label: 2 }')
+        for net, solver, rows, layer in ((normal, "sync_statistics: true ", {"not_finite": [6]}, "rows"),
+                                         (counted, "iter_size: 2 ", {"no_class": [6]}, "loss")):
+            self.write_rows("rows", 8, **rows)
+            self.write(net, solver)
+            for ranks in (2, 3):
+                said = self.expect_failure("the loss is", TOOL, "train", "--solver", "solver.prototxt", "--run", "run",
+                                           "--overwrite", "--set", "test_interval=0", ranks=ranks, seconds=20)
+                # Who has left before the others have heard of it is quoted by them.
+                what = re.findall(r"^error: (?:(?:iteration \d: )?rank \d has left: )?iteration \d: the loss is -?nan; "
+                                  f'the first number that is not finite: (?:rank {ranks - 1}: )?layer "(.*?)"', said, re.MULTILINE)
+                self.assertEqual(what, [layer] * ranks, said)
         self.assertEqual(list(self.folder.glob("run/*_iter_*")), [])
 
     def test_what_a_rank_meets_in_a_test_all_say_behind_a_snapshot(self):
