@@ -147,6 +147,21 @@ class RanksTest(unittest.TestCase):
         self.trained(3, "of3")
         self.assertLess(self.largest_difference("one", "of3"), 2e-5)
 
+    def test_pairs_of_images_are_mixed_as_by_one_process(self):
+        mixup = 'layer { name: "mixup" type: "Mixup" bottom: "data" bottom: "label" top: "mixed" top: "target" ' \
+                'mixup_param { classes: 3 mixup_alpha: 0.4 cutmix_alpha: 1 } }\nlayer { name: "conv"'
+        data = DATA.replace("batch_size: 11", "batch_size: 12").replace('layer { name: "conv"', mixup)
+        net = data.replace('bottom: "data" top: "conv"', 'bottom: "mixed" top: "conv"') + \
+            REST.replace('bottom: "label" top: "loss"', 'bottom: "target" top: "loss"')
+        self.write(net)
+        for ranks in (1, 2, 3):
+            self.trained(ranks, f"of{ranks}")
+        for ranks in (2, 3):
+            self.assertLess(self.largest_difference("of1", f"of{ranks}"), 2e-5, f"{ranks} ranks")
+        self.write(net.replace("batch_size: 12", "batch_size: 11"))
+        self.expect_failure("take a batch_size that is a multiple of 4", TOOL, "train", "--solver", "solver.prototxt", "--run",
+                            "run")
+
     def test_sums_in_bfloat16_are_rounded_and_alike_on_all(self):
         self.write(DATA + REST, "sum_precision: BF16 ")
         for ranks in (1, 2, 2):
