@@ -67,6 +67,8 @@ std::string share_processors(const Communicator& ranks) {
               omp_get_max_threads(), omp_get_max_threads() == 1 ? " thread each" : " threads each");
 }
 
+void Follower::tested(int64_t, int net, const Evaluation&) { report_.gather(net); }
+
 void Follower::data_note(const std::string& what) {
   std::cout << text("rank ", ranks_->rank(), ": ", what, '\n') << std::flush;
 }

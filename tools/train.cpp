@@ -178,13 +178,12 @@ void train_among(Communicator* ranks) {
 
   const std::string processes = ranks == nullptr ? "" : share_processors(*ranks);
   const std::unique_ptr<Device> device = training_device(spec.options());
-  RunReport report(console, folder.path(), FLAGS_tensorboard);
-  if (first)
-    options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
-      report.observe(test, net, blobs, first_sample);
-    };
+  RunReport report(console, folder.path(), FLAGS_tensorboard, ranks);
+  options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
+    report.observe(test, net, blobs, first_sample);
+  };
   Progress progress(console, folder, report, spec.options().integer("display"));
-  Follower follower(ranks);
+  Follower follower(ranks, report);
   Solver solver(spec, *device, options, first ? static_cast<Observer&>(progress) : follower);
   const bool has_snapshots = solver.has_snapshots();
   if (!FLAGS_dry_run) require_free(has_snapshots, prefix);
@@ -195,6 +194,7 @@ void train_among(Communicator* ranks) {
     if (!loaded.str().empty()) console.line(loaded.str().substr(0, loaded.str().size() - 1));
   }
   if (FLAGS_dry_run) return dry_run(solver, console);
+  report.choose_test(spec, net_options(Phase::kTest), solver);
   progress.start(solver, [&] {
     if (FLAGS_overwrite) {
       folder.remove_run();
@@ -203,7 +203,7 @@ void train_among(Communicator* ranks) {
     folder.begin(spec, called(find_command("train")), solver.iteration(),
                  solver.iteration() - (solver.tests_first() ? 1 : 0));
     console.keep_log(folder.log_path());
-    report.begin(spec, net_options(Phase::kTest), solver);
+    report.begin(spec, solver);
   });
   begin_training();
   try {

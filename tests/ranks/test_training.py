@@ -179,16 +179,26 @@ class RanksTest(unittest.TestCase):
 
     def test_a_test_is_that_of_one_process(self):
         self.write(DATA + BATCH_NORM + REST)
-        self.trained(1, "one")
+        self.trained(1, "trained")
+        # Others than it has learned, for many mistakes, and each image ten times, for many that are equally sure.
+        random = numpy.random.default_rng(3)
+        idx(self.folder / "images", numpy.tile(random.integers(0, 256, (5, 8, 8)), (10, 1, 1)))
+        idx(self.folder / "labels", random.integers(0, 3, 50))
         # All that is tested is the same, so all that comes out is: 50 images are 4 batches of 11 and a rest of 6.
-        for ranks in (2, 3):
+        for ranks in (1, 2, 3, 6):  # the last one of which has no batch
             self.trained(ranks, f"of{ranks}", "--set", "max_iter=0", "--set", "test_initialization=true", "--weights",
-                         f"one/solver_iter_{STEPS}.caffemodel.h5")
-        tests = [self.lines(run, "test.jsonl")[-1] for run in ("one", "of2", "of3")]
-        self.assertEqual(tests[0]["samples"], 50)
-        for test in tests[1:]:
-            self.assertEqual(test["outputs"], tests[0]["outputs"])
+                         f"trained/solver_iter_{STEPS}.caffemodel.h5")
+        (of_one,) = self.lines("of1", "test.jsonl")
+        self.assertEqual(of_one["samples"], 50)
+        seen = (self.folder / "of1" / "last_test.json").read_bytes()
+        worst = [mistake["probability"] for mistake in json.loads(seen)["worst"]]
+        self.assertEqual(len(worst), 24)  # as many as are kept
+        self.assertLess(len(set(worst)), 24)
+        for ranks in (2, 3, 6):
+            (test,) = self.lines(f"of{ranks}", "test.jsonl")
+            self.assertEqual(test["outputs"], of_one["outputs"])
             self.assertEqual(test["samples"], 50)
+            self.assertEqual((self.folder / f"of{ranks}" / "last_test.json").read_bytes(), seen, f"{ranks} ranks")
 
     def test_another_number_of_ranks_goes_on(self):
         self.write(DATA + BATCH_NORM + REST, "ema_decay: 0.9 ")
@@ -215,6 +225,8 @@ class RanksTest(unittest.TestCase):
         self.assertEqual(said.count("iteration 20 of 20"), 1, said)
         self.assertEqual(len(self.lines("run", "train.jsonl")), STEPS)
         self.assertEqual([line["iteration"] for line in self.lines("run", "test.jsonl")], [0, 10, 20])
+        last_test = json.loads((self.folder / "run" / "last_test.json").read_text())
+        self.assertEqual((last_test["iteration"], numpy.sum(last_test["confusion"])), (20, 50))
         self.assertIn("processes   3, 3 on this machine, with 1 thread each", said)
         self.assertIn("batch       11 of 50 images", said)
 
