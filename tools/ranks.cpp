@@ -14,6 +14,15 @@
 #include "signals.h"
 
 namespace orepa::tool {
+namespace {
+
+// Now, for what ends the others waits for the end of the communicator.
+[[noreturn]] void tell(const std::exception& error) {
+  std::cerr << text("error: ", error.what(), '\n') << std::flush;
+  throw Told();
+}
+
+}  // namespace
 
 void with_ranks(double timeout,
                 const std::function<void(const std::shared_ptr<Communicator>&)>& train) {
@@ -24,12 +33,13 @@ void with_ranks(double timeout,
     throw;
   } catch (const UsageError&) {  // all see the same
     throw;
+  } catch (const TestFailure& failure) {  // all have heard of it
+    if (ranks == nullptr) throw;
+    tell(failure);
   } catch (const std::exception& error) {
     if (ranks == nullptr) throw;
     ranks->fail(error.what());
-    // Now, for what ends the others waits for the end of `ranks`.
-    std::cerr << text("error: ", error.what(), '\n') << std::flush;
-    throw Told();
+    tell(error);
   }
 }
 
@@ -57,6 +67,8 @@ std::string share_processors(const Communicator& ranks) {
   return text(ranks.size(), ", ", ranks.local_size(), " on this machine, with ",
               omp_get_max_threads(), omp_get_max_threads() == 1 ? " thread each" : " threads each");
 }
+
+void Follower::tested(int64_t, int net, const Evaluation&) { report_.gather(net); }
 
 void Follower::data_note(const std::string& what) {
   std::cout << text("rank ", ranks_->rank(), ": ", what, '\n') << std::flush;

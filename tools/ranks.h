@@ -6,11 +6,12 @@
 #include "orepa/communicator.h"
 #include "orepa/model_io.h"
 #include "orepa/solver.h"
+#include "run_report.h"
 
 namespace orepa::tool {
 
 // Calls train(ranks) with the ranks that this process is one of, null where it is alone. What it
-// throws but Stopped, the others are told.
+// throws, the others are told, unless all throw the same: Stopped, UsageError, TestFailure.
 void with_ranks(double timeout,
                 const std::function<void(const std::shared_ptr<Communicator>&)>& train);
 
@@ -23,15 +24,18 @@ void require_alike(Communicator& ranks, const SolverSpec& spec);
 // given some of its own (mpirun --bind-to). Returns a line about it.
 std::string share_processors(const Communicator& ranks);
 
-// A rank that is not the first: it says only what nobody else can know.
+// A rank that is not the first: it says only what nobody else can know, and tells the first what it
+// has observed of a test.
 class Follower : public Observer {
  public:
-  explicit Follower(const Communicator* ranks) : ranks_(ranks) {}
+  Follower(const Communicator* ranks, RunReport& report) : ranks_(ranks), report_(report) {}
+  void tested(int64_t iteration, int net, const Evaluation& evaluation) override;
   void data_note(const std::string& what) override;
   Request request() override;
 
  private:
   const Communicator* ranks_;
+  RunReport& report_;
 };
 
 }  // namespace orepa::tool

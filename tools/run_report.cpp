@@ -23,12 +23,32 @@ double seconds_between(std::chrono::steady_clock::time_point from,
 
 }  // namespace
 
+void RunReport::choose_test(const SolverSpec& spec, const NetOptions& options,
+                            const Solver& solver) {
+  attempt("the samples of the test", [&] {
+    if (solver.test_nets() == 0) return;
+    const std::vector<NetSpec> tests = spec.test_nets();
+    const auto test = std::find_if(tests.begin(), tests.end(), [&](const NetSpec& net) {
+      return test_blobs(net, options).has_value();
+    });
+    if (test == tests.end()) return;
+    observed_ = static_cast<int>(test - tests.begin());
+    const auto layer = image_layer(*test, options);
+    if (!layer) return;
+    last_test_.images_are_bgr(makes_bgr(*layer));
+    classes_ = class_names(*layer);
+  });
+}
+
 void RunReport::observe(int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
-  if (observed_ < 0) observed_ = test;
   if (test == observed_) last_test_.observe(net, blobs, first_sample);
 }
 
-void RunReport::begin(const SolverSpec& spec, const NetOptions& options, Solver& solver) {
+void RunReport::gather(int net) {
+  if (ranks_ != nullptr && net == observed_) last_test_.gather(*ranks_);
+}
+
+void RunReport::begin(const SolverSpec& spec, Solver& solver) {
   solver_ = &solver;
   start_ = Clock::now();
   net_ = spec.net();
@@ -46,17 +66,6 @@ void RunReport::begin(const SolverSpec& spec, const NetOptions& options, Solver&
     const std::string branches = file(kBranchesFile);
     if (std::filesystem::exists(branches)) write_atomically(branches, lines_until(branches, last));
   });
-  attempt("the samples of the test", [&] {
-    if (solver.test_nets() == 0) return;
-    for (const NetSpec& test : spec.test_nets()) {
-      if (!test_blobs(test, options)) continue;
-      const auto layer = image_layer(test, options);
-      if (!layer) return;
-      last_test_.images_are_bgr(makes_bgr(*layer));
-      classes_ = class_names(*layer);
-      return;
-    }
-  });
   if (!tensorboard_) return;
   attempt("event file", [&] {
     // Where the test of this iteration is made again, all of it is told again.
@@ -71,6 +80,7 @@ void RunReport::trained(int64_t iteration, const Scalars& scalars) {
 }
 
 void RunReport::tested(int64_t iteration, int net, const Scalars& scalars) {
+  gather(net);
   write_scalars(net == 0 ? "test" : text("test_", net), iteration, scalars);
   if (net == observed_ && !last_test_.empty())
     attempt(kLastTestFile, [&] { write_last_test(iteration); });

@@ -23,14 +23,20 @@ namespace orepa::tool {
 
 class RunReport {
  public:
-  RunReport(Console& console, std::string folder, bool tensorboard)
-      : console_(console), folder_(std::move(folder)), tensorboard_(tensorboard) {}
+  // `ranks`: who have parts of every test, null where nobody has. Only the first of them writes:
+  // the others call what stands before begin().
+  RunReport(Console& console, std::string folder, bool tensorboard, Communicator* ranks)
+      : console_(console), folder_(std::move(folder)), tensorboard_(tensorboard), ranks_(ranks) {}
 
-  // For SolverOptions::observe. last_test.json is of the first test net that is observed.
+  // Before anything is observed: last_test.json is of the first test net with an Accuracy layer.
+  void choose_test(const SolverSpec& spec, const NetOptions& options, const Solver& solver);
+  // For SolverOptions::observe.
   void observe(int test, Net& net, const TestBlobs& blobs, int64_t first_sample);
+  // After a test, by all ranks: tested() does it for the first one.
+  void gather(int net);
 
   // Files may be written from here on. The solver must outlive it.
-  void begin(const SolverSpec& spec, const NetOptions& options, Solver& solver);
+  void begin(const SolverSpec& spec, Solver& solver);
   // Points of curves, by name.
   using Scalars = std::vector<std::pair<std::string, double>>;
   void trained(int64_t iteration, const Scalars& scalars);
@@ -62,11 +68,12 @@ class RunReport {
   Console& console_;
   const std::string folder_;
   const bool tensorboard_;
+  Communicator* ranks_;
   Solver* solver_ = nullptr;  // this and net_ are there from begin() on
   std::optional<NetSpec> net_;
   bool has_branches_ = false;
   int64_t without_branches_ = -1;  // the iteration of the last test, where it left them out
-  int observed_ = -1;              // the test net of last_test_; -1: none yet
+  int observed_ = -1;              // the test net of last_test_; -1: none
   LastTest last_test_;
   std::vector<std::string> classes_;  // of its source; empty where it knows none
   LineFile branches_;

@@ -181,13 +181,12 @@ void train_among(const std::shared_ptr<Communicator>& ranks) {
   const std::unique_ptr<Device> device = training_device(spec.options(), ranks.get());
   const std::shared_ptr<Communicator> connection = on_device(ranks, *device);
   options.ranks = connection.get();
-  RunReport report(console, folder.path(), FLAGS_tensorboard);
-  if (first)
-    options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
-      report.observe(test, net, blobs, first_sample);
-    };
+  RunReport report(console, folder.path(), FLAGS_tensorboard, ranks.get());
+  options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
+    report.observe(test, net, blobs, first_sample);
+  };
   Progress progress(console, folder, report, spec.options().integer("display"));
-  Follower follower(ranks.get());
+  Follower follower(ranks.get(), report);
   Solver solver(spec, *device, options, first ? static_cast<Observer&>(progress) : follower);
   const bool has_snapshots = solver.has_snapshots();
   if (!FLAGS_dry_run) require_free(has_snapshots, prefix);
@@ -198,6 +197,7 @@ void train_among(const std::shared_ptr<Communicator>& ranks) {
     if (!loaded.str().empty()) console.line(loaded.str().substr(0, loaded.str().size() - 1));
   }
   if (FLAGS_dry_run) return dry_run(solver, console);
+  report.choose_test(spec, net_options(Phase::kTest), solver);
   progress.start(solver, [&] {
     if (FLAGS_overwrite) {
       folder.remove_run();
@@ -206,7 +206,7 @@ void train_among(const std::shared_ptr<Communicator>& ranks) {
     folder.begin(spec, called(find_command("train")), solver.iteration(),
                  solver.iteration() - (solver.tests_first() ? 1 : 0));
     console.keep_log(folder.log_path());
-    report.begin(spec, net_options(Phase::kTest), solver);
+    report.begin(spec, solver);
   });
   begin_training();
   try {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "orepa/communicator.h"
+#include "orepa/error.h"
 #include "orepa/net_cache.h"
 
 namespace orepa {
@@ -20,6 +21,12 @@ struct Evaluation {
   std::vector<Output> outputs;
   int64_t samples = 0;
   bool complete = true;  // false where it was stopped
+};
+
+// A batch of a test went wrong, which says nothing against the parameters.
+class TestFailure : public Error {
+ public:
+  using Error::Error;
 };
 
 // Blobs of a test's batches that tell what became of each sample. They can be read after a batch
@@ -46,8 +53,9 @@ class Evaluator {
   // Runs the whole set once; a net without a source of samples runs `batches` times (as does any
   // net where batches > 0, Caffe's test_iter), the mean being over batches. `stop` is asked between
   // batches; `feed` may set inputs before each, and `observe` may read blobs after it, with the
-  // number of its first sample. Throws Error where an output is not finite, with the layer that it
-  // comes from and, for a label that is no class, the sample.
+  // number of its first sample. Throws TestFailure where a pass or one of the latter throws Error,
+  // and where an output is not finite, with the layer that it comes from and, for a label that is
+  // no class, the sample. What one rank meets, all of them throw.
   Evaluation run(int64_t batches = 0, const std::function<bool()>& stop = {},
                  const std::function<void(Net&, int64_t)>& feed = {},
                  const std::function<void(Net&, int64_t first_sample)>& observe = {});

@@ -114,7 +114,8 @@ class Net {
   void add_loss(double* total) const;
   // Runs the last pass again and returns a description of the first non-finite output: `layer
   // "conv2" (Convolution), output "conv2"`, and the sample where it is a label that is no class;
-  // empty if all are finite.
+  // empty if all are finite. All ranks must call it, and hear of the first layer that any of them
+  // finds: `rank 1: layer ...` says which, to the others.
   std::string find_non_finite();
 
   struct Blob {

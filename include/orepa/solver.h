@@ -97,8 +97,7 @@ class Solver {
   // snapshot() work any more then.
   double step();
   // Of the whole test, or of so many batches; with ema_decay of the averages, which parameters()
-  // are meanwhile. Throws Error where an output is not finite
-  // (Evaluator::run).
+  // are meanwhile. Throws TestFailure as Evaluator::run() does.
   Evaluation test(int net = 0, int64_t batches = 0);
   // Returns the path of the state. Throws Error where it cannot be written, and where a number of
   // it is not finite.

@@ -68,6 +68,7 @@ struct Net::Engine {
   void require_prepared() const;
 
   std::string bad_row(int node) const;
+  std::string non_finite_output(int node) const;
 
   // Null where the net was built without memory, too.
   void* buffer(int id) const {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/rank_report.h"
 #include "engine/engine.h"
 #include "engine/pass.h"
 #include "orepa/numbers.h"
@@ -70,6 +71,16 @@ std::string Net::Engine::bad_row(int node) const {
     if (const std::optional<int64_t> sample = source.layer->sample(pass_index, bad->row))
       return text(": sample ", *sample, " of the data, counted from 0: ", bad->what);
   return text(": sample ", bad->row, " of pass ", pass_index, ", counted from 0: ", bad->what);
+}
+
+// The first one of a layer whose forward pass has just run, and what else is known of it.
+std::string Net::Engine::non_finite_output(int node) const {
+  const Node& ran = graph.nodes[node];
+  for (const int v : ran.outputs)
+    if (!all_finite(read(value(v))))
+      return text("layer \"", ran.spec.name, "\" (", ran.spec.type, "), output \"",
+                  graph.values[v].name, "\"", bad_row(node));
+  return "";
 }
 
 void Net::Engine::run(int begin, int end, const Calls& calls) {
@@ -191,11 +202,10 @@ std::string Net::find_non_finite() {
     engine_->run(s, s + 1);
     const int n = engine_->program.steps[s].node;
     if (n < 0) continue;  // a Cast
-    const Node& node = engine_->graph.nodes[n];
-    for (const int v : node.outputs)
-      if (!all_finite(engine_->read(engine_->value(v))))
-        return text("layer \"", node.spec.name, "\" (", node.spec.type, "), output \"",
-                    engine_->graph.values[v].name, "\"", engine_->bad_row(n));
+    std::string found = engine_->non_finite_output(n);
+    // Layers may wait for those of other ranks, so that all go equally far.
+    if (Communicator* ranks = engine_->options.ranks) found = first_report(*ranks, found);
+    if (!found.empty()) return found;
   }
   engine_->hold(Engine::Held::kBlobs);
   return "";

@@ -55,7 +55,14 @@ struct DrawBlend {
   }
 };
 
-// Row n H + y, number x C + c of it; the partner of image n is image N - 1 - n.
+// Neighbours mix: 2k and 2k + 1, so that several processes can have pairs of a batch each. The last
+// one of an odd batch stays as it is.
+OREPA_HD inline int64_t partner_of(int64_t n, int64_t images) {
+  const int64_t neighbour = n ^ 1;
+  return neighbour < images ? neighbour : n;
+}
+
+// Row n H + y, number x C + c of it.
 struct MixImages {
   const float* x;
   const Blend* blend;
@@ -66,7 +73,7 @@ struct MixImages {
   OREPA_HD void operator()(int64_t r, int64_t j) const {
     const auto row = static_cast<int32_t>(r), number = static_cast<int32_t>(j);
     const int32_t n = row / height, h = row % height;
-    const int64_t partner = static_cast<int64_t>(images - 1 - n) * height + h;
+    const int64_t partner = partner_of(n, images) * height + h;
     const float own = x[r * columns + j], other = x[partner * columns + j];
     y[r * columns + j] =
         blend->cut(h, number / channels) ? other : blend->own * own + (1 - blend->own) * other;
@@ -85,7 +92,7 @@ struct MixLabels {
   }
   OREPA_HD void operator()(int64_t n, int64_t k) const {
     const float own = blend == nullptr ? 1.0f : blend->own_label;
-    const float other = own == 1 ? 0.0f : (1 - own) * hit(images - 1 - n, k);
+    const float other = own == 1 ? 0.0f : (1 - own) * hit(partner_of(n, images), k);
     y[n * labels.classes + k] = own * hit(n, k) + other;
   }
 };
@@ -116,10 +123,8 @@ class Mixup : public Layer {
     labels_ = Labels::read(setup, 1, distributions, 1);
     labels_.require_classes(setup, 1);
     mixes_ = setup.phase() == Phase::kTrain;
-    setup.require(
-        !mixes_ || setup.rows().count == setup.rows().whole,
-        "mixes the samples of a whole batch, of which each of several processes has a part");
     if (mixes_) {
+      require_pairs(setup);
       setup.draws_random();
       blend_ = setup.scratch(Stage::kForward, sizeof(Blend));
     }
@@ -155,6 +160,15 @@ class Mixup : public Layer {
   }
 
  private:
+  // Both of a pair are to be rows of one process.
+  static void require_pairs(const Setup& setup) {
+    const BatchRows rows = setup.rows();
+    const int64_t end = rows.first + rows.count;
+    if (rows.first % 2 == 0 && (end % 2 == 0 || end == rows.whole)) return;
+    const int processes = setup.ranks()->size();
+    setup.fail("mixes pairs of neighbours, which batches of ", rows.whole, " for ", processes,
+               " processes tear apart; take a batch_size that is a multiple of ", 2 * processes);
+  }
   static float alpha(const Setup& setup, const Options& options, const char* field) {
     const double value = options.number(field);
     setup.require(value >= 0 && value <= 4, field, " must lie in [0, 4], got ", value);

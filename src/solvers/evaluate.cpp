@@ -5,6 +5,9 @@
 #include <cstring>
 #include <map>
 
+#include "core/rank_report.h"
+#include "orepa/error.h"
+
 namespace orepa {
 
 namespace {
@@ -43,26 +46,29 @@ Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
     evaluation.outputs.push_back({blob.name,
                                   std::vector<double>(static_cast<size_t>(blob.shape.count())),
                                   whole.loss_weight(blob.name)});
-  whole.prepare();
   std::vector<Batch> own;
+  const auto run_batch = [&](int64_t b) {
+    const bool is_rest = b == batches;
+    Net& net = is_rest ? nets_.of(rest_) : whole;
+    const int64_t size = std::max<int64_t>(net.batch_size(), 1);
+    net.prepare();
+    if (feed && !is_rest) feed(net, b);
+    net.forward(is_rest ? 0 : b);
+    own.push_back(read(net, b, size));
+    if (observe) observe(net, is_rest ? rest_.first_sample : b * size);
+  };
   const int64_t ranks = ranks_ == nullptr ? 1 : ranks_->size(),
                 rank = ranks_ == nullptr ? 0 : ranks_->rank();
-  // As often on every rank, for all of them ask `stop` together.
+  // As often on every rank, for all of them agree on what went wrong, and ask `stop` together.
   for (int64_t first = 0; first < all && evaluation.complete; first += ranks) {
-    const int64_t b = first + rank;
-    if (b < batches) {
-      if (feed) feed(whole, b);
-      whole.forward(b);
-      const int64_t size = std::max<int64_t>(whole.batch_size(), 1);
-      own.push_back(read(whole, b, size));
-      if (observe) observe(whole, b * size);
-    } else if (b < all) {
-      Net& rest = nets_.of(rest_);
-      rest.prepare();
-      rest.forward(0);
-      own.push_back(read(rest, b, rest_.batch_size));
-      if (observe) observe(rest, rest_.first_sample);
+    std::string failure;
+    try {
+      if (first + rank < all) run_batch(first + rank);
+    } catch (const Error& error) {
+      failure = error.what();
     }
+    if (ranks_ != nullptr) failure = first_report(*ranks_, failure);
+    if (!failure.empty()) throw TestFailure(failure);
     if (ranks_ == nullptr) {
       add(own.back(), evaluation);
       own.clear();

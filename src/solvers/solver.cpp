@@ -201,10 +201,15 @@ struct Solver::State {
   }
 
   // Reports what the device has told. One iteration may stay open, so that the device has work
-  // while the host reads; none where somebody wants to know what they all came to.
+  // while the host reads; none where somebody wants to know what they all came to. Ranks read the
+  // same ones at the same time: where one failed, they look for the reason together.
   void report(bool all) {
-    while (const auto result = this->result(all || step->pending() > 1))
+    const auto waits = [&] { return all || step->pending() > 1; };
+    while (waits() || options.ranks == nullptr) {
+      const auto result = this->result(waits());
+      if (!result) return;
       observer.progress(progress_at(result->iteration + 1));
+    }
   }
 
   // Once an iteration: the mean of equal numbers may not be the same number.
@@ -315,10 +320,9 @@ bool Solver::solve() {
         s.observer.tested(s.iteration, net, evaluation);
         if (net == 0) s.judge(evaluation);
       }
-    } catch (const Error&) {
-      // What was trained is sound, whatever is wrong with the test. Of several ranks one alone may
-      // have met it, and a snapshot takes all.
-      const bool trained = s.iteration > s.first_iteration && s.options.ranks == nullptr;
+    } catch (const TestFailure&) {
+      // What was trained is sound, whatever is wrong with the test.
+      const bool trained = s.iteration > s.first_iteration;
       if (trained && s.iteration < s.schedule.last_iteration) snapshot();
       throw;
     }

@@ -14,6 +14,7 @@ TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& ru
       parameters_(parameters),
       momentum_(momentum),
       feed_(std::move(feed)),
+      ranks_(ranks),
       rule_(make_update_rule(settings.type, rule_where)),
       totals_(parameters, settings.iter_size, settings.clip) {
   if (settings.ema_decay > 0)
@@ -141,7 +142,9 @@ std::string TrainingStep::find_non_finite(int64_t iteration) {
   for (int64_t k = 0; k < settings_.iter_size; ++k) {
     load(iteration * settings_.iter_size + k);
     net_->compute();
-    if (!std::isfinite(net_->loss())) return net_->find_non_finite();
+    int64_t found = std::isfinite(net_->loss()) ? 0 : 1;
+    if (ranks_ != nullptr) ranks_->maximum(&found, 1);  // so that all look at the same pass
+    if (found) return net_->find_non_finite();
   }
   return "";
 }

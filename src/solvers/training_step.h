@@ -76,6 +76,7 @@ class TrainingStep {
   Parameters& parameters_;
   const Momentum& momentum_;
   const Feed feed_;
+  Communicator* ranks_;  // null where there is one
   std::unique_ptr<UpdateRule> rule_;
   StepTotals totals_;
   std::array<RecordedPart, kParts> recorded_;

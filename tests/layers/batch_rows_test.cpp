@@ -64,9 +64,9 @@ class BatchRowsTest : public testing::Test {
     return outputs;
   }
 
-  void expect_together(const std::string& layers) {
+  void expect_together(const std::string& layers, const std::vector<int>& sizes = {2, 3, 5}) {
     const auto whole = rows(layers, 0, 1);
-    for (const int size : {2, 3, 5}) {
+    for (const int size : sizes) {
       std::vector<std::vector<float>> together(whole.size());
       for (int rank = 0; rank < size; ++rank) {
         const auto part = rows(layers, rank, size);
@@ -77,10 +77,10 @@ class BatchRowsTest : public testing::Test {
     }
   }
 
-  std::string data(const std::string& more = "") const {
+  std::string data(const std::string& more = "", int batch = 5) const {
     return text("layer { name: 'd' type: 'Data' top: 'x' top: 't' data_param { source: '", folder_,
-                "images' label_source: '", folder_, "labels' backend: IDX batch_size: 5 ",
-                "shuffle: true } transform_param { transform { random_crop { size: 3 } } ",
+                "images' label_source: '", folder_, "labels' backend: IDX batch_size: ", batch,
+                " shuffle: true } transform_param { transform { random_crop { size: 3 } } ",
                 "transform { flip {} } } } ", more);
   }
 
@@ -105,6 +105,16 @@ TEST_F(BatchRowsTest, AreDroppedAsThoseOfTheWholeBatch) {
            "num_output: 3 "
            "kernel_size: 2 weight_filler { type: 'xavier' } } } "
            "layer { name: 'drop' type: 'Dropout' bottom: 'c' top: 'c' }"));
+}
+
+const std::string kMixup =
+    "layer { name: 'm' type: 'Mixup' bottom: 'x' bottom: 't' top: 'y' top: 'u' mixup_param { "
+    "classes: 9 mixup_alpha: 1 cutmix_alpha: 1 } }";
+
+// Where pairs are not torn apart.
+TEST_F(BatchRowsTest, AreMixedAsThoseOfTheWholeBatch) {
+  expect_together(data(kMixup), {2});  // 0 to 1 and 2 to 4
+  expect_together(data(kMixup, 8), {2, 4});
 }
 
 // Losses are parts of that of the whole batch, so that they and their gradients add up to it.
@@ -139,11 +149,12 @@ TEST_F(BatchRowsTest, AreSpreadOverTheRanks) {
 TEST_F(BatchRowsTest, AreRefusedWhereTheyCannotBe) {
   EXPECT_NE(error_of([&] { rows(data(), 0, 6); }).find("has batches of 5 for 6 processes"),
             std::string::npos);
-  const std::string mixup =
-      "layer { name: 'm' type: 'Mixup' bottom: 'x' bottom: 't' top: 'y' top: 'u' mixup_param { "
-      "classes: 9 mixup_alpha: 1 } }";
-  EXPECT_NE(error_of([&] { rows(data(mixup), 0, 2); }).find("mixes the samples of a whole batch"),
-            std::string::npos);
+  for (int rank = 0; rank < 3; ++rank)  // 0, 1 to 2, and 3 to 4
+    EXPECT_NE(error_of([&] { rows(data(kMixup), rank, 3); })
+                  .find("batches of 5 for 3 processes tear apart; take a batch_size that is a "
+                        "multiple of 6"),
+              std::string::npos)
+        << rank;
 }
 
 }  // namespace

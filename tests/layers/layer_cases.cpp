@@ -388,13 +388,14 @@ LayerCase mixup(const std::string& name, Phase phase, bool cut) {
     size_t i = 0;
     for (int64_t n = 0; n < 5; ++n) {
       out[1][n * classes + int64_t(in[1][n])] += own_label;
-      out[1][n * classes + int64_t(in[1][4 - n])] += 1 - own_label;
+      const int64_t partner = (n ^ 1) < 5 ? n ^ 1 : n;
+      out[1][n * classes + int64_t(in[1][partner])] += 1 - own_label;
       for (int64_t c = 0; c < 2; ++c)
         for (int64_t h = 0; h < 3; ++h)
           for (int64_t w = 0; w < 4; ++w, ++i) {
             const bool there = h >= box[0] && h < box[1] && w >= box[2] && w < box[3];
             const double keep = there ? 0 : own;
-            out[0][i] = keep * in[0][i] + (1 - keep) * in[0][((4 - n) * 2 + c) * 12 + h * 4 + w];
+            out[0][i] = keep * in[0][i] + (1 - keep) * in[0][(partner * 2 + c) * 12 + h * 4 + w];
           }
     }
     return out;

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -46,6 +47,17 @@ layer { name: "ip" type: "InnerProduct" bottom: "conv2" top: "ip"
   inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
 layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
 layer { name: "accuracy" type: "Accuracy" bottom: "ip" bottom: "label" top: "accuracy" include { phase: TEST } }
+"""
+ROWS = """
+layer { name: "rows" type: "HDF5Data" top: "x" top: "label" hdf5_data_param { source: "rows.txt" batch_size: 4 }
+  include { phase: TRAIN } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+ROWS_TESTED = """
+layer { name: "tested" type: "HDF5Data" top: "x" top: "label" hdf5_data_param { source: "tested.txt" batch_size: 2 }
+  include { phase: TEST } }
 """
 SOLVER = f'net: "net.prototxt" base_lr: 0.02 momentum: 0.9 weight_decay: 0.001 lr_policy: "cosine" max_iter: {STEPS} ' \
          'snapshot_format: HDF5 snapshot: 10 test_interval: 10 display: 1 random_seed: 5 ' + ("solver_mode: GPU " if ON_GPUS else "")
@@ -136,6 +148,21 @@ class RanksTest(unittest.TestCase):
         self.trained(3, "of3")
         self.assertLess(self.largest_difference("one", "of3"), 2e-5)
 
+    def test_pairs_of_images_are_mixed_as_by_one_process(self):
+        mixup = 'layer { name: "mixup" type: "Mixup" bottom: "data" bottom: "label" top: "mixed" top: "target" ' \
+                'mixup_param { classes: 3 mixup_alpha: 0.4 cutmix_alpha: 1 } }\nlayer { name: "conv"'
+        data = DATA.replace("batch_size: 11", "batch_size: 12").replace('layer { name: "conv"', mixup)
+        net = data.replace('bottom: "data" top: "conv"', 'bottom: "mixed" top: "conv"') + \
+            REST.replace('bottom: "label" top: "loss"', 'bottom: "target" top: "loss"')
+        self.write(net)
+        for ranks in (1, 2, 3):
+            self.trained(ranks, f"of{ranks}")
+        for ranks in (2, 3):
+            self.assertLess(self.largest_difference("of1", f"of{ranks}"), 2e-5, f"{ranks} ranks")
+        self.write(net.replace("batch_size: 12", "batch_size: 11"))
+        self.expect_failure("take a batch_size that is a multiple of 4", TOOL, "train", "--solver", "solver.prototxt", "--run",
+                            "run")
+
     def test_sums_in_bfloat16_are_rounded_and_alike_on_all(self):
         self.write(DATA + REST, "sum_precision: BF16 ")
         for ranks in (1, 2, 2):
@@ -153,16 +180,26 @@ class RanksTest(unittest.TestCase):
 
     def test_a_test_is_that_of_one_process(self):
         self.write(DATA + BATCH_NORM + REST)
-        self.trained(1, "one")
+        self.trained(1, "trained")
+        # Others than it has learned, for many mistakes, and each image ten times, for many that are equally sure.
+        random = numpy.random.default_rng(3)
+        idx(self.folder / "images", numpy.tile(random.integers(0, 256, (5, 8, 8)), (10, 1, 1)))
+        idx(self.folder / "labels", random.integers(0, 3, 50))
         # All that is tested is the same, so all that comes out is: 50 images are 4 batches of 11 and a rest of 6.
-        for ranks in (2, 3):
+        for ranks in (1, 2, 3, 6):  # the last one of which has no batch
             self.trained(ranks, f"of{ranks}", "--set", "max_iter=0", "--set", "test_initialization=true", "--weights",
-                         f"one/solver_iter_{STEPS}.caffemodel.h5")
-        tests = [self.lines(run, "test.jsonl")[-1] for run in ("one", "of2", "of3")]
-        self.assertEqual(tests[0]["samples"], 50)
-        for test in tests[1:]:
-            self.assertEqual(test["outputs"], tests[0]["outputs"])
+                         f"trained/solver_iter_{STEPS}.caffemodel.h5")
+        (of_one,) = self.lines("of1", "test.jsonl")
+        self.assertEqual(of_one["samples"], 50)
+        seen = (self.folder / "of1" / "last_test.json").read_bytes()
+        worst = [mistake["probability"] for mistake in json.loads(seen)["worst"]]
+        self.assertEqual(len(worst), 24)  # as many as are kept
+        self.assertLess(len(set(worst)), 24)
+        for ranks in (2, 3, 6):
+            (test,) = self.lines(f"of{ranks}", "test.jsonl")
+            self.assertEqual(test["outputs"], of_one["outputs"])
             self.assertEqual(test["samples"], 50)
+            self.assertEqual((self.folder / f"of{ranks}" / "last_test.json").read_bytes(), seen, f"{ranks} ranks")
 
     def test_another_number_of_ranks_goes_on(self):
         self.write(DATA + BATCH_NORM + REST, "ema_decay: 0.9 ")
@@ -189,6 +226,8 @@ class RanksTest(unittest.TestCase):
         self.assertEqual(said.count("iteration 20 of 20"), 1, said)
         self.assertEqual(len(self.lines("run", "train.jsonl")), STEPS)
         self.assertEqual([line["iteration"] for line in self.lines("run", "test.jsonl")], [0, 10, 20])
+        last_test = json.loads((self.folder / "run" / "last_test.json").read_text())
+        self.assertEqual((last_test["iteration"], numpy.sum(last_test["confusion"])), (20, 50))
         self.assertIn("processes   3, 3 on this machine, with 1 thread each", said)
         self.assertIn("batch       11 of 50 images", said)
 
@@ -207,8 +246,8 @@ class RanksTest(unittest.TestCase):
         self.assertAlmostEqual(sent["orepa"] / sent["plain"], 1, delta=0.01)
         self.assertAlmostEqual(sent["plain"] / 4 / 11_689_512, 1, delta=0.01)
 
-    def expect_failure(self, message, *command, ranks=2):
-        code, said, _ = mpirun(ranks, command, self.folder)
+    def expect_failure(self, message, *command, ranks=2, **options):
+        code, said, _ = mpirun(ranks, command, self.folder, **options)
         self.assertNotEqual(code, 0, said)
         self.assertIn(message, said)
         return said
@@ -231,23 +270,54 @@ class RanksTest(unittest.TestCase):
                                    f'exec "{TOOL}" train --solver solver.prototxt --run {self.folder}/run')
         self.assertIn("images", said)
 
-    def test_a_rank_that_gets_a_nan_ends_all_and_names_its_layer(self):
-        rows = numpy.random.default_rng(2).normal(size=(8, 4)).astype(numpy.float32)
-        rows[6, 1] = numpy.nan  # row 2 of the second batch of 4, which is rank 1's
-        with h5py.File(self.folder / "rows.h5", "w") as file:
+    def write_rows(self, name, count, not_finite=(), no_class=()):
+        """Rows of 4 numbers and which of 3 classes each is, for an HDF5Data layer with the source NAME.txt."""
+        rows = numpy.random.default_rng(2).normal(size=(count, 4)).astype(numpy.float32)
+        rows[list(not_finite), 1] = numpy.nan
+        labels = numpy.arange(count, dtype=numpy.float32) % 3
+        labels[list(no_class)] = 7
+        with h5py.File(self.folder / f"{name}.h5", "w") as file:
             file["x"] = rows
-            file["label"] = numpy.arange(8, dtype=numpy.float32) % 3
-        (self.folder / "rows.txt").write_text("rows.h5\n")
-        self.write("""
-layer { name: "rows" type: "HDF5Data" top: "x" top: "label" hdf5_data_param { source: "rows.txt" batch_size: 4 } }
-layer { name: "ip" type: "InnerProduct" bottom: "x" top: "ip"
-  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
-""")
-        said = self.expect_failure("iteration 1: the loss is", TOOL, "train", "--solver", "solver.prototxt", "--run", "run",
-                                   "--set", "test_interval=0")
-        self.assertIn('the first number that is not finite: layer "rows"', said)
+            file["label"] = labels
+        (self.folder / f"{name}.txt").write_text(f"{name}.h5\n")
+
+    def test_a_rank_that_gets_a_nan_ends_all_and_names_its_layer(self):
+        # Row 2 of the second batch of 4, which is the last rank's, of two and of three.
+        before_loss = 'layer { name: "loss"'
+        normal = ROWS.replace(before_loss, 'layer { name: "bn" type: "BatchNorm" bottom: "ip" top: "ip" }\n' + before_loss)
+        counted = ROWS.replace('top: "loss"', 'top: "loss" loss_param { ignore_label: 2 }')
+        for net, solver, rows, layer in ((normal, "sync_statistics: true ", {"not_finite": [6]}, "rows"),
+                                         (counted, "iter_size: 2 ", {"no_class": [6]}, "loss")):
+            self.write_rows("rows", 8, **rows)
+            self.write(net, solver)
+            for ranks in (2, 3):
+                said = self.expect_failure("the loss is", TOOL, "train", "--solver", "solver.prototxt", "--run", "run",
+                                           "--overwrite", "--set", "test_interval=0", ranks=ranks, seconds=20)
+                # Who has left before the others have heard of it is quoted by them.
+                what = re.findall(r"^error: (?:(?:iteration \d: )?rank \d has left: )?iteration \d: the loss is -?nan; "
+                                  f'the first number that is not finite: (?:rank {ranks - 1}: )?layer "(.*?)"', said, re.MULTILINE)
+                self.assertEqual(what, [layer] * ranks, said)
         self.assertEqual(list(self.folder.glob("run/*_iter_*")), [])
+
+    def test_what_a_rank_meets_in_a_test_all_say_behind_a_snapshot(self):
+        self.write_rows("rows", 8)
+        # Six batches of 2, of which the second is rank 1's, of two ranks and of three.
+        self.write(ROWS_TESTED + ROWS, "test_initialization: false ")
+        flags = ["--set", "snapshot=0"]
+        for ranks in (2, 3):
+            run = f"of{ranks}"
+            self.write_rows("tested", 12, not_finite=[2, 5])
+            command = shlex.join([TOOL, "train", "--solver", "solver.prototxt", "--run", run, *flags])
+            _, said, _ = mpirun(ranks, ["sh", "-c", f'{command}; echo "rank ends with $?"'], self.folder)
+            self.assertEqual(said.count("rank ends with 1"), ranks, said)
+            failure = 'net.prototxt: output "loss" of the test is -?nan; the first number that is not finite: layer "tested"'
+            self.assertEqual(len(re.findall(f"^error: {failure}", said, re.MULTILINE)), 1, said)
+            self.assertEqual(len(re.findall(f"^error: rank 1: {failure}", said, re.MULTILINE)), ranks - 1, said)
+            self.assertTrue((self.folder / run / "solver_iter_10.solverstate.h5").exists(), said)
+            self.write_rows("tested", 12)
+            said = self.trained(ranks, run, *flags, "--snapshot", "auto")
+            self.assertIn(f"resumed from {run}/solver_iter_10.solverstate.h5", said)
+            self.assertEqual([line["iteration"] for line in self.lines(run, "test.jsonl")], [10, 20])
 
     def signal_to_rank_1(self, signal, *flags):
         """A training that would go on for hours, with a snapshot every 100 iterations; returns its exit code and what was said."""

@@ -215,5 +215,24 @@ TEST(Evaluator, StopsBetweenBatches) {
   EXPECT_EQ(stopped.samples, 6);
 }
 
+// So that a snapshot follows where a batch fails, and none where the ranks do, who are asked
+// whether to stop.
+TEST(Evaluator, ThrowsATestFailureWhereABatchFails) {
+  const NetSpec spec = net_over(test_folder(), 10, 2);
+  const std::unique_ptr<Device> device = test_device();
+  Parameters parameters(*device, 1, false);
+  Arena arena(*device);
+  Evaluator evaluator(spec, parameters, arena, {});
+  EXPECT_THROW(
+      evaluator.run(0, {}, {}, [](Net&, int64_t) { fail("no picture can be made of it"); }),
+      TestFailure);
+  try {
+    evaluator.run(0, []() -> bool { fail("rank 1 has left"); });
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(dynamic_cast<const TestFailure*>(&error), nullptr);
+  }
+}
+
 }  // namespace
 }  // namespace orepa
