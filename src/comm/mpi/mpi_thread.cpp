@@ -1,5 +1,7 @@
 #include "comm/mpi/mpi_thread.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -93,6 +95,7 @@ void MpiThread::find_missing() {
 }
 
 void MpiThread::run() {
+  pthread_setname_np(pthread_self(), kName);
   std::unique_lock lock(mutex_, std::defer_lock);
   try {
     start_mpi();

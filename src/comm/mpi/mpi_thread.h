@@ -21,6 +21,8 @@ namespace orepa::comm {
 
 class MpiThread {
  public:
+  static constexpr char kName[] = "orepa-mpi";  // for who looks at the process's threads
+
   // Starts MPI. Throws Error where that fails.
   explicit MpiThread(double timeout);
   // Ends MPI where all went well; then all ranks must come here.
