@@ -260,6 +260,18 @@ class RanksTest(unittest.TestCase):
                             '[ "$OMPI_COMM_WORLD_RANK" != 1 ] || other=other; '
                             f'exec "{TOOL}" train --solver "${{other:-solver}}.prototxt" --run run')
 
+    def test_another_build_is_refused(self):
+        self.write(DATA + REST)
+        other = self.folder / "other"
+        other.mkdir()
+        for path in (pathlib.Path(TOOL), pathlib.Path(TOOL).parent / "liborepa_mpi.so"):
+            shutil.copy(path, other)
+        with open(other / "orepa_tool", "ab") as program:
+            program.write(b"another one")
+        self.expect_failure("not of one build", "sh", "-c", f'tool="{TOOL}"; [ "$OMPI_COMM_WORLD_RANK" != 1 ] || '
+                                                            'tool=other/orepa_tool; '
+                                                            'exec "$tool" train --solver solver.prototxt --run run')
+
     def test_a_rank_without_its_data_ends_all(self):
         self.write(DATA + REST)
         here, there = self.folder / "solver.prototxt", self.folder / "elsewhere"
