@@ -70,11 +70,8 @@ test-transforms: build
 sanitize:
 	@OREPA_TEST_DEVICE=late $(MAKE) --no-print-directory test BUILD=build-sanitize CMAKE_OPTIONS=-DOREPA_SANITIZE=ON
 
-# Trainings by several processes of Open MPI (docs/scaling.md), which is found when the build is configured.
-MPI = libopenmpi-dev openmpi-bin iproute2
-test-ranks:
-	@sh .ci/install.sh $(MPI)
-	@$(MAKE) --no-print-directory install
+# Trainings by several processes of Open MPI (docs/scaling.md), a part of the suite.
+test-ranks: install
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_OPTIONS)
 	@cmake --build $(BUILD) --parallel $(JOBS) --target orepa_tool talk
 	@$(CTEST) --label-regex '^ranks$$'
@@ -114,7 +111,6 @@ test-cuda: emulated-suite
 	@sh tests/cudaemu/training.sh $(EMULATION)/orepa_tool
 
 emulation: install
-	@sh .ci/install.sh $(MPI)
 	@cmake -S . -B $(EMULATION) -G Ninja -DOREPA_CUDA_EMULATION=ON $(CMAKE_OPTIONS)
 	@cmake --build $(EMULATION) --parallel $(JOBS)
 
@@ -199,9 +195,8 @@ bench-models: tool
 	  --model $$model --rounds 2 --iterations 1 || exit 1; done
 
 # Two processes of a thread each beside one of two threads. Wants a machine that does nothing else.
-bench-ranks:
-	@sh .ci/install.sh $(MPI) python3
-	@$(MAKE) --no-print-directory tool
+bench-ranks: tool
+	@sh .ci/install.sh python3
 	@/usr/bin/python3 tools/bench_ranks.py --tool $(BUILD)/orepa_tool
 
 # Reading JPEG photographs beside torchvision's DataLoader. Wants a machine that does nothing else.

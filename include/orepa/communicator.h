@@ -29,7 +29,7 @@ class Communicator {
 
   struct Numbers {
     enum class Type { kFloat32, kFloat64, kBFloat16 };
-    void* data = nullptr;  // in memory of the device that the ranks train on
+    void* data = nullptr;  // in memory of the host, or of on_device()'s device
     int64_t count = 0;
     Type type = Type::kFloat32;
   };
@@ -72,8 +72,9 @@ class Communicator {
 // seconds has failed.
 std::shared_ptr<Communicator> join_ranks(double timeout);
 
-// `ranks` itself for a CPU, or where it is null. For a CUDA device one whose sums are of its memory, by NCCL; all else
-// it leaves to `ranks`. Collective. The device must outlive it, and a GPU is of one rank alone.
+// `ranks` itself for a CPU, or where it is null. For a CUDA device one whose sums are of its
+// memory, by NCCL; all else it leaves to `ranks`. Collective. The device must outlive it, and a GPU
+// is of one rank alone.
 std::shared_ptr<Communicator> on_device(std::shared_ptr<Communicator> ranks, Device& device);
 
 // "Open MPI v4.1.4", or why there is none.
