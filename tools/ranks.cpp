@@ -2,14 +2,13 @@
 
 #include <omp.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
-#include <thread>
 
 #include "command.h"
 #include "core/input_file.h"
+#include "core/processors.h"
 #include "orepa/error.h"
 #include "signals.h"
 
@@ -60,10 +59,8 @@ void require_alike(Communicator& ranks, const SolverSpec& spec) {
 }
 
 std::string share_processors(const Communicator& ranks) {
-  const int processors = omp_get_num_procs();  // that this process may use
-  const bool bound = processors < static_cast<int>(std::thread::hardware_concurrency());
-  if (std::getenv("OMP_NUM_THREADS") == nullptr)
-    omp_set_num_threads(bound ? processors : std::max(1, processors / ranks.local_size()));
+  take_processors(part_of_machine(ranks.local_size()));
+  if (std::getenv("OMP_NUM_THREADS") == nullptr) omp_set_num_threads(processors());
   return text(ranks.size(), ", ", ranks.local_size(), " on this machine, with ",
               omp_get_max_threads(), omp_get_max_threads() == 1 ? " thread each" : " threads each");
 }

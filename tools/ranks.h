@@ -20,8 +20,8 @@ inline bool is_first(const Communicator* ranks) { return ranks == nullptr || ran
 // Throws Error on all of them where they are not of one build, or not about to train the same.
 void require_alike(Communicator& ranks, const SolverSpec& spec);
 
-// Each takes its part of a machine's processors, unless OMP_NUM_THREADS says how many, or it was
-// given some of its own (mpirun --bind-to). Returns a line about it.
+// Each takes its part of the machine's processors (part_of_machine), and computes with as many
+// threads unless OMP_NUM_THREADS says how many. Returns a line about it.
 std::string share_processors(const Communicator& ranks);
 
 // A rank that is not the first: it says only what nobody else can know, and tells the first what it

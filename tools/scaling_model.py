@@ -83,9 +83,9 @@ def not_hidden(piece, pieces, backward):
 
 
 def statistics_seconds(gpus, c):
-    """Of all BatchNorms: forward two numbers a channel and GPU, each GPU's in a place of its own; backward two a channel."""
-    size = 2 * 4 * c.channels / c.norms
-    return c.norms * sum(seconds_of(sum_of(size * places, gpus, c)) for places in (gpus, 1))
+    """Of all BatchNorms: forward two sums of a number a channel, one behind the other; backward one of two."""
+    size = 4 * c.channels / c.norms
+    return c.norms * sum(seconds_of(sum_of(size * numbers_a_channel, gpus, c)) for numbers_a_channel in (1, 1, 2))
 
 
 def step(gpus, c):

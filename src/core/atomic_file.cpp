@@ -102,7 +102,7 @@ void write_atomically(const std::string& path, const std::string& content) {
     stream.write(content);
     return stream.close();
   }
-  const TemporaryFile temporary(text(destination.path, ".", ::getpid(), ".tmp"));
+  const TemporaryFile temporary(temporary_name(destination.path));
   OutputFile file(temporary.path(), O_CREAT | O_TRUNC | O_NOFOLLOW, path);
   file.write(content);
   file.close();
@@ -118,7 +118,7 @@ void link_atomically(const std::string& path, const std::string& target) {
   const auto there = std::filesystem::symlink_status(path, none);
   require(!std::filesystem::exists(there) || std::filesystem::is_symlink(there), cannot,
           "it is no link; move it away");
-  const TemporaryFile temporary(text(path, ".", ::getpid(), ".tmp"));
+  const TemporaryFile temporary(temporary_name(path));
   ::unlink(temporary.path().c_str());
   require(::symlink(target.c_str(), temporary.path().c_str()) == 0, cannot, std::strerror(errno));
   const bool renamed = std::rename(temporary.path().c_str(), path.c_str()) == 0;

@@ -2,8 +2,14 @@
 
 #include <unistd.h>
 
+#include <cstdint>
+#include <iomanip>
+#include <random>
 #include <set>
+#include <sstream>
 #include <utility>
+
+#include "orepa/error.h"
 
 namespace orepa {
 namespace {
@@ -18,7 +24,24 @@ Registry& registry() {
   return *registry;
 }
 
+std::string draw_mark() {
+  std::random_device random;
+  const uint64_t number = uint64_t{random()} << 32 | random();
+  std::ostringstream mark;
+  mark << ::getpid() << '-' << std::hex << std::setfill('0') << std::setw(16) << number;
+  return mark.str();
+}
+
 }  // namespace
+
+const std::string& process_mark() {
+  static const std::string mark = draw_mark();
+  return mark;
+}
+
+std::string temporary_name(const std::string& path) {
+  return text(path, ".", process_mark(), ".tmp");
+}
 
 TemporaryFile::TemporaryFile(std::string path) : path_(std::move(path)) {
   const std::lock_guard lock(registry().mutex);

@@ -20,6 +20,14 @@ class TemporaryFile {
   std::string path_;  // empty where it was moved from
 };
 
+// What stands in the names of this process's temporary files and of no other's, on no machine that
+// shares their folder: its PID, and a number as 16 hexadecimal digits that it has drawn
+// ("12-0f...").
+const std::string& process_mark();
+
+// A name beside a path, for what shall be renamed to it: PATH.MARK.tmp.
+std::string temporary_name(const std::string& path);
+
 // While one lives, remove_temporary_files() waits: what is done meanwhile belongs together.
 std::unique_lock<std::mutex> hold_temporary_files();
 

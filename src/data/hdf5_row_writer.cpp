@@ -1,7 +1,5 @@
 #include "data/hdf5_row_writer.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <utility>
 
@@ -31,7 +29,7 @@ void require_room(const std::string& path, int64_t bytes) {
 }  // namespace
 
 Hdf5RowWriter::Hdf5RowWriter(const std::string& path, const std::map<std::string, Shape>& arrays)
-    : path_(file_path(path)), temporary_(text(path_, ".", ::getpid(), ".tmp")) {
+    : path_(file_path(path)), temporary_(temporary_name(path_)) {
   constexpr int64_t kHeaders = int64_t{1} << 20;
   int64_t bytes = kHeaders;
   for (const auto& [name, shape] : arrays) bytes += shape.count() * int64_t{sizeof(float)};

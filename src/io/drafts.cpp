@@ -25,16 +25,17 @@ bool same_file(const std::string& a, const std::string& b) {
   return a == b || (!whole(a).empty() && whole(a) == whole(b));
 }
 
-// `start`.PID.`name` in the folder.
+// `start`.MARK.`name` in the folder.
 std::string own_name(const char* start, const std::filesystem::path& folder,
                      const std::filesystem::path& name) {
-  return (folder / text(start, ".", ::getpid(), ".", name.string())).string();
+  return (folder / text(start, ".", process_mark(), ".", name.string())).string();
 }
 
 // Whether a file of this name is no more than a half of one whose name begins with `start`.
 bool is_leftover(const std::string& name, const std::string& start) {
-  static const std::regex draft(R"((?:unchecked\.\d+\.\d+|replaced\.\d+)\.(.*))"),
-      temporary(R"((.*)\.\d+\.tmp)");
+  static const std::string mark = R"(\.\d+-[0-9a-f]{16}\.)";  // of any process
+  static const std::regex draft("(?:unchecked" + mark + R"(\d+\.|replaced)" + mark + ")(.*)"),
+      temporary("(.*)" + mark + "tmp");
   std::smatch whole;
   const bool matches =
       std::regex_match(name, whole, draft) || std::regex_match(name, whole, temporary);

@@ -23,7 +23,7 @@ class Drafts {
   std::string draft_of(const std::string& path);
   // Throws Error where a file cannot get its name; then all names stand for what they did before.
   // Old and new files never stand side by side, even if the power fails meanwhile: several old ones
-  // are renamed to replaced.PID.NAME first, and removed in the end.
+  // are renamed to replaced.MARK.NAME first, and removed in the end.
   void accept();
 
  private:

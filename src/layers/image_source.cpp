@@ -3,21 +3,17 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "core/processors.h"
 #include "layers/normalize.h"
 #include "layers/source_order.h"
 #include "orepa/numbers.h"
 
 namespace orepa {
-namespace {
 
-int default_threads(const Device& device) {
-  const int processors = static_cast<int>(std::thread::hardware_concurrency());
-  return std::max(1, processors - (device.is_cuda() ? 1 : omp_get_max_threads()));
+int decoding_threads(const Device& device) {
+  return std::max(1, processors() - (device.is_cuda() ? 1 : omp_get_max_threads()));
 }
-
-}  // namespace
 
 bool ImageSource::wants_labels(const Setup& setup) {
   const int tops = setup.outputs();
@@ -32,7 +28,7 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
                                                  options.loading, setup.takes_image_size());
   const SampleOrder order =
       source_order(setup, options.source->size(), options.batch_size, options.shuffle);
-  const int threads = options.threads > 0 ? options.threads : default_threads(setup.device());
+  const int threads = options.threads > 0 ? options.threads : decoding_threads(setup.device());
   loader_ = std::make_unique<BatchLoader>(options.source, augment, order, options.as_stored,
                                           threads, options.max_broken);
   prefetch_ = {order.rows, loader_->layout().bytes(), options.prefetch, threads};

@@ -8,13 +8,17 @@
 
 namespace orepa {
 
+// Threads that read and decode where nobody says how many: the processors of this process that do
+// not train, one at least.
+int decoding_threads(const Device& device);
+
 struct ImageSourceOptions {
   std::shared_ptr<const DataSource> source;
   int64_t batch_size = 0;
   bool shuffle = false;
   bool as_stored = false;  // see image_format()
   int prefetch = 4;        // batches
-  int threads = 0;         // 0: the processors that do not train, one at least
+  int threads = 0;         // 0: decoding_threads()
   double max_broken = 0.01;
   Loading loading;
 };

@@ -30,30 +30,6 @@ struct Divide {
   OREPA_HD void operator()(int64_t c) const { x[c] /= by; }
 };
 
-// Parts of all ranks: the means of one, then its sums of squared distances, then the next one's.
-struct Combine {
-  const float* parts;
-  int64_t channels, ranks, whole;  // rows of the whole batch
-  double positions;                // of a row
-  float *mean, *variance;
-  OREPA_HD int64_t rows(int64_t rank) const {
-    return whole * (rank + 1) / ranks - whole * rank / ranks;
-  }
-  OREPA_HD void operator()(int64_t c) const {
-    double sum = 0, squares = 0;
-    for (int64_t r = 0; r < ranks; ++r)
-      sum += static_cast<double>(rows(r)) * parts[2 * r * channels + c];
-    const double of_all = sum / static_cast<double>(whole);
-    for (int64_t r = 0; r < ranks; ++r) {
-      const double distance = parts[2 * r * channels + c] - of_all;
-      squares += parts[(2 * r + 1) * channels + c] +
-                 static_cast<double>(rows(r)) * positions * distance * distance;
-    }
-    mean[c] = static_cast<float>(of_all);
-    variance[c] = static_cast<float>(squares / (static_cast<double>(whole) * positions));
-  }
-};
-
 struct Channels {
   AxisView view;
   const float *scale, *mean, *variance;
@@ -117,29 +93,16 @@ class SharedBatchNorm : public BatchNormPlan {
         view_(AxisView::of(geometry.shape, 1)) {}
 
   int64_t saved_bytes() const override { return geometry_.relu ? geometry_.shape.count() : 0; }
-  int64_t forward_workspace() const override {
-    return aligned(parts() * int64_t{sizeof(float)}) + scratch_bytes();
-  }
+  int64_t forward_workspace() const override { return scratch_bytes(); }
   int64_t backward_workspace() const override {
     return aligned(2 * view_.extent * int64_t{sizeof(float)}) + scratch_bytes();
   }
 
   void forward(const void* x, const float* scale, const float* shift, void* y, float* mean,
                float* variance, void* saved, void* workspace) override {
-    const int64_t channels = view_.extent, positions = view_.positions();
-    auto* all = static_cast<float*>(workspace);
-    float* own = all + 2 * channels * ranks_.rank();
-    auto* scratch = behind(workspace, parts());
-    device_.zero(all, parts() * int64_t{sizeof(float)});
     const Value value{view_, numbers(x)};
-    reduce_columns(device_, positions, channels, value, own, false, scratch);
-    parallel_for(device_, channels, Divide{own, static_cast<float>(positions)});
-    reduce_columns(device_, positions, channels, SquaredDistance{value, own}, own + channels, false,
-                   scratch);
-    sum(all, parts());
-    parallel_for(device_, channels,
-                 Combine{all, channels, ranks_.size(), rows_.whole,
-                         static_cast<double>(positions / rows_.count), mean, variance});
+    average(value, mean, workspace);
+    average(SquaredDistance{value, mean}, variance, workspace);
     parallel_for(device_, geometry_.shape.count(),
                  Apply{bound(scale, mean, variance), shift, numbers(x), numbers(y), mask(saved)});
   }
@@ -167,13 +130,13 @@ class SharedBatchNorm : public BatchNormPlan {
       device_.copy(dscale, scale_sum, channels * int64_t{sizeof(float)});
     }
     sum(shift_sum, 2 * channels);
-    const auto count = static_cast<float>(positions / rows_.count * rows_.whole);
     parallel_for(device_, geometry_.shape.count(),
-                 InputGradient{flow, shift_sum, scale_sum, count, numbers(dx)});
+                 InputGradient{flow, shift_sum, scale_sum, whole(), numbers(dx)});
   }
 
  private:
-  int64_t parts() const { return 2 * view_.extent * ranks_.size(); }
+  // Values that a channel has in the whole batch.
+  float whole() const { return static_cast<float>(view_.positions() / rows_.count * rows_.whole); }
   int64_t scratch_bytes() const { return reduce_columns_scratch(view_.positions(), view_.extent); }
   static float* behind(void* workspace, int64_t floats) {
     return reinterpret_cast<float*>(static_cast<char*>(workspace) +
@@ -187,6 +150,14 @@ class SharedBatchNorm : public BatchNormPlan {
   }
   Channels bound(const float* scale, const float* mean, const float* variance) const {
     return {view_, scale, mean, variance, geometry_.eps};
+  }
+  // Of each channel, over the whole batch.
+  template <class F>
+  void average(const F& values, float* averages, void* scratch) {
+    reduce_columns(device_, view_.positions(), view_.extent, values, averages, false,
+                   static_cast<float*>(scratch));
+    sum(averages, view_.extent);
+    parallel_for(device_, view_.extent, Divide{averages, whole()});
   }
   void sum(float* values, int64_t count) {
     ranks_.start_sum({values, count, Communicator::Numbers::Type::kFloat32});

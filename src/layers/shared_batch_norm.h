@@ -1,6 +1,7 @@
 // Batch normalisation by the statistics of a whole batch, of which each of several ranks has some
-// rows (sync_statistics). Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for
-// computing sample variances, 1979: means and sums of squares of parts make those of the whole.
+// rows (sync_statistics). A forward pass adds up a number a channel over all ranks, twice: the
+// values, and then squared distances from the whole batch's mean, so that a large mean costs no
+// digits. A backward pass adds up two, at once.
 #pragma once
 #include <memory>
 
@@ -9,7 +10,8 @@
 
 namespace orepa {
 
-// `rows`: which rows of the batch x has; geometry.training must be set. Both must outlive the plan.
+// `rows`: which rows of the batch x has, one at least; geometry.training must be set. Both must
+// outlive the plan.
 std::shared_ptr<BatchNormPlan> shared_batch_norm(Device& device, Communicator& ranks,
                                                  const BatchNormGeometry& geometry,
                                                  const BatchRows& rows);

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include "core/input_file.h"
 #include "core/temporary_file.h"
+#include "orepa/error.h"
 #include "tests/error_of.h"
 #include "tests/files.h"
 
@@ -145,6 +147,20 @@ TEST(TemporaryFile, GoesWithItsObjectOrItsProcess) {
   int status = -1;
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+// As on two machines, where PIDs may be the same: a process begun anew draws another number.
+TEST(TemporaryFile, HasANameOfItsProcessAlone) {
+  const auto number = [](const std::string& mark) { return mark.substr(mark.find('-')); };
+  ASSERT_TRUE(process_mark().starts_with(text(getpid(), "-"))) << process_mark();
+  EXPECT_TRUE(temporary_name("a/b").starts_with(text("a/b.", process_mark(), ".")))
+      << temporary_name("a/b");
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // runs this test in a process that is no fork
+  constexpr char kParent[] = "OREPA_TEST_MARK";
+  setenv(kParent, process_mark().c_str(), 0);
+  EXPECT_EXIT(_exit(number(process_mark()) == number(std::getenv(kParent))),
+              testing::ExitedWithCode(0), "");
+  unsetenv(kParent);
 }
 
 }  // namespace

@@ -134,16 +134,20 @@ TEST(Drafts, GoIntoAStreamInTheEnd) {
 
 TEST(Drafts, LeftoversOfTheKilledAreRemovedAndNothingElse) {
   const std::string folder = test_folder();
-  for (const char* name :
-       {"unchecked.12.0.run_iter_5.caffemodel", "unchecked.12.0.run_iter_5.caffemodel.12.tmp",
-        "replaced.12.run_iter_5.caffemodel", "run_iter_5.caffemodel.12.tmp"})
-    write_file(folder + name, "half");
+  for (const std::string& mark : {process_mark(), std::string("12-00c0ffee0badf00d")}) {
+    const std::string model = "run_iter_5.caffemodel",
+                      draft = text("unchecked.", mark, ".0.", model);
+    for (const std::string& name :
+         {draft, temporary_name(draft), text("replaced.", mark, ".", model),
+          text(model, ".", mark, ".tmp"), temporary_name(model)})
+      write_file(folder + name, "half");
+  }
   const std::set<std::string> others = {"run_iter_5.caffemodel",
                                         "run_iter_5.tmp",
                                         "unchecked.run_iter_5.caffemodel",
-                                        "unchecked.12.0.run2_iter_5.caffemodel",
-                                        "replaced.12.other",
-                                        "run2_iter_5.caffemodel.12.tmp"};
+                                        "unchecked.12-00c0ffee0badf00d.0.run2_iter_5.caffemodel",
+                                        "replaced.12-00c0ffee0badf00d.other",
+                                        "run2_iter_5.caffemodel.12-00c0ffee0badf00d.tmp"};
   for (const std::string& name : others) write_file(folder + name, "whole");
   remove_leftovers(folder + "run_iter_");
   std::set<std::string> left;

@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <set>
 
+#include "core/processors.h"
 #include "data/mean_image.h"
+#include "layers/image_source.h"
 #include "orepa.pb.h"
 #include "orepa/net.h"
 #include "tests/data/sources/idx_files.h"
@@ -125,6 +128,21 @@ TEST_F(Data, ShufflesInTrainingUnlessToldOtherwise) {
     EXPECT_EQ(ordered->read("t"), in_order);
   }
   EXPECT_LT(in_place, 3);  // of 120 orders
+}
+
+TEST_F(Data, IsDecodedByTheProcessorsThatDoNotTrain) {
+  const std::unique_ptr<Device> cpu = make_device("cpu");
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(2);
+  const auto of = [&](int processors) {
+    take_processors(processors);
+    return decoding_threads(*cpu);
+  };
+  EXPECT_EQ(of(7), 5);
+  EXPECT_EQ(of(2), 1);
+  EXPECT_EQ(of(1), 1);
+  take_processors(0);
+  omp_set_num_threads(threads);
 }
 
 TEST_F(Data, SaysWhereItIsWrong) {

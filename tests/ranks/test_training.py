@@ -232,6 +232,15 @@ class RanksTest(unittest.TestCase):
         self.assertIn("processes   3, 3 on this machine, with 1 thread each", said)
         self.assertIn("batch       11 of 50 images", said)
 
+    def test_each_takes_its_part_of_the_processors(self):
+        self.write(DATA + REST)
+        command = ["env", "-u", "OMP_NUM_THREADS", TOOL, "train", "--solver", "solver.prototxt", "--overwrite"]
+        code, said, _ = mpirun(2, command, self.folder, ["--bind-to", "none"])
+        self.assertEqual(code, 0, said)
+        usable = len(os.sched_getaffinity(0))
+        threads = usable if usable < os.cpu_count() else max(1, usable // 2)
+        self.assertIn(f"processes   2, 2 on this machine, with {threads} thread{'s' if threads > 1 else ''} each", said)
+
     def test_blocks_send_as_much_as_a_plain_network(self):
         sent = {}
         for style in ("plain", "orepa"):
