@@ -32,7 +32,7 @@ CONSTANTS = {  # name: value, unit, where it is from
     "image": (110e3, "bytes", "assumed for ImageNet; those that were decoded had 108e3 (docs/performance.md)"),
     "storage": (20e9, "bytes/s for all", "assumed: a parallel file system"),
     "disk": (5e9, "bytes/s a machine", "assumed: an NVMe disk"),
-    "decoding": (888, "images/s a thread", "measured: small photographs, AMD Zen 4 (docs/performance.md)"),
+    "decoding": (964, "images/s a thread", "measured: small photographs, AMD Zen 4 (docs/performance.md)"),
     "threads": (12, "a GPU", "assumed: of the 16 processors a GPU of a DGX A100"),
     "norms": (53, "BatchNorms", "counted: ResNet-50's, for --sync_statistics"),
     "channels": (26560, "of all BatchNorms", "counted: ResNet-50's, for --sync_statistics"),
@@ -83,9 +83,9 @@ def not_hidden(piece, pieces, backward):
 
 
 def statistics_seconds(gpus, c):
-    """Of all BatchNorms: forward two sums of a number a channel, one behind the other; backward one of two."""
-    size = 4 * c.channels / c.norms
-    return c.norms * sum(seconds_of(sum_of(size * numbers_a_channel, gpus, c)) for numbers_a_channel in (1, 1, 2))
+    """Of all BatchNorms: a sum of two float64 a channel forward, one of two float32 backward."""
+    channels = c.channels / c.norms
+    return c.norms * sum(seconds_of(sum_of(channels * bytes_a_channel, gpus, c)) for bytes_a_channel in (2 * 8, 2 * 4))
 
 
 def step(gpus, c):

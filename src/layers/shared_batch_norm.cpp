@@ -24,6 +24,28 @@ struct SquaredDistance {
   }
 };
 
+// Mean and summed squared distances of some values, as sums of all values and of their squares:
+// double, so that a large mean costs no digits.
+struct ToSums {
+  const float *mean, *squares;
+  double count;
+  double *sum, *square_sum;
+  OREPA_HD void operator()(int64_t c) const {
+    sum[c] = count * mean[c];
+    square_sum[c] = squares[c] + sum[c] * mean[c];
+  }
+};
+struct FromSums {
+  const double *sum, *square_sum;
+  double count;
+  float *mean, *variance;
+  OREPA_HD void operator()(int64_t c) const {
+    const double all = sum[c] / count, variance_of_all = square_sum[c] / count - all * all;
+    mean[c] = static_cast<float>(all);
+    variance[c] = variance_of_all > 0 ? static_cast<float>(variance_of_all) : 0;
+  }
+};
+
 struct Divide {
   float* x;
   float by;
@@ -93,16 +115,28 @@ class SharedBatchNorm : public BatchNormPlan {
         view_(AxisView::of(geometry.shape, 1)) {}
 
   int64_t saved_bytes() const override { return geometry_.relu ? geometry_.shape.count() : 0; }
-  int64_t forward_workspace() const override { return scratch_bytes(); }
+  int64_t forward_workspace() const override {
+    return aligned(2 * view_.extent * int64_t{sizeof(double)}) + scratch_bytes();
+  }
   int64_t backward_workspace() const override {
     return aligned(2 * view_.extent * int64_t{sizeof(float)}) + scratch_bytes();
   }
 
   void forward(const void* x, const float* scale, const float* shift, void* y, float* mean,
                float* variance, void* saved, void* workspace) override {
+    const int64_t channels = view_.extent, positions = view_.positions();
+    auto *sums = static_cast<double*>(workspace), *square_sums = sums + channels;
+    auto* scratch = behind(workspace, 2 * channels * int64_t{sizeof(double)});
     const Value value{view_, numbers(x)};
-    average(value, mean, workspace);
-    average(SquaredDistance{value, mean}, variance, workspace);
+    // Of this rank's rows first.
+    reduce_columns(device_, positions, channels, value, mean, false, scratch);
+    parallel_for(device_, channels, Divide{mean, static_cast<float>(positions)});
+    reduce_columns(device_, positions, channels, SquaredDistance{value, mean}, variance, false,
+                   scratch);
+    parallel_for(device_, channels,
+                 ToSums{mean, variance, static_cast<double>(positions), sums, square_sums});
+    sum({sums, 2 * channels, Communicator::Numbers::Type::kFloat64});
+    parallel_for(device_, channels, FromSums{sums, square_sums, whole(), mean, variance});
     parallel_for(device_, geometry_.shape.count(),
                  Apply{bound(scale, mean, variance), shift, numbers(x), numbers(y), mask(saved)});
   }
@@ -119,7 +153,7 @@ class SharedBatchNorm : public BatchNormPlan {
                 void* workspace) override {
     const int64_t channels = view_.extent, positions = view_.positions();
     auto *shift_sum = static_cast<float*>(workspace), *scale_sum = shift_sum + channels;
-    auto* scratch = behind(workspace, 2 * channels);
+    auto* scratch = behind(workspace, 2 * channels * int64_t{sizeof(float)});
     const Flow flow{bound(scale, mean, variance), numbers(x), numbers(dy),
                     mask(const_cast<void*>(saved))};
     reduce_columns(device_, positions, channels, FlowSum{flow, false}, shift_sum, false, scratch);
@@ -129,18 +163,20 @@ class SharedBatchNorm : public BatchNormPlan {
       device_.copy(dshift, shift_sum, channels * int64_t{sizeof(float)});
       device_.copy(dscale, scale_sum, channels * int64_t{sizeof(float)});
     }
-    sum(shift_sum, 2 * channels);
-    parallel_for(device_, geometry_.shape.count(),
-                 InputGradient{flow, shift_sum, scale_sum, whole(), numbers(dx)});
+    sum({shift_sum, 2 * channels, Communicator::Numbers::Type::kFloat32});
+    parallel_for(
+        device_, geometry_.shape.count(),
+        InputGradient{flow, shift_sum, scale_sum, static_cast<float>(whole()), numbers(dx)});
   }
 
  private:
   // Values that a channel has in the whole batch.
-  float whole() const { return static_cast<float>(view_.positions() / rows_.count * rows_.whole); }
+  double whole() const {
+    return static_cast<double>(view_.positions() / rows_.count * rows_.whole);
+  }
   int64_t scratch_bytes() const { return reduce_columns_scratch(view_.positions(), view_.extent); }
-  static float* behind(void* workspace, int64_t floats) {
-    return reinterpret_cast<float*>(static_cast<char*>(workspace) +
-                                    aligned(floats * int64_t{sizeof(float)}));
+  static float* behind(void* workspace, int64_t bytes) {
+    return reinterpret_cast<float*>(static_cast<char*>(workspace) + aligned(bytes));
   }
   Numbers numbers(const void* data) const {
     return Tensor{const_cast<void*>(data), geometry_.shape, geometry_.type};
@@ -151,16 +187,8 @@ class SharedBatchNorm : public BatchNormPlan {
   Channels bound(const float* scale, const float* mean, const float* variance) const {
     return {view_, scale, mean, variance, geometry_.eps};
   }
-  // Of each channel, over the whole batch.
-  template <class F>
-  void average(const F& values, float* averages, void* scratch) {
-    reduce_columns(device_, view_.positions(), view_.extent, values, averages, false,
-                   static_cast<float*>(scratch));
-    sum(averages, view_.extent);
-    parallel_for(device_, view_.extent, Divide{averages, whole()});
-  }
-  void sum(float* values, int64_t count) {
-    ranks_.start_sum({values, count, Communicator::Numbers::Type::kFloat32});
+  void sum(const Communicator::Numbers& numbers) {
+    ranks_.start_sum(numbers);
     ranks_.finish_sums();
   }
 

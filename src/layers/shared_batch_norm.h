@@ -1,7 +1,6 @@
 // Batch normalisation by the statistics of a whole batch, of which each of several ranks has some
-// rows (sync_statistics). A forward pass adds up a number a channel over all ranks, twice: the
-// values, and then squared distances from the whole batch's mean, so that a large mean costs no
-// digits. A backward pass adds up two, at once.
+// rows (sync_statistics). Each pass waits for the other ranks once, and adds up two numbers a
+// channel.
 #pragma once
 #include <memory>
 

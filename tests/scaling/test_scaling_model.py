@@ -74,14 +74,14 @@ class ScalingModelTest(unittest.TestCase):
         c = scaling_model.arguments("--machine 4 --machine_link 100 --start 0 --machine_hop 1e6".split())
         self.assertEqual(scaling_model.ways(1000, 4, c), [scaling_model.Sum("ring", 15, 6)])
 
-    def test_statistics_are_four_numbers_a_channel_whatever_the_gpus(self):
+    def test_statistics_are_24_bytes_a_channel_whatever_the_gpus(self):
         free = "--machine_link 1e9 --network 1e9 --machine_hop 0 --network_hop 0 --start 0 --way ring --sync_statistics"
         for gpus in COUNTS:
-            self.assertAlmostEqual(step(gpus, free).statistics, 2 * (gpus - 1) / gpus * 4 * 4 * 26560 / 1e9)
+            self.assertAlmostEqual(step(gpus, free).statistics, 2 * (gpus - 1) / gpus * 24 * 26560 / 1e9)
 
-    def test_statistics_wait_three_times_a_layer(self):
+    def test_statistics_wait_twice_a_layer(self):
         hop = "--machine_link inf --machine_hop 1 --start 0 --sync_statistics"
-        self.assertAlmostEqual(step(8, hop).statistics, 53 * 3 * 2 * 7 * 1e-6)
+        self.assertAlmostEqual(step(8, hop).statistics, 53 * 2 * 2 * 7 * 1e-6)
 
     def test_sums_hide_behind_the_backward_pass_but_the_last(self):
         def one_by_one(piece, pieces, backward):

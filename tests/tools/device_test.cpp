@@ -66,14 +66,13 @@ TEST_F(DeviceToolTest, TheSolverChoosesUnlessAFlagDoes) {
 }
 
 TEST_F(DeviceToolTest, SeveralGpusAreOneProcessEach) {
-  EXPECT_THAT(
-      refusal({"train", "--solver", solver_, "--gpu", "0,1,2"}),
-      HasSubstr("`mpirun -np 3 orepa_tool train ...`, is so far one on CPUs"));
+  EXPECT_THAT(refusal({"train", "--solver", solver_, "--gpu", "0,1,2"}),
+              HasSubstr("`mpirun -np 3 orepa_tool train ... --gpu 0,1,2`"));
   EXPECT_THAT(refusal({"train", "--solver", solver_, "--gpu", "all"}),
-              HasSubstr("`mpirun -np N orepa_tool train ...`"));
+              HasSubstr("`mpirun -np N orepa_tool train ... --gpu all`"));
   for (const char* gpu : {"first", "-1", ","}) {
     EXPECT_EQ(run({"train", "--solver", solver_, "--gpu", gpu}), kUsage);
-    EXPECT_SAYS("it can be the number of one GPU");
+    EXPECT_SAYS("it can be the number of a GPU, several with commas between, or all");
   }
   EXPECT_EQ(run({"train", "--solver", solver_, "--gpu", "0", "--device", "cpu"}), kUsage);
   EXPECT_SAYS("--gpu and --device say the same");
