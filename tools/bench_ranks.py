@@ -38,14 +38,15 @@ def talking_seconds():
 def step(command, threads):
     """What the program says of its steps, and the share of a processor that talking to the other rank took."""
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with tempfile.TemporaryFile("w+") as output, subprocess.Popen(command, env=environment, stdout=output) as process:
         looks = []
         while process.poll() is None:
             looks.append((time.monotonic(), talking_seconds()))
             time.sleep(0.2)
         if process.returncode != 0:
             raise SystemExit(f"{command} failed with {process.returncode}")
-        said = json.loads(process.stdout.read())
+        output.seek(0)
+        said = json.load(output)
     looks = [look for look in looks if look[1]]
     if len(looks) < 2:
         return said, 0

@@ -181,6 +181,7 @@ void train_among(const std::shared_ptr<Communicator>& ranks) {
   const std::unique_ptr<Device> device = training_device(spec.options(), ranks.get());
   const std::shared_ptr<Communicator> connection = on_device(ranks, *device);
   options.ranks = connection.get();
+  // What the report adds up is in the host's memory.
   RunReport report(console, folder.path(), FLAGS_tensorboard, ranks.get());
   options.observe = [&](int test, Net& net, const TestBlobs& blobs, int64_t first_sample) {
     report.observe(test, net, blobs, first_sample);

@@ -32,6 +32,10 @@ class Communicator {
     void* data = nullptr;  // in memory of the host, or of on_device()'s device
     int64_t count = 0;
     Type type = Type::kFloat32;
+
+    int64_t bytes_each() const {
+      return type == Type::kFloat64 ? 8 : type == Type::kFloat32 ? 4 : 2;
+    }
   };
   // Adds up numbers over all ranks, in place, with the same bits on all of them: those that they
   // have when all that was issued to the device before is done. It returns at once and goes on

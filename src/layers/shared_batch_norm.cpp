@@ -42,7 +42,7 @@ struct FromSums {
   OREPA_HD void operator()(int64_t c) const {
     const double all = sum[c] / count, variance_of_all = square_sum[c] / count - all * all;
     mean[c] = static_cast<float>(all);
-    variance[c] = variance_of_all > 0 ? static_cast<float>(variance_of_all) : 0;
+    variance[c] = variance_of_all < 0 ? 0 : static_cast<float>(variance_of_all);
   }
 };
 

@@ -44,7 +44,8 @@ class LastTest {
   void observe(Net& net, const TestBlobs& blobs, int64_t first_sample);
 
   // Where several ranks have observed their batches of a test: the first then knows what one
-  // process would, the others nothing. All must call it.
+  // process would, the others nothing. All must call it. REQUIRES: ranks that add up memory of the
+  // host.
   void gather(Communicator& ranks);
 
   bool empty() const { return confusion_.empty(); }

@@ -26,11 +26,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kPause = 100us;      // between two looks at a call of NCCL
 constexpr auto kWatchPause = 50ms;  // between two looks at the device
 
-int64_t size_of(Communicator::Numbers::Type type) {
-  using Type = Communicator::Numbers::Type;
-  return type == Type::kFloat64 ? 8 : type == Type::kFloat32 ? 4 : 2;
-}
-
 ncclDataType_t nccl_type(Communicator::Numbers::Type type) {
   using Type = Communicator::Numbers::Type;
   return type == Type::kFloat64 ? ncclFloat64 : type == Type::kFloat32 ? ncclFloat32 : ncclBfloat16;
@@ -83,7 +78,7 @@ class NcclCommunicator : public Communicator {
       return nccl_.all_reduce(numbers.data, numbers.data, static_cast<size_t>(numbers.count),
                               nccl_type(numbers.type), ncclSum, joined_, stream_.get());
     });
-    bytes_ += numbers.count * size_of(numbers.type);
+    bytes_ += numbers.count * numbers.bytes_each();
   }
 
   void finish_sums() override {
@@ -170,8 +165,10 @@ class NcclCommunicator : public Communicator {
         std::this_thread::sleep_for(kPause);
       }
     }
-    require(result == ncclSuccess, what, ": ", nccl_.error_string(result), ": ",
-            nccl_.last_error(joined_));
+    if (result == ncclSuccess) return;
+    const std::lock_guard lock(mutex_);
+    if (aborted_) require_well();
+    orepa::fail(what, ": ", nccl_.error_string(result), ": ", nccl_.last_error(joined_));
   }
 
   void watch() try {

@@ -28,9 +28,7 @@ class MpiCommunicator : public Communicator {
   int local_size() const override { return thread_.local_size(); }
 
   void start_sum(const Numbers& numbers) override {
-    const int64_t bytes = numbers.type == Numbers::Type::kFloat64   ? 8
-                          : numbers.type == Numbers::Type::kFloat32 ? 4
-                                                                    : 2;
+    const int64_t bytes = numbers.bytes_each();
     for (int64_t first = 0; first < numbers.count; first += kMostAtOnce) {
       char* data = static_cast<char*>(numbers.data) + first * bytes;
       const int count = static_cast<int>(std::min(kMostAtOnce, numbers.count - first));
