@@ -74,15 +74,17 @@ struct Training {
   Training& operator=(const Training&) = delete;
   Solver* operator->() const { return solver.get(); }
 
-  // All parameters, running statistics and momenta, one after another.
+  // All parameters, running statistics and what the update rule remembers, one after another.
   std::vector<float> state() const {
     std::vector<float> all;
     for (const auto& parameter : solver->parameters().all()) {
       if (parameter->kind == Parameter::Kind::kDerived) continue;
       const std::vector<float> value = solver->parameters().read(*parameter);
-      const std::vector<float> history = solver->history(*parameter);
       all.insert(all.end(), value.begin(), value.end());
-      all.insert(all.end(), history.begin(), history.end());
+      for (int block = 0; block < solver->histories(); ++block) {
+        const std::vector<float> history = solver->history(*parameter, block);
+        all.insert(all.end(), history.begin(), history.end());
+      }
     }
     return all;
   }

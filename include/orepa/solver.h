@@ -114,7 +114,7 @@ class Solver {
   // The training net, at its own image size.
   Net& net();
   Parameters& parameters();
-  // Device memory that the run holds: parameters, gradients, momentum, averages, packed weights and
+  // Device memory that the run holds: parameters, gradients, history, averages, packed weights and
   // the arena that all nets share.
   int64_t planned_bytes() const;
   int test_nets() const;  // 0 where no test_interval is given
@@ -128,8 +128,10 @@ class Solver {
   double work(int64_t begin, int64_t end) const;
   double rate(int64_t iteration) const;
   std::string snapshot_prefix() const;
-  // The momentum of a parameter, in Caffe's order; zeros where nothing is remembered.
-  std::vector<float> history(const Parameter& parameter) const;
+  // How many numbers the update rule remembers of a weight, and those of a parameter, in Caffe's
+  // order; zeros where nothing is remembered.
+  int histories() const;
+  std::vector<float> history(const Parameter& parameter, int block = 0) const;
 
  private:
   struct State;

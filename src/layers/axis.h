@@ -57,6 +57,11 @@ struct LogicalOrder {
     const int64_t p = i % plane, c = i / plane % channels;
     return (i / (plane * channels) * plane + p) * channels + c;
   }
+  // The other way round.
+  OREPA_HD int64_t logical(int64_t i) const {
+    const int64_t c = i % channels, p = i / channels % plane;
+    return (i / (channels * plane) * channels + c) * plane + p;
+  }
 };
 
 // Where the label of a position stands (AxisView::position's i). Labels follow the logical order of

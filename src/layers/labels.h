@@ -37,6 +37,13 @@ struct Labels {
                   labels.str());
     return {nullptr, LabelOrder(scores, axis, labels), view.extent, 0, false};
   }
+  // Those of bottom `input`, one a sample of `scores`, all of whose numbers are classes in Caffe's
+  // order.
+  static Labels of_samples(const Setup& setup, int input, const Shape& scores) {
+    Labels labels = read(setup, input, {scores[0], scores.count() / scores[0]}, 1);
+    labels.require_classes(setup, input);
+    return labels;
+  }
   // Throws Error where the source of the labels knows that some are no classes.
   void require_classes(const Setup& setup, int input) const {
     const LabelRange range = setup.labels(input);

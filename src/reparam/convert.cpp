@@ -108,7 +108,7 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
     load_weights({weights_draft}, plain.parameters, true);
   Model original(reference, device, proof_options(common_blobs(reference, reference)));
   copy_values(source.parameters, original.parameters);
-  run_alike(original.net, plain.net);
+  run_alike(original.net, plain.net, word_inputs(reference));
   const auto difference = [&](const std::string& value) {
     const auto found = merged.original_values.find(value);
     return compare(original.net, plain.net, value,

@@ -26,8 +26,11 @@ std::map<std::string, std::string> last_values(const NetParameter& net);
 // The values of every parameter of `to` come from the one of the same name in `from`.
 void copy_values(const Parameters& from, Parameters& to);
 
-// One forward pass of each. REQUIRES: the same inputs.
-void run_alike(Net& a, Net& b);
+// Inputs that an Embed reads, and below which whole numbers they are.
+std::map<std::string, int64_t> word_inputs(const NetSpec& net);
+
+// One forward pass of each. REQUIRES: the same inputs, with these `words` among them.
+void run_alike(Net& a, Net& b, const std::map<std::string, int64_t>& words = {});
 
 struct Difference {
   double absolute = 0;

@@ -55,6 +55,13 @@ Value checked(const Options& solver, const char* field, Value value, bool sound,
   return value;
 }
 
+// How much stays of what an update rule remembers.
+float share(const Options& solver, const char* field) {
+  const double value = solver.number(field);
+  return static_cast<float>(
+      checked(solver, field, value, value >= 0 && value < 1, "lie in [0, 1)"));
+}
+
 int64_t positive(const Options& solver, const char* field) {
   const int64_t value = solver.integer(field);
   return checked(solver, field, value, value >= 1, "be positive");
@@ -90,6 +97,7 @@ int64_t iterations_of(const Options& solver, const std::string& field, int index
 SolverSettings::SolverSettings(const SolverSpec& spec) {
   const Options solver = spec.options();
   type = type_of(solver);
+  make_update_rule(type, solver.where(solver.has("type") ? "type" : "solver_type"))->check(solver);
   prefix = prefix_of(spec);
   fallback = solver.string("snapshot_fallback");
   require(fallback.empty() || std::filesystem::weakly_canonical(fallback) !=
@@ -102,16 +110,21 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
   seed = static_cast<uint64_t>(std::max<int64_t>(0, solver.integer("random_seed")));
   iter_size = positive(solver, "iter_size");
   average_loss = positive(solver, "average_loss");
-  const double mu = solver.number("momentum"), decay = solver.number("weight_decay");
-  momentum =
-      static_cast<float>(checked(solver, "momentum", mu, mu >= 0 && mu < 1, "lie in [0, 1)"));
+  rule.momentum = share(solver, "momentum");
+  rule.momentum2 = share(solver, "momentum2");
+  rule.rms_decay = share(solver, "rms_decay");
+  const double least = solver.number("delta"), trust = solver.number("trust_coefficient");
+  rule.delta = static_cast<float>(checked(solver, "delta", least, least >= 0, "not be negative"));
+  rule.trust_coefficient =
+      static_cast<float>(checked(solver, "trust_coefficient", trust, trust > 0, "be positive"));
+  const double decay = solver.number("weight_decay");
   weight_decay =
       static_cast<float>(checked(solver, "weight_decay", decay, decay >= 0, "not be negative"));
   const std::string kind = solver.string("regularization_type");
   require(kind == "L1" || kind == "L2", solver.where("regularization_type"),
           ": regularization_type must be L1 or L2, got \"", kind, "\"");
   l1 = kind == "L1";
-  rate_in_momentum = solver.choice("momentum_convention") == "CAFFE";
+  rule.rate_in_momentum = solver.choice("momentum_convention") == "CAFFE";
   if (solver.has("precision"))
     precision = solver.choice("precision") == "BF16" ? DType::kBFloat16 : DType::kFloat32;
   clip = solver.number("clip_gradients");

@@ -7,6 +7,7 @@
 
 #include "orepa/model_io.h"
 #include "orepa/params.h"
+#include "orepa/update_rule.h"
 
 namespace orepa {
 
@@ -14,16 +15,16 @@ namespace orepa {
 struct SolverSettings {
   explicit SolverSettings(const SolverSpec& spec);
 
-  std::string type;      // of the update rule
+  std::string type;      // of the update rule, which there is
   std::string prefix;    // of snapshots; the solver's file without its ending where none is named
   std::string fallback;  // the folder of snapshots that cannot be written there; may be empty
   bool hdf5 = false;     // the format of snapshots
   int64_t keep = 0;      // how many of them; 0: all
   uint64_t seed = 0;
   int64_t iter_size = 1, average_loss = 1;
-  float momentum = 0, weight_decay = 0;
+  RuleOptions rule;
+  float weight_decay = 0;
   bool l1 = false;                 // decay by the sign of a weight, not by its size
-  bool rate_in_momentum = true;    // see momentum_convention
   std::optional<DType> precision;  // of all nets, where the solver says one
   double clip = -1;                // the largest norm of the gradients; none where negative
   bool test_initialization = true, snapshot_after_train = true;

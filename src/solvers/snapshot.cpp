@@ -100,7 +100,7 @@ void load(const std::string& weights, const Buffers& buffers, Parameters& parame
 }  // namespace
 
 Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Parameters& parameters,
-                   const Momentum& momentum, bool hdf5, Averages* averages)
+                   const History& history, bool hdf5, Averages* averages)
     : ending_(hdf5 ? kHdf5 : ""),
       weights_(weights_bytes(text("iter_", taken.iteration, kWeights, ending_), net, parameters)),
       state_(std::make_unique<SolverState>()) {
@@ -118,12 +118,13 @@ Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Paramet
     state_->mutable_best()->set_last_judged(static_cast<int32_t>(taken.best->last_judged));
   }
   state_->mutable_recent_loss()->Add(taken.recent_losses.begin(), taken.recent_losses.end());
-  for (const auto& parameter : parameters.all()) {
-    if (parameter->kind == Parameter::Kind::kDerived) continue;
-    const std::vector<float> history = momentum.read(*parameter);
-    require_finite(history, "the momentum of " + parameter->path());
-    fill(history, parameter->value.shape, *state_->add_history());
-  }
+  for (int block = 0; block < history.blocks(); ++block)
+    for (const auto& parameter : parameters.all()) {
+      if (parameter->kind == Parameter::Kind::kDerived) continue;
+      const std::vector<float> values = history.read(*parameter, block);
+      require_finite(values, "the momentum of " + parameter->path());
+      fill(values, parameter->value.shape, *state_->add_history());
+    }
   save(parameters, *state_->mutable_buffer());
   if (averages == nullptr) return;
   averages->in_place([&] {
@@ -165,21 +166,28 @@ SnapshotState read_snapshot_state(const std::string& path) {
   return read;
 }
 
-void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum,
+void restore_snapshot(const std::string& path, Parameters& parameters, History& history,
                       Averages* averages) {
   const SolverState state = parse(path);
   check_weights(path, state);
   std::vector<Parameter*> wanted;
   for (const auto& parameter : parameters.all())
     if (parameter->kind != Parameter::Kind::kDerived) wanted.push_back(parameter.get());
-  require(state.history_size() == static_cast<int>(wanted.size()), path, ": holds momentum for ",
-          state.history_size(), " blobs, but this net has ", wanted.size(),
+  const auto blobs = static_cast<int>(wanted.size());
+  const int blocks = history.blocks();
+  require(state.history_size() == blobs * blocks, path, ": holds momentum for ",
+          state.history_size(), " blobs, but this net has ", blobs,
+          blocks == 1 ? "" : text(", of each of which its solver remembers ", blocks),
           "; it belongs to another net or solver");
-  for (size_t i = 0; i < wanted.size(); ++i)
-    require(state.history(static_cast<int>(i)).data_size() == wanted[i]->value.count(), path,
-            ": the momentum of ", wanted[i]->path(), " has ",
-            state.history(static_cast<int>(i)).data_size(), " numbers, but the parameter is ",
-            wanted[i]->value.shape.str());
+  // The blob in block `block` that stands for wanted[i].
+  const auto stored = [&](int block, size_t i) -> const BlobProto& {
+    return state.history(block * blobs + static_cast<int>(i));
+  };
+  for (int block = 0; block < blocks; ++block)
+    for (size_t i = 0; i < wanted.size(); ++i)
+      require(stored(block, i).data_size() == wanted[i]->value.count(), path, ": the momentum of ",
+              wanted[i]->path(), " has ", stored(block, i).data_size(),
+              " numbers, but the parameter is ", wanted[i]->value.shape.str());
   const std::string weights = weights_of(path, state);
   // Before the first update there are none yet.
   if (averages != nullptr && state.has_averages_checksum() && state.iter() > 0) {
@@ -187,10 +195,11 @@ void restore_snapshot(const std::string& path, Parameters& parameters, Momentum&
     averages->start();
   }
   load(weights, state.buffer(), parameters);
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const auto& data = state.history(static_cast<int>(i)).data();
-    momentum.write(*wanted[i], {data.begin(), data.end()});
-  }
+  for (int block = 0; block < blocks; ++block)
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const auto& data = stored(block, i).data();
+      history.write(*wanted[i], block, {data.begin(), data.end()});
+    }
 }
 
 std::multimap<int64_t, std::string> snapshot_files(const std::string& prefix) {

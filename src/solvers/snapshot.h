@@ -14,7 +14,7 @@
 #include "orepa/params.h"
 #include "solvers/averages.h"
 #include "solvers/best.h"
-#include "solvers/momentum.h"
+#include "solvers/history.h"
 
 namespace orepa {
 
@@ -36,7 +36,7 @@ class Snapshot {
   // `averages`: null where there are none. Throws Error where a number is not finite: it names the
   // parameter.
   Snapshot(const SnapshotState& state, const NetSpec& net, const Parameters& parameters,
-           const Momentum& momentum, bool hdf5, Averages* averages = nullptr);
+           const History& history, bool hdf5, Averages* averages = nullptr);
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
   ~Snapshot();
@@ -52,9 +52,9 @@ class Snapshot {
 
 // Only what is needed before the parameters exist. Throws Error for a file that is no whole state.
 SnapshotState read_snapshot_state(const std::string& path);
-// Weights, running statistics, momentum and, where both are there, averages. Throws Error where the
+// Weights, running statistics, history and, where both are there, averages. Throws Error where the
 // files are damaged or do not fit.
-void restore_snapshot(const std::string& path, Parameters& parameters, Momentum& momentum,
+void restore_snapshot(const std::string& path, Parameters& parameters, History& history,
                       Averages* averages = nullptr);
 
 // The files of a prefix's snapshots, by iteration.

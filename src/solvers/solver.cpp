@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "solvers/learning_rate.h"
-#include "solvers/momentum.h"
 #include "solvers/recent_losses.h"
 #include "solvers/settings.h"
 #include "solvers/snapshots.h"
@@ -59,10 +58,7 @@ struct Solver::State {
         tests.add(test_net, parameters, arena, net_options);
     learning_rate = std::make_unique<LearningRate>(spec.options(), schedule.iterations_per_epoch,
                                                    schedule.last_iteration);
-    history = std::make_unique<Momentum>(parameters);
-    step = std::make_unique<TrainingStep>(
-        settings, spec.options().where(spec.options().has("type") ? "type" : "solver_type"), net(),
-        parameters, *history, options.feed, options.ranks);
+    step = std::make_unique<TrainingStep>(settings, net(), parameters, options.feed, options.ranks);
     if (!resumed.empty()) restore();
   }
 
@@ -82,7 +78,7 @@ struct Solver::State {
   }
 
   void restore() {
-    restore_snapshot(resumed, parameters, *history, step->averages());
+    restore_snapshot(resumed, parameters, step->history(), step->averages());
     iteration = first_iteration = shared_at = state.iteration;
     if (step->averages() != nullptr && !state.has_averages)
       observer.note(text(resumed, " holds no averages: they begin with its weights (ema_decay)"));
@@ -230,7 +226,7 @@ struct Solver::State {
     taken.best = best;
     taken.recent_losses = recent_losses.all();
     try {
-      return {taken, net_spec, parameters, *history, settings.hdf5, step->averages()};
+      return {taken, net_spec, parameters, step->history(), settings.hdf5, step->averages()};
     } catch (const Error& error) {
       fail("iteration ", iteration, ": there is no snapshot of it: ", error.what(), untouched());
     }
@@ -284,7 +280,6 @@ struct Solver::State {
   std::unique_ptr<TrainingNets> nets;
   TestNets tests;  // none where there is no test_interval
   std::unique_ptr<LearningRate> learning_rate;
-  std::unique_ptr<Momentum> history;
   std::unique_ptr<TrainingStep> step;
   int64_t iteration = 0, first_iteration = 0;  // issued so far, and before this run
   int64_t shared_at = 0;  // the iteration whose running statistics all ranks have alike
@@ -392,15 +387,16 @@ bool Solver::tests_first() const { return state_->tests_first(); }
 bool Solver::has_snapshots() const { return state_->snapshots.any(); }
 void Solver::remove_snapshots() { state_->snapshots.remove_all(); }
 
-std::vector<float> Solver::history(const Parameter& parameter) const {
-  return state_->history->read(parameter);
+int Solver::histories() const { return state_->step->history().blocks(); }
+std::vector<float> Solver::history(const Parameter& parameter, int block) const {
+  return state_->step->history().read(parameter, block);
 }
 
 Net& Solver::net() { return state_->net(); }
 Parameters& Solver::parameters() { return state_->parameters; }
 int64_t Solver::planned_bytes() const {
   const State& s = *state_;
-  return s.parameters.bytes() + s.history->bytes() + s.step->bytes() + s.nets->persistent_bytes() +
+  return s.parameters.bytes() + s.step->bytes() + s.nets->persistent_bytes() +
          s.tests.persistent_bytes() + s.arena.bytes();
 }
 int Solver::test_nets() const { return state_->tests.count(); }

@@ -61,7 +61,7 @@ struct Check {
 }  // namespace
 
 StepTotals::StepTotals(const Parameters& parameters, int64_t passes, double clip)
-    : device_(parameters.device()), passes_(passes), clip_(clip), rate_(device_, sizeof(double)) {
+    : device_(parameters.device()), passes_(passes), clip_(clip), rate_(device_, sizeof(StepRate)) {
   int64_t bytes = 0;
   const auto add = [&](const Parameter& parameter) {
     places_[&parameter] = static_cast<int64_t>(parameters_.size());
@@ -84,9 +84,9 @@ int64_t StepTotals::message_bytes() const {
   return static_cast<int64_t>(sizeof(Totals) + parameters_.size() * sizeof(double));
 }
 
-void StepTotals::send_rate(double rate) {
-  *static_cast<double*>(rate_.fill()) = rate;
-  rate_.send(&totals()->scale.rate);
+void StepTotals::send_rate(const StepRate& rate) {
+  *static_cast<StepRate*>(rate_.fill()) = rate;
+  rate_.send(static_cast<StepRate*>(&totals()->scale));
 }
 
 void StepTotals::begin() {

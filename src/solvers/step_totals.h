@@ -21,7 +21,7 @@ class StepTotals {
   StepTotals(const Parameters& parameters, int64_t passes, double clip);
 
   // One step, in this order; none of these waits.
-  void send_rate(double rate);
+  void send_rate(const StepRate& rate);
   void begin();
   double* loss();  // where each pass adds its own
   // The sums of the squares of gradients that exist now, in double, which squares of floats do not

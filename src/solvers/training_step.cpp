@@ -6,17 +6,23 @@
 
 namespace orepa {
 
-TrainingStep::TrainingStep(const SolverSettings& settings, const std::string& rule_where, Net& net,
-                           Parameters& parameters, const Momentum& momentum, Feed feed,
-                           Communicator* ranks)
+TrainingStep::TrainingStep(const SolverSettings& settings, Net& net, Parameters& parameters,
+                           Feed feed, Communicator* ranks)
     : settings_(settings),
       net_(&net),
       parameters_(parameters),
-      momentum_(momentum),
       feed_(std::move(feed)),
       ranks_(ranks),
-      rule_(make_update_rule(settings.type, rule_where)),
+      rule_(make_update_rule(settings.type, "solver")),
+      history_(parameters, rule_->histories()),
       totals_(parameters, settings.iter_size, settings.clip) {
+  int64_t scratch = 0;
+  for (const auto& parameter : parameters.all()) {
+    if (!parameter->learns()) continue;
+    scratch_places_[parameter.get()] = scratch;
+    scratch += aligned(rule_->scratch_bytes(parameter->value.count()));
+  }
+  scratch_ = DeviceMemory(parameters.device(), scratch);
   if (settings.ema_decay > 0)
     averages_ = std::make_unique<Averages>(parameters, settings.ema_decay);
   if (ranks != nullptr)
@@ -35,7 +41,10 @@ void TrainingStep::load(int64_t index) {
 }
 
 bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool()>& stop) {
-  totals_.send_rate(rate);
+  const auto updates = static_cast<double>(iteration + 1);
+  const RuleOptions& rule = settings_.rule;
+  totals_.send_rate({rate, 1 - std::pow(double{rule.momentum}, updates),
+                     1 - std::pow(double{rule.momentum2}, updates), rule});
   if (averages_) averages_->begin(iteration);
   parameters_.begin_step();
   issue(kPrepare, [&] {
@@ -104,12 +113,12 @@ void TrainingStep::update() {
       Update update;
       update.weight = parameter->value.floats();
       update.gradient = parameter->gradient.floats();
-      update.history = momentum_.of(*parameter);
+      update.history = history_.of(*parameter);
+      update.scratch = static_cast<char*>(scratch_.data()) + scratch_places_.at(parameter);
       update.count = parameter->value.count();
       update.step = totals_.scale();
       update.lr_mult = parameter->lr_mult;
-      update.momentum = settings_.momentum;
-      update.rate_in_momentum = settings_.rate_in_momentum;
+      update.decays = parameter->decay_mult != 0;
       (settings_.l1 ? update.l1 : update.l2) = settings_.weight_decay * parameter->decay_mult;
       rule_->apply(parameters_.device(), update);
     });

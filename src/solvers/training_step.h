@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +15,7 @@
 #include "orepa/update_rule.h"
 #include "solvers/averages.h"
 #include "solvers/gradient_sums.h"
-#include "solvers/momentum.h"
+#include "solvers/history.h"
 #include "solvers/settings.h"
 #include "solvers/statistics_copy.h"
 #include "solvers/step_totals.h"
@@ -25,11 +26,9 @@ class TrainingStep {
  public:
   using Feed = std::function<void(Net&, int64_t pass)>;
 
-  // All of these must outlive it; `parameters` must have their memory. `rule_where` starts the
-  // error of a rule that there is not. `ranks`: who else has a part of every batch; null where
-  // nobody has.
-  TrainingStep(const SolverSettings& settings, const std::string& rule_where, Net& net,
-               Parameters& parameters, const Momentum& momentum, Feed feed,
+  // All of these must outlive it; `parameters` must have their memory. `ranks`: who else has a part
+  // of every batch; null where nobody has.
+  TrainingStep(const SolverSettings& settings, Net& net, Parameters& parameters, Feed feed,
                Communicator* ranks = nullptr);
 
   // Has other images from now on. REQUIRES: no iteration is pending.
@@ -52,9 +51,11 @@ class TrainingStep {
   std::optional<Result> result(bool wait);
 
   int64_t bytes() const {  // of device memory
-    return totals_.bytes() + (statistics_ ? statistics_->bytes() : 0) +
-           (averages_ ? averages_->bytes() : 0) + (sums_ ? sums_->bytes() : 0);
+    return totals_.bytes() + history_.bytes() + scratch_.bytes() +
+           (statistics_ ? statistics_->bytes() : 0) + (averages_ ? averages_->bytes() : 0) +
+           (sums_ ? sums_->bytes() : 0);
   }
+  History& history() { return history_; }                 // of the update rule
   Averages* averages() const { return averages_.get(); }  // null where the settings want none
 
  private:
@@ -74,10 +75,12 @@ class TrainingStep {
   const SolverSettings& settings_;
   Net* net_;
   Parameters& parameters_;
-  const Momentum& momentum_;
   const Feed feed_;
   Communicator* ranks_;  // null where there is one
-  std::unique_ptr<UpdateRule> rule_;
+  const std::unique_ptr<UpdateRule> rule_;
+  History history_;
+  DeviceMemory scratch_;                                // of the rule
+  std::map<const Parameter*, int64_t> scratch_places_;  // where in it, in bytes
   StepTotals totals_;
   std::array<RecordedPart, kParts> recorded_;
   std::unique_ptr<Averages> averages_;

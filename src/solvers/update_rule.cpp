@@ -1,6 +1,7 @@
 #include "orepa/update_rule.h"
 
 #include "core/registry.h"
+#include "orepa/error.h"
 
 namespace orepa {
 
@@ -13,6 +14,11 @@ const std::vector<SolverType>& solver_types() { return registry<SolverType>(); }
 
 std::unique_ptr<UpdateRule> make_update_rule(const std::string& type, const std::string& where) {
   return find_in_registry<SolverType>(type, where + ": ", "solver type").make();
+}
+
+void require_no_momentum(const Options& solver, const std::string& type) {
+  require(solver.number("momentum") == 0, solver.where("momentum"), ": ", type,
+          " has no momentum; leave it out, or take another type");
 }
 
 }  // namespace orepa

@@ -54,14 +54,14 @@ TEST(InputFile, IsRegular) {
 TEST(InputFile, OfAStatesWeightsIsRegular) {
   const auto device = test_device();
   Parameters parameters(*device, 1, true);
-  Momentum momentum(parameters);
+  History history(parameters, 1);
   SolverState state;
   state.set_iter(1);
   state.set_learned_net("/dev/zero");
   state.set_learned_net_checksum(1);
   const std::string path = test_folder() + "run_iter_1.solverstate";
   write_file(path, state.SerializeAsString());
-  EXPECT_THAT(error_of([&] { restore_snapshot(path, parameters, momentum); }),
+  EXPECT_THAT(error_of([&] { restore_snapshot(path, parameters, history); }),
               testing::HasSubstr("/dev/zero: is a device"));
 }
 

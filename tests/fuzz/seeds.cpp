@@ -60,8 +60,8 @@ int main(int argc, char** argv) {
   SnapshotState state;
   state.iteration = 1;
   state.device = small.device->description();
-  const Momentum momentum(small.parameters);
-  Snapshot(state, small.spec, small.parameters, momentum, false).write(folder + "solverstate/seed");
+  const History history(small.parameters, 1);
+  Snapshot(state, small.spec, small.parameters, history, false).write(folder + "solverstate/seed");
   // solverstate.cpp has its own.
   std::filesystem::remove(folder + "solverstate/seed_iter_1.caffemodel");
 

@@ -22,12 +22,12 @@ std::string with_checksum(const std::string& bytes) {
 
 void read(const std::string& bytes) {
   static fuzz::SmallNet small(Phase::kTrain);
-  static Momentum momentum(small.parameters);
+  static History history(small.parameters, 1);
   const std::string prefix = fuzz::folder() + "run";
   const std::string path = prefix + "_iter_1.solverstate";
   fuzz::write_file(path, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   fuzz::refuses_or_does("", [&] { read_snapshot_state(path); });
-  fuzz::refuses_or_does("", [&] { restore_snapshot(path, small.parameters, momentum); });
+  fuzz::refuses_or_does("", [&] { restore_snapshot(path, small.parameters, history); });
   newest_snapshot({prefix});  // a bad state is no candidate, and no error
   std::filesystem::remove(path);
 }

@@ -1,6 +1,7 @@
 // What several ranks make of a batch is, put together, what one makes of it.
 #include <gtest/gtest.h>
 
+#include "orepa.pb.h"
 #include "orepa/net.h"
 #include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
@@ -21,9 +22,9 @@ class BatchRowsTest : public testing::Test {
     write_file(folder_ + "labels", idx({9}, labels));
   }
 
-  // All outputs of a few passes, row by row: those of rank `rank` of `size`.
+  // All outputs of a few passes, or that of a name, row by row: those of rank `rank` of `size`.
   std::vector<std::vector<float>> rows(const std::string& layers, int rank, int size,
-                                       BatchRows* are = nullptr) {
+                                       BatchRows* are = nullptr, const std::string& only = "") {
     Rank ranks(rank, size);
     NetOptions options;
     options.phase = Phase::kTrain;
@@ -36,7 +37,8 @@ class BatchRowsTest : public testing::Test {
     for (int64_t pass : {0, 1, 4}) {
       net.prepare();
       net.forward(pass);
-      for (const Net::Blob& blob : net.outputs()) outputs.push_back(net.read(blob.name));
+      for (const Net::Blob& blob : net.outputs())
+        if (only.empty() || blob.name == only) outputs.push_back(net.read(blob.name));
     }
     return outputs;
   }
@@ -96,20 +98,40 @@ TEST_F(BatchRowsTest, AreMixedAsThoseOfTheWholeBatch) {
 
 // Losses are parts of that of the whole batch, so that they and their gradients add up to it.
 TEST_F(BatchRowsTest, HaveLossesThatAddUp) {
-  for (const char* normalization : {"VALID", "FULL", "BATCH_SIZE", "NONE"}) {
-    const std::string layers = data(
-        text("layer { name: 'ip' type: 'InnerProduct' bottom: 'x' top: 'ip' inner_product_param { "
-             "num_output: 9 weight_filler { type: 'xavier' } } } layer { name: 'loss' type: ",
-             "'SoftmaxWithLoss' bottom: 'ip' bottom: 't' top: 'loss' loss_param { normalization: ",
-             normalization, " } }"));
-    const auto whole = rows(layers, 0, 1);
+  const std::string gain = folder_ + "gain";
+  BlobProto matrix;
+  for (int i = 0; i < 9 * 9; ++i) matrix.add_data(0.1f * static_cast<float>(i % 11));
+  write_file(gain, matrix.SerializeAsString());
+  std::vector<std::string> losses = {
+      "type: 'EuclideanLoss' bottom: 'a' bottom: 'b'",
+      "type: 'SmoothL1Loss' bottom: 'a' bottom: 'b'",
+      "type: 'HingeLoss' bottom: 'a' bottom: 't'",
+      "type: 'MultinomialLogisticLoss' bottom: 'p' bottom: 't'",
+      "type: 'ContrastiveLoss' bottom: 'a' bottom: 'b' bottom: 't'",
+  };
+  for (const char* normalization : {"VALID", "FULL", "BATCH_SIZE", "NONE"})
+    for (const char* loss : {"type: 'SoftmaxWithLoss' bottom: 'a' bottom: 't'",
+                             "type: 'SigmoidCrossEntropyLoss' bottom: 'a' bottom: 'p'",
+                             "type: 'InfogainLoss' bottom: 'a' bottom: 't'"})
+      losses.push_back(text(loss, " loss_param { normalization: ", normalization, " }",
+                            std::string(loss).find("Infogain") == std::string::npos
+                                ? ""
+                                : " infogain_loss_param { source: '" + gain + "' }"));
+  for (const std::string& loss : losses) {
+    std::string layers = data();
+    for (const char* name : {"a", "b"})
+      layers += text("layer { name: '", name, "' type: 'InnerProduct' bottom: 'x' top: '", name,
+                     "' inner_product_param { num_output: 9 weight_filler { type: 'xavier' } } } ");
+    layers += "layer { name: 'p' type: 'Softmax' bottom: 'a' top: 'p' } ";
+    layers += text("layer { name: 'loss' top: 'loss' ", loss, " }");
+    const auto whole = rows(layers, 0, 1, nullptr, "loss");
     std::vector<float> sums(whole.size());
     for (int rank = 0; rank < 3; ++rank) {
-      const auto part = rows(layers, rank, 3);
+      const auto part = rows(layers, rank, 3, nullptr, "loss");
       for (size_t o = 0; o < part.size(); ++o) sums[o] += part[o][0];
     }
     for (size_t o = 0; o < whole.size(); ++o)
-      EXPECT_NEAR(sums[o], whole[o][0], 2e-6f * whole[o][0]) << normalization;
+      EXPECT_NEAR(sums[o], whole[o][0], 2e-6f * std::abs(whole[o][0])) << loss;
   }
 }
 

@@ -33,6 +33,8 @@ Values input_values(const TestInput& input, const Random& random, int which, int
   for (int64_t i = 0; i < n; ++i)
     values[i] = input.values == TestInput::Values::kLabels
                     ? static_cast<float>(random.below(i, input.classes))
+                : input.values == TestInput::Values::kPositive
+                    ? 0.5f + random.uniform(i)
                     : static_cast<float>(random.normal(i));
   return values;
 }

@@ -18,8 +18,9 @@ namespace orepa {
 struct TestInput {
   enum class Values {
     kNormal,
-    kSpread,  // no two within 8 steps of a finite difference, none that near zero: for kinks
-    kLabels,  // whole numbers below `classes`
+    kSpread,    // no two within 8 steps of a finite difference, none that near zero: for kinks
+    kPositive,  // from 0.5 to 1.5
+    kLabels,    // whole numbers below `classes`
   };
   Shape shape;
   Values values = Values::kNormal;
@@ -54,5 +55,6 @@ bool check_layer_in_bfloat16(Device& device, const LayerCase& row);
 // All rows; each file of rows adds its own.
 std::vector<LayerCase> layer_cases();
 std::vector<LayerCase> convolution_cases();
+std::vector<LayerCase> loss_cases();
 
 }  // namespace orepa

@@ -583,6 +583,7 @@ std::vector<LayerCase> layer_cases() {
       accuracy("accuracy_axis3", {2, 3, 2, 3}, 3, {2, 3, 2}, "", 1, -1, 1),
   };
   for (LayerCase& row : convolution_cases()) rows.push_back(std::move(row));
+  for (LayerCase& row : loss_cases()) rows.push_back(std::move(row));
   return rows;
 }
 

@@ -135,6 +135,23 @@ TEST_F(ConvertTest, WritesOneOnnxFile) {
   EXPECT_TRUE(exists(options.output));
 }
 
+// The proof gives an Embed words, not any numbers.
+TEST_F(ConvertTest, LeavesAnEmbedAsItIs) {
+  const std::string net = R"(
+layer { name: "ids" type: "Input" top: "ids" input_param { shape { dim: 2 dim: 5 } } }
+layer { name: "words" type: "Embed" bottom: "ids" top: "words"
+  embed_param { input_dim: 7 num_output: 3 } }
+layer { name: "ip" type: "InnerProduct" bottom: "words" top: "ip"
+  inner_product_param { num_output: 4 } })";
+  EXPECT_EQ(converted(net).output_error, 0);
+  EXPECT_EQ(NetSpec::read(options_.output).proto().layer(1).type(), "Embed");
+  options_.format = ConvertOptions::Format::kOnnx;
+  options_.output = folder_ + "deploy.onnx";
+  options_.output_weights = options_.output_test = "";
+  EXPECT_EQ(converted(net).output_error, 0);
+  EXPECT_TRUE(exists(options_.output));
+}
+
 TEST_F(ConvertTest, LeavesNoFileBehindWhereTheNetsDiffer) {
   options_.tolerance = -1;  // what no net can keep
   EXPECT_THROW(convert(spec_, {weights_}, *device_, options_), Error);

@@ -170,8 +170,7 @@ TEST(Averages, AreNotAddedToByAStepThatDoesNotProceed) {
   const size_t first = braced.find('{') + 1;
   Net net(NetSpec::parse(braced.substr(first, braced.rfind('}') - first), "net"), parameters, arena,
           options);
-  const Momentum momentum(parameters);
-  TrainingStep step(settings, "solver", net, parameters, momentum, [](Net& fed, int64_t pass) {
+  TrainingStep step(settings, net, parameters, [](Net& fed, int64_t pass) {
     feed_noise(fed, pass);
     if (pass == 2)
       fed.set("x", std::vector<float>(static_cast<size_t>(fed.shape("x").count()),

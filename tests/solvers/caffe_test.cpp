@@ -19,10 +19,12 @@ class CaffeSolver : public testing::TestWithParam<std::string> {
  protected:
   CaffeSolver() : golden_(kFolder + GetParam() + "/data.h5") {}
 
-  // 2e-5 of the largest magnitude, and the rounding noise of the reference itself.
+  // A share of the largest magnitude, and the rounding noise of the reference itself. The last
+  // steps of lr_exp are small ones of large numbers, and a GPU sums in another order.
   double tolerance(const std::string& name) const {
-    return 2e-5 * largest(golden_.read(name)) + golden_.number(name, "dbl_maxdiff") +
-           (after_tie_ ? kTieNoise : 0);
+    const bool noisy = GetParam() == "lr_exp" || test_device()->is_cuda();
+    return (noisy ? 2e-5 : 2e-6) * largest(golden_.read(name)) +
+           golden_.number(name, "dbl_maxdiff") + (after_tie_ ? kTieNoise : 0);
   }
   void expect_close(const std::vector<float>& got, const std::string& name) const {
     EXPECT_LE(largest_difference(got, golden_.read(name)), tolerance(name)) << name;
@@ -68,8 +70,10 @@ TEST_P(CaffeSolver, GivesItsTrajectory) {
   }
   expect_parameters(parameters, "final");
   int index = 0;
-  for (const auto& parameter : parameters.all())
-    expect_close(run->history(*parameter), "/history/" + std::to_string(index++));
+  for (int block = 0; block < run->histories(); ++block)
+    for (const auto& parameter : parameters.all())
+      expect_close(run->history(*parameter, block), "/history/" + std::to_string(index++));
+  EXPECT_EQ(golden_.names("/history").size(), static_cast<size_t>(index));
 
   Arena arena(*run.device);
   NetOptions test;
@@ -83,7 +87,9 @@ TEST_P(CaffeSolver, GivesItsTrajectory) {
 
 INSTANTIATE_TEST_SUITE_P(Golden, CaffeSolver,
                          testing::Values("sgd_momentum_l2", "nesterov", "clip_gradients",
-                                         "frozen_clip", "lr_exp", "lr_poly", "snap_sgd_hdf5"),
+                                         "frozen_clip", "lr_exp", "lr_poly", "snap_sgd_hdf5",
+                                         "adam", "iter_size3_adam", "adadelta_wd_lr",
+                                         "rmsprop_default"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

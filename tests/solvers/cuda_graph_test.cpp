@@ -102,8 +102,7 @@ TEST_F(CudaGraph, OfEveryZooNetGivesTheSameBits) {
         NetOptions options;
         options.phase = Phase::kTrain;
         Net net(zoo::train_val(model, style, {1, 32, 10}), parameters, arena, options);
-        const Momentum momentum(parameters);
-        TrainingStep step(settings, "solver", net, parameters, momentum, {});
+        TrainingStep step(settings, net, parameters, {});
         for (int64_t i = 0; i < 4; ++i) step.run(i, 0.01, [] { return false; });
         while (step.result(true)) continue;
         results[cuda_graph] = values(parameters);

@@ -22,8 +22,7 @@ int64_t launches_beside_passes(Device& device, const std::function<int64_t()>& l
   NetOptions options;
   options.phase = Phase::kTrain;
   Net net(zoo::train_val(model, "orepa", {2, 64, 10}), parameters, arena, options);
-  const Momentum momentum(parameters);
-  TrainingStep step(settings, "solver", net, parameters, momentum, {});
+  TrainingStep step(settings, net, parameters, {});
   const int64_t before = launches();
   step.run(0, 0.01, [] { return false; });
   const int64_t whole = launches() - before;

@@ -362,5 +362,51 @@ TEST(Snapshot, CaffesOwnFilesAreRestored) {
   }
 }
 
+// The second numbers of all parameters stand behind the first ones of all.
+TEST(Snapshot, HoldsTwoHistoriesInCaffesOrder) {
+  for (const std::string name : {"adam", "adadelta_wd_lr"}) {
+    const std::string folder = test_folder() + name + "_";
+    const std::string golden = source_file("tests/golden/caffe/solver/" + name + "/");
+    const TensorFileReader data(golden + "data.h5");
+    TensorFileWriter weights, caffes;
+    for (const std::string& blob : data.names("/final"))
+      weights.write("/data" + blob.substr(6), data.shape(blob), data.read(blob));
+    weights.save(folder + "snap.caffemodel.h5");
+    caffes.write_integer("/iter", 12, {1});
+    caffes.write_integer("/current_step", 0, {1});
+    caffes.write_text("/learned_net", name + "_snap.caffemodel.h5");
+    const size_t blobs = data.names("/history").size();
+    for (size_t i = 0; i < blobs; ++i) {
+      const std::string blob = text("/history/", i);
+      caffes.write(blob, data.shape(blob), data.read(blob));
+    }
+    caffes.save(folder + "snap.solverstate.h5");
+
+    std::string solver = read_file(golden + "solver.prototxt");
+    solver.replace(solver.find("\"snap\""), 6, "\"" + folder + "run\" snapshot_format: HDF5");
+    Training run(SolverSpec::parse(solver, golden + "solver.prototxt"),
+                 resuming(folder + "snap.solverstate.h5"));
+    EXPECT_EQ(run->iteration(), 12);
+    size_t index = 0;
+    for (int block = 0; block < run->histories(); ++block)
+      for (const auto& parameter : run->parameters().all())
+        EXPECT_EQ(run->history(*parameter, block), data.read(text("/history/", index++)));
+    EXPECT_EQ(index, blobs);
+    const TensorFileReader ours(run->snapshot());
+    EXPECT_EQ(ours.names("/history").size(), blobs);
+    for (size_t i = 0; i < blobs; ++i)
+      EXPECT_EQ(ours.read(text("/history/", i)), data.read(text("/history/", i)));
+  }
+}
+
+TEST(Snapshot, OfASolverThatRemembersLessIsAnError) {
+  const std::string solver = solver_text(test_folder());
+  Training run(solver);
+  EXPECT_NE(
+      resume_error(solver + "type: 'Adam' ", run->snapshot())
+          .find("of each of which its solver remembers 2; it belongs to another net or solver"),
+      std::string::npos);
+}
+
 }  // namespace
 }  // namespace orepa

@@ -50,7 +50,7 @@ class Totals : public testing::Test {
 TEST_F(Totals, ScaleTheGradientsToTheirLargestNorm) {
   StepTotals totals(parameters_, 2, 10);
   for (const float factor : {0.0f, 12.0f}) {  // norms 5 and 13
-    totals.send_rate(0.25);
+    totals.send_rate({0.25, 1, 1, {}});
     totals.begin();
     add_loss(totals, 6);
     add(totals, a_, {3, 4});
@@ -71,12 +71,12 @@ TEST_F(Totals, ScaleTheGradientsToTheirLargestNorm) {
 
 TEST_F(Totals, StopAtAGradientThatIsNotFiniteAndStayStopped) {
   StepTotals totals(parameters_, 1, -1);
-  totals.send_rate(1);
+  totals.send_rate({1, 1, 1, {}});
   totals.begin();
   add(totals, a_, {kNan, 1});
   totals.decide();
   totals.send(0);
-  totals.send_rate(1);
+  totals.send_rate({1, 1, 1, {}});
   totals.begin();
   add(totals, a_, {1, 1});
   totals.decide();
@@ -89,7 +89,7 @@ TEST_F(Totals, StopAtAGradientThatIsNotFiniteAndStayStopped) {
 
 TEST_F(Totals, StopAtALossThatIsNotFinite) {
   StepTotals totals(parameters_, 1, -1);
-  totals.send_rate(1);
+  totals.send_rate({1, 1, 1, {}});
   totals.begin();
   add_loss(totals, kNan);
   totals.decide();
@@ -98,7 +98,7 @@ TEST_F(Totals, StopAtALossThatIsNotFinite) {
 
 TEST_F(Totals, StopAtAFactorBehindTheDecision) {
   StepTotals totals(parameters_, 1, -1);
-  totals.send_rate(1);
+  totals.send_rate({1, 1, 1, {}});
   totals.begin();
   add(totals, a_, {1, 2});
   totals.decide();
@@ -113,7 +113,7 @@ TEST_F(Totals, StopAtAFactorBehindTheDecision) {
 // 1e25 squared is no float.
 TEST_F(Totals, CountLargeGradientsAsFinite) {
   StepTotals totals(parameters_, 1, 1);
-  totals.send_rate(1);
+  totals.send_rate({1, 1, 1, {}});
   totals.begin();
   add(totals, a_, {1e25f, 0});
   totals.decide();

@@ -127,8 +127,7 @@ TEST(TrainingStep, OfEveryZooNetWaitsForItsTotalsAlone) {
       NetOptions options;
       options.phase = Phase::kTrain;
       Net net(zoo::train_val(model, style, {1, 64, 10}), parameters, arena, options);
-      const Momentum momentum(parameters);
-      TrainingStep step(settings, "solver", net, parameters, momentum, {});
+      TrainingStep step(settings, net, parameters, {});
       const Device::Counts before = device->counts();
       for (int64_t i = 0; i < 2; ++i) step.run(i, 0.01, [] { return false; });
       EXPECT_EQ(device->counts().waits, before.waits);

@@ -63,7 +63,7 @@ void prove(const NetSpec& given, const EveryPhase& given_built, const NetSpec& w
   Model inflated(specs[1], device, proof_options(kept[1]));
   copy_values(given_built.parameters, original.parameters);
   copy_values(written_built.parameters, inflated.parameters);
-  run_alike(original.net, inflated.net);
+  run_alike(original.net, inflated.net, word_inputs(specs[0]));
   for (const CommonValue& value : values) {
     const double error = compare(original.net, inflated.net, value.written, value.given).relative;
     ++report.values_compared;

@@ -7,11 +7,12 @@ namespace {
 struct NesterovMomentum {
   Update u;
   OREPA_HD void operator()(int64_t i, const StepScale& step) const {
-    const float g = u.regularized(i, step), before = u.history[i], rate = u.rate(step);
-    const float v = u.momentum * before + (u.rate_in_momentum ? rate * g : g);
-    u.history[i] = v;
-    u.weight[i] -= u.rate_in_momentum ? (1 + u.momentum) * v - u.momentum * before
-                                      : rate * (g + u.momentum * v);
+    const float g = u.regularized(i, step), before = u.first(i), rate = u.rate(step);
+    const float v = step.rule.momentum * before + (step.rule.rate_in_momentum ? rate * g : g);
+    u.first(i) = v;
+    u.weight[i] -= step.rule.rate_in_momentum
+                       ? (1 + step.rule.momentum) * v - step.rule.momentum * before
+                       : rate * (g + step.rule.momentum * v);
   }
 };
 

@@ -7,9 +7,9 @@ struct Momentum {
   Update u;
   OREPA_HD void operator()(int64_t i, const StepScale& step) const {
     const float g = u.regularized(i, step), rate = u.rate(step);
-    const float v = u.momentum * u.history[i] + (u.rate_in_momentum ? rate * g : g);
-    u.history[i] = v;
-    u.weight[i] -= u.rate_in_momentum ? v : rate * v;
+    const float v = step.rule.momentum * u.first(i) + (step.rule.rate_in_momentum ? rate * g : g);
+    u.first(i) = v;
+    u.weight[i] -= step.rule.rate_in_momentum ? v : rate * v;
   }
 };
 
