@@ -30,7 +30,8 @@ class Broadcast {
   }
 
   int64_t count() const { return count_; }  // of the small one
-  int64_t rest() const { return rest_; }    // numbers of the large one to each of the small one
+  // Numbers of the large one to each of the small one.
+  OREPA_HD int64_t rest() const { return rest_; }
 
   // The small one's index for number i of the large one.
   OREPA_HD int64_t small(int64_t i) const {

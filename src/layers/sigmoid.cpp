@@ -6,9 +6,9 @@
 namespace orepa {
 namespace {
 
-struct SigmoidFunction {
-  OREPA_HD static float value(float x) { return 1 / (1 + expf(-x)); }
-  OREPA_HD static float slope(float y) { return y * (1 - y); }
+struct SigmoidFunction : NumberFunction {
+  OREPA_HD float value(float x) const { return 1 / (1 + expf(-x)); }
+  OREPA_HD float slope(float y) const { return y * (1 - y); }
 };
 
 class Sigmoid : public Elementwise<SigmoidFunction> {};

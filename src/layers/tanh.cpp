@@ -6,9 +6,9 @@
 namespace orepa {
 namespace {
 
-struct TanHFunction {
-  OREPA_HD static float value(float x) { return tanhf(x); }
-  OREPA_HD static float slope(float y) { return 1 - y * y; }
+struct TanHFunction : NumberFunction {
+  OREPA_HD float value(float x) const { return tanhf(x); }
+  OREPA_HD float slope(float y) const { return 1 - y * y; }
 };
 
 class TanH : public Elementwise<TanHFunction> {};

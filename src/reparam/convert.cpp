@@ -18,7 +18,7 @@ namespace {
 void set_values(Parameters& parameters, const MergedNet& merged) {
   for (const auto& parameter : parameters.all()) {
     const auto found = merged.values.find(parameter->path());
-    // What merge() does not know are the ones of portable pools.
+    // What merge() does not know are the ones of portable pools, and of Scales instead of Bias.
     const std::vector<float> values = found != merged.values.end()
                                           ? found->second
                                           : std::vector<float>(parameter->value.count(), 1.0f);
@@ -77,7 +77,10 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
     const auto renamed = merged.original_names.find(blob);
     return source.net.shape(renamed == merged.original_names.end() ? blob : renamed->second);
   };
-  if (!onnx) merged.net = portable_pools(merged.net, shape_of);
+  if (!onnx) {
+    merged.net = portable_pools(merged.net, shape_of);
+    replace_biases(merged.net);
+  }
   const NetParameter plain_net = with_input(merged.net, shape_of, 1);
   NetSpec deploy(onnx ? plain_net : portable(plain_net), options.output);
   // The trained net under the same Input, to compare with, value by value.

@@ -152,6 +152,18 @@ void straighten_inner_products(NetParameter& net,
   }
 }
 
+void replace_biases(NetParameter& net) {
+  for (LayerParameter& layer : *net.mutable_layer()) {
+    if (layer.type() != "Bias" || layer.bottom_size() != 1) continue;
+    ScaleParameter& scale = *layer.mutable_scale_param();
+    scale.set_axis(layer.bias_param().axis());
+    scale.set_num_axes(layer.bias_param().num_axes());
+    scale.set_bias_term(true);
+    layer.clear_bias_param();
+    layer.set_type("Scale");
+  }
+}
+
 NetParameter portable(const NetParameter& net) {
   NetParameter made = net;
   made.clear_layer();

@@ -27,6 +27,9 @@ NetParameter with_input(const NetParameter& net,
 void straighten_inner_products(NetParameter& net,
                                std::map<std::string, std::vector<float>>& values);
 
+// OpenCV has no Bias: a learned one becomes that of a Scale, whose factors have to be 1.
+void replace_biases(NetParameter& net);
+
 // Only fields that stock readers know (OpenCV rejects a file with any other): none of ours, no
 // fillers; _h and _w forms of windows that are not square. Pools have to be portable already.
 NetParameter portable(const NetParameter& net);

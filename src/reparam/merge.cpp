@@ -83,8 +83,9 @@ Graph without_dropouts(Graph graph) {
 
 // Whether stock readers compute it right where its top is its bottom.
 bool works_in_place(const std::string& type) {
-  static const std::set<std::string> types = {"BatchNorm", "Dropout", "ReLU", "Scale",
-                                              "Sigmoid",   "Softmax", "TanH"};
+  static const std::set<std::string> types = {
+      "BNLL",  "BatchNorm", "Bias",  "Clip",  "Dropout", "ELU",     "Exp",   "Log",  "PReLU",
+      "Power", "ReLU",      "ReLU6", "Scale", "Sigmoid", "Softmax", "Swish", "TanH", "Threshold"};
   return types.contains(type);
 }
 

@@ -81,7 +81,7 @@ class RandomNet {
   void add_layer() {
     const Blob x = any();
     const int outputs = 1 + below(4);
-    switch (below(12)) {
+    switch (below(13)) {
       case 0:
       case 1:
         add("Convolution", {x.name},
@@ -106,8 +106,26 @@ class RandomNet {
         add("ReLU", {x.name}, "", x.channels, true);
         break;
       case 6: {
-        const char* const types[] = {"Sigmoid", "TanH", "Softmax", "Dropout", "Scale"};
-        add(types[below(5)], {x.name}, "", x.channels, true);
+        // Without an eps, what is constant but for its rounding would be spread out.
+        const std::pair<const char*, const char*> types[] = {
+            {"Sigmoid", ""},
+            {"TanH", ""},
+            {"Softmax", ""},
+            {"Dropout", ""},
+            {"Scale", ""},
+            {"PReLU", ""},
+            {"Bias", ""},
+            {"ELU", ""},
+            {"BNLL", ""},
+            {"Swish", ""},
+            {"AbsVal", ""},
+            {"Power", "power_param { power: 2 scale: 0.5 }"},
+            {"LRN", ""},
+            {"ReLU6", ""},
+            {"MVN", "mvn_param { eps: 0.5 }"},
+            {"Normalize", "norm_param { eps: 0.5 }"}};
+        const auto& [type, parameters] = types[below(16)];
+        add(type, {x.name}, parameters, x.channels, true);
         break;
       }
       case 7:
@@ -133,6 +151,13 @@ class RandomNet {
                 (chance(2) ? "MAX }" : "AVE }"),
             x.channels);
         break;
+      case 12: {
+        const std::string scale =
+            add("Pooling", {x.name}, "pooling_param { pool: AVE global_pooling: true }", 0);
+        const Blob other = any_with(x.channels);
+        add("Axpy", {scale, x.name, other.channels > 0 ? other.name : x.name}, "", x.channels);
+        break;
+      }
     }
   }
   static std::string text_of(const std::string& message, const std::string& content) {

@@ -56,5 +56,7 @@ bool check_layer_in_bfloat16(Device& device, const LayerCase& row);
 std::vector<LayerCase> layer_cases();
 std::vector<LayerCase> convolution_cases();
 std::vector<LayerCase> loss_cases();
+std::vector<LayerCase> elementwise_cases();
+std::vector<LayerCase> normalisation_cases();
 
 }  // namespace orepa

@@ -14,9 +14,11 @@
 namespace orepa {
 namespace {
 
-const char* const kTakeBFloat16[] = {"BatchNorm", "BatchNormPad", "Concat",  "Convolution",
-                                     "Eltwise",   "ORepaConv",    "Pooling", "ReLU",
-                                     "Sigmoid",   "TanH"};
+const char* const kTakeBFloat16[] = {"AbsVal", "BatchNorm",   "BatchNormPad", "BNLL",    "Clip",
+                                     "Concat", "Convolution", "Eltwise",      "ELU",     "Exp",
+                                     "Log",    "LRN",         "ORepaConv",    "Pooling", "Power",
+                                     "PReLU",  "ReLU",        "ReLU6",        "Sigmoid", "Swish",
+                                     "TanH",   "Threshold"};
 
 class LayerTest : public testing::TestWithParam<LayerCase> {};
 

@@ -237,6 +237,21 @@ TEST(Merge, LeavesBatchNormThatFollowsNothingLinearOrSharesItsInput) {
   EXPECT_NE(merged.left().find("m: what it normalises has other readers too"), std::string::npos);
 }
 
+TEST(Merge, TakesBiasesAndLinearPowersInWhereTheBordersAllowIt) {
+  const std::string shift =
+      layer("p", "Power", "bottom: 'x'", "power_param { scale: 2 shift: -1 }");
+  const std::string behind = layer("b", "Bias", "bottom: 'c'") +
+                             layer("q", "Power", "bottom: 'b'", "power_param { scale: 0.5 }") +
+                             layer("s", "Power", "bottom: 'q'", "power_param { power: 2 }");
+  const Merged all(shift + convolution("c", "p", "num_output: 3 kernel_size: 3") + behind, kImage);
+  EXPECT_EQ(all.types(), (Types{"Convolution", "Power"}));
+  EXPECT_LE(all.error(), kTolerance);
+  const Merged padded(shift + convolution("c", "p", "num_output: 3 kernel_size: 3 pad: 1") + behind,
+                      kImage);
+  EXPECT_EQ(padded.types(), (Types{"Power", "Convolution", "Power"}));
+  EXPECT_LE(padded.error(), kTolerance);
+}
+
 TEST(Merge, TurnsALonePaddedBatchNormIntoAConvolution) {
   const Merged merged(layer("r", "ReLU", "bottom: 'x'") +
                           layer("n", "BatchNormPad", "bottom: 'r'", "batch_norm_param { pad: 2 }"),

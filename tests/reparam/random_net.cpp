@@ -204,8 +204,8 @@ RandomNet::Blob RandomNet::convolved(const Blob& from, int64_t outputs, const Wi
 
 // One in place changes what later readers of the name see.
 RandomNet::Blob RandomNet::activated(Blob from) {
-  const char* const types[] = {"ReLU", "ReLU", "ReLU", "TanH", "Sigmoid"};
-  from.name = add(types[below(5)], {from.name}, "", below(2));
+  const char* const types[] = {"ReLU", "ReLU", "ReLU", "TanH", "Sigmoid", "PReLU", "ELU"};
+  from.name = add(types[below(7)], {from.name}, "", below(2));
   return from;
 }
 
