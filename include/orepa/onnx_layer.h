@@ -13,7 +13,8 @@ namespace orepa {
 
 class OnnxModel;  // src/io/onnx
 
-using OnnxAttribute = std::pair<std::string, std::variant<int64_t, float, std::vector<int64_t>>>;
+using OnnxAttribute =
+    std::pair<std::string, std::variant<int64_t, float, std::string, std::vector<int64_t>>>;
 
 inline std::vector<int64_t> onnx_ints(const Pair& pair) { return {pair[0], pair[1]}; }
 
@@ -28,8 +29,9 @@ class OnnxLayer {
   const LayerSpec& spec;
   std::vector<std::string> inputs;  // tensors of the model
   std::vector<Shape> input_shapes;
-  std::string output;  // the tensor that the last node has to make
-  Shape output_shape;
+  std::vector<std::string> outputs;  // the tensors that last() and make() have to make
+  std::vector<Shape> output_shapes;
+  Shape output_shape;  // of the first one
 
   // The layer's parameter as a constant, in `shape` where one is given.
   std::string parameter(const std::string& name) const;
@@ -37,14 +39,20 @@ class OnnxLayer {
   std::string constant(const std::string& name, const Shape& shape,
                        const std::vector<float>& values) const;
   std::string shape_constant(const Shape& shape) const;  // the second input of a Reshape
+  std::string integers(const std::string& name, const std::vector<int64_t>& values) const;
   // A node on the way; returns the tensor that it makes.
   std::string before(const std::string& type, const std::vector<std::string>& inputs,
                      const std::vector<OnnxAttribute>& attributes = {}) const;
-  // The last node, which makes `output`.
+  // The last node of an output.
+  void make(size_t output, const std::string& type, const std::vector<std::string>& inputs,
+            const std::vector<OnnxAttribute>& attributes = {}) const;
+  // The last node of a layer's only output.
   void last(const std::string& type, const std::vector<std::string>& inputs,
             const std::vector<OnnxAttribute>& attributes = {}) const;
   // A Reshape to the shape of the output as the last node.
   void reshape(const std::string& tensor) const;
+  // A Slice of input 0 as the last node of an output: the part of its extents from `begin` on.
+  void slice(size_t output, const std::vector<int64_t>& begin) const;
 
  private:
   const Parameter& found(const std::string& name) const;

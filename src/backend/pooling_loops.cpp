@@ -4,48 +4,20 @@
 #include <limits>
 
 #include "backend/numbers_of.h"
+#include "backend/pool_windows.h"
 #include "orepa/error.h"
 #include "orepa/parallel.h"
 
 namespace orepa {
 namespace {
 
-// The windows along one axis.
-struct Axis {
-  int64_t in, out, kernel, stride, pad;
-
-  Axis(const PoolingGeometry& g, int axis)
-      : in(g.input[2 + axis]),
-        out(g.output[2 + axis]),
-        kernel(g.kernel[axis]),
-        stride(g.stride[axis]),
-        pad(g.pad[axis]) {}
-
-  // The pixels [begin, end) of window `o`; none where it lies in the padding.
-  OREPA_HD int64_t begin(int64_t o) const { return larger(o * stride - pad, 0); }
-  OREPA_HD int64_t end(int64_t o) const { return smaller(o * stride - pad + kernel, in); }
-  // How many pixels and how much padding the mean of window `o` counts.
-  OREPA_HD int64_t counted(int64_t o) const {
-    return smaller(o * stride + kernel, in + 2 * pad) - o * stride;
-  }
-  // The windows [first, past) over pixel `i`.
-  OREPA_HD int64_t first(int64_t i) const {
-    const int64_t beyond = i + pad - kernel;
-    return beyond < 0 ? 0 : beyond / stride + 1;
-  }
-  OREPA_HD int64_t past(int64_t i) const { return smaller((i + pad) / stride + 1, out); }
-
- private:
-  OREPA_HD static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-  OREPA_HD static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-};
-
 constexpr float kLowest = std::numeric_limits<float>::lowest();
 
 struct Windows {
-  Axis h, w;
+  PoolWindows h, w;
   int64_t channels;
-  explicit Windows(const PoolingGeometry& g) : h(g, 0), w(g, 1), channels(g.input[1]) {}
+  explicit Windows(const PoolingGeometry& g)
+      : h(PoolWindows::along(g, 0)), w(PoolWindows::along(g, 1)), channels(g.input[1]) {}
 };
 
 // Row r is a pixel of y.
@@ -54,7 +26,7 @@ struct Maximum {
   Numbers x, y;
   int32_t* winner;  // the pixel in its plane, -1 for none; null: nobody asks
   OREPA_HD void operator()(int64_t r, int64_t c) const {
-    const Axis &h = windows.h, &w = windows.w;
+    const PoolWindows &h = windows.h, &w = windows.w;
     const int64_t plane = r / (h.out * w.out) * h.in * w.in;
     const int64_t oh = r / w.out % h.out, ow = r % w.out;
     float best = kLowest;  // where there is no pixel
@@ -78,7 +50,7 @@ struct Mean {
   Windows windows;
   Numbers x, y;
   OREPA_HD void operator()(int64_t r, int64_t c) const {
-    const Axis &h = windows.h, &w = windows.w;
+    const PoolWindows &h = windows.h, &w = windows.w;
     const int64_t plane = r / (h.out * w.out) * h.in * w.in;
     const int64_t oh = r / w.out % h.out, ow = r % w.out;
     float sum = 0;
@@ -89,30 +61,12 @@ struct Mean {
   }
 };
 
-// Row r is a pixel of x, which gathers from the windows over it: the same order in every run.
-struct MaximumGradient {
-  Windows windows;
-  Numbers dy, dx;
-  const int32_t* winner;
-  OREPA_HD void operator()(int64_t r, int64_t c) const {
-    const Axis &h = windows.h, &w = windows.w;
-    const int64_t pixel = r % (h.in * w.in), plane = r / (h.in * w.in) * h.out;
-    const int64_t i = pixel / w.in, j = pixel % w.in;
-    float sum = 0;
-    for (int64_t oh = h.first(i); oh < h.past(i); ++oh)
-      for (int64_t ow = w.first(j); ow < w.past(j); ++ow) {
-        const int64_t out = ((plane + oh) * w.out + ow) * windows.channels + c;
-        if (winner[out] == pixel) sum += dy[out];
-      }
-    dx.set(r * windows.channels + c, sum);
-  }
-};
-
+// Row r is a pixel of x.
 struct MeanGradient {
   Windows windows;
   Numbers dy, dx;
   OREPA_HD void operator()(int64_t r, int64_t c) const {
-    const Axis &h = windows.h, &w = windows.w;
+    const PoolWindows &h = windows.h, &w = windows.w;
     const int64_t pixel = r % (h.in * w.in), plane = r / (h.in * w.in) * h.out;
     const int64_t i = pixel / w.in, j = pixel % w.in;
     float sum = 0;
@@ -146,9 +100,9 @@ class Pooling : public PoolingPlan {
   void backward(const void* dy, const void* saved, void* dx, void*) override {
     const int64_t rows = g_.input.count() / windows_.channels;
     if (is_maximum())
-      parallel_rows(
-          device_, rows, windows_.channels,
-          MaximumGradient{windows_, numbers(dy), numbers(dx), static_cast<const int32_t*>(saved)});
+      parallel_rows(device_, rows, windows_.channels,
+                    WinnerGradient{windows_.h, windows_.w, windows_.channels, numbers(dy),
+                                   numbers(dx), static_cast<const int32_t*>(saved)});
     else
       parallel_rows(device_, rows, windows_.channels,
                     MeanGradient{windows_, numbers(dy), numbers(dx)});

@@ -53,6 +53,10 @@ const LayerRoles& layer_roles(const std::string& type) {
 }
 
 std::unique_ptr<Layer> make_layer(const LayerSpec& spec) {
+  require(spec.type != "Filter", spec.where("type"),
+          "the size of its tops depends on its numbers, ",
+          "and here shapes are fixed before there are any; mask what is to be left out instead ",
+          "(Eltwise PROD, Scale with two bottoms)");
   return find_in_registry<LayerType>(spec.type, spec.where("type"), "layer type").make();
 }
 

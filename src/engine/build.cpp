@@ -169,7 +169,8 @@ void Net::Engine::set_up_layers() {
       labels[node.outputs[output]] = range;
     if (compiled.declaration.takes_image_size) image_size = std::min(made[0][2], made[0][3]);
     if (compiled.declaration.samples > 0) samples = compiled.declaration.samples;
-    if (batch_size == 0 && node.inputs.empty() && !made.empty() && made[0].rank() > 0)
+    const bool has_samples = node.inputs.empty() && node.spec.type != "Parameter";
+    if (batch_size == 0 && has_samples && !made.empty() && made[0].rank() > 0)
       batch_size = made[0][0];
     nodes.push_back(std::move(compiled));
   }

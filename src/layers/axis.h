@@ -2,7 +2,7 @@
 // of axis `axis` stands at (outer * extent + k) * inner_count + inner.
 #pragma once
 #include "orepa/layer.h"
-#include "orepa/parallel.h"
+#include "orepa/numbers.h"
 
 namespace orepa {
 
@@ -31,6 +31,14 @@ struct AxisView {
     }
   }
 };
+
+// The field `axis`, or that of its old name: concat_dim, slice_dim.
+inline int64_t read_axis(const LayerSpec& spec, const Options& options,
+                         const std::string& old_name) {
+  require(!options.has(old_name) || !options.has("axis"), spec.where(), "either axis or ", old_name,
+          ", its old name, can be given, not both");
+  return options.integer(options.has(old_name) ? old_name : "axis");
+}
 
 // `axis` as a prototxt gives it, negative ones counted from the end.
 inline int64_t canonical_axis(int64_t axis, const Shape& shape) {
@@ -85,19 +93,19 @@ struct LabelOrder {
 // Copies numbers from one tensor to another of the same logical order.
 struct CopyInOrder {
   LogicalOrder from_order, to_order;
-  const float* from;
-  float* to;
-  OREPA_HD void operator()(int64_t i) const { to[to_order.stored(i)] = from[from_order.stored(i)]; }
+  Numbers from, to;
+  OREPA_HD void operator()(int64_t i) const {
+    to.set(to_order.stored(i), from[from_order.stored(i)]);
+  }
 };
 
 inline void copy_in_order(Device& device, const Tensor& from, const Tensor& to) {
-  if (from.floats() == to.floats()) return;
+  if (from.data == to.data) return;
   const LogicalOrder from_order(from.shape), to_order(to.shape);
   if (from_order.is_row_major() && to_order.is_row_major())
-    device.copy(to.floats(), from.floats(), from.bytes());
+    device.copy(to.data, from.data, from.bytes());
   else
-    parallel_for(device, from.count(),
-                 CopyInOrder{from_order, to_order, from.floats(), to.floats()});
+    parallel_for(device, from.count(), CopyInOrder{from_order, to_order, from, to});
 }
 
 }  // namespace orepa

@@ -1,21 +1,35 @@
 #include <algorithm>
 
-#include "layers/pool_windows.h"
+#include "backend/pool_windows.h"
+#include "layers/mean_factors.h"
+#include "layers/pool.h"
 #include "layers/window.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
 
-// Caffe's output extent: rounded up by default; where there is padding, a last window that would
-// start beyond the image and its left padding is dropped.
-int64_t output_extent(int64_t in, int64_t kernel, int64_t stride, int64_t pad, bool ceil,
-                      bool padded) {
-  const int64_t room = in + 2 * pad - kernel;
-  int64_t out = (ceil ? (room + stride - 1) / stride : room / stride) + 1;
-  if (padded && (out - 1) * stride >= in + pad) --out;
-  return out;
-}
+// Which pixel of its plane is the largest of a window, the first of equal ones. Row r is a window.
+struct Mask {
+  PoolWindows h, w;
+  int64_t channels;
+  const float* x;
+  float* mask;
+  OREPA_HD void operator()(int64_t r, int64_t c) const {
+    const int64_t plane = r / (h.out * w.out) * h.in * w.in;
+    const int64_t row = r / w.out % h.out, column = r % w.out;
+    int64_t largest = -1;
+    float best = 0;
+    for (int64_t i = h.begin(row); i < h.end(row); ++i)
+      for (int64_t j = w.begin(column); j < w.end(column); ++j) {
+        const float value = x[(plane + i * w.in + j) * channels + c];
+        if (largest >= 0 && !(value > best)) continue;
+        best = value;
+        largest = i * w.in + j;
+      }
+    mask[r * channels + c] = static_cast<float>(largest);
+  }
+};
 
 class Pooling : public Layer {
  public:
@@ -23,68 +37,36 @@ class Pooling : public Layer {
     const Options options = setup.options().message("pooling_param");
     const Shape& x = setup.input(0);
     setup.require(x.rank() == 4, "bottom must be N x C x H x W, got ", x.str());
-    const std::string method = options.choice("pool");
-    setup.require(method != "STOCHASTIC", "pool: STOCHASTIC is not offered; use MAX or AVE");
-    PoolingGeometry g;
-    g.input = x;
-    g.method = method == "MAX" ? PoolingGeometry::Method::kMax : PoolingGeometry::Method::kAverage;
-    g.type = setup.takes_bfloat16();
-    g.training = setup.backward();
-    if (options.flag("global_pooling")) {
-      for (const char* field : {"kernel_size", "kernel_h", "kernel_w"})
-        setup.require(!options.has(field), "global_pooling takes the whole image: leave ", field,
-                      " out");
-      const Pair pad = read_pair(setup.spec(), options, "pad", "pad", 0);
-      const Pair stride = read_pair(setup.spec(), options, "stride", "stride", 1);
-      setup.require(pad == Pair{0, 0} && stride == Pair{1, 1},
-                    "global_pooling takes no pad and no stride, got pad ", pad[0], " x ", pad[1],
-                    " and stride ", stride[0], " x ", stride[1]);
-      g.kernel = {x[2], x[3]};
-      g.output = {x[0], x[1], 1, 1};
-    } else {
-      read_windows(setup, options, g);
+    const PoolMethod method = read_pool_method(options);
+    has_mask_ = setup.outputs() == 2 && method == PoolMethod::kMax;
+    PoolingGeometry g = read_pool_windows(setup, options, x);
+    if (!has_mask_) g.type = setup.takes_bfloat16();  // which counts to 256 only
+    pool_.setup(setup, method, g);
+    if (pool_.reads()) {
+      setup.backward_reads_input(0);
+      setup.backward_reads_output(0);
     }
-    plan_ = setup.device().pooling(g);
-    if (setup.backward()) {
-      saved_ = setup.saved(plan_->saved_bytes());
-      workspace_ = setup.scratch(Stage::kBackward, plan_->backward_workspace());
-    }
+    if (has_mask_) return {g.output, g.output};
     return {g.output};
   }
   void forward(Pass& pass) override {
-    plan_->forward(pass.input(0).data, pass.output(0).data,
-                   saved_ < 0 ? nullptr : pass.memory(saved_));
+    const Tensor x = pass.input(0), y = pass.output(0);
+    pool_.forward(pass, x, y);
+    if (!has_mask_) return;
+    const PoolingGeometry& g = pool_.geometry();
+    const int64_t channels = x.shape[1];
+    parallel_rows(pass.device(), y.count() / channels, channels,
+                  Mask{PoolWindows::along(g, 0), PoolWindows::along(g, 1), channels, x.floats(),
+                       pass.output(1).floats()});
   }
   void backward(Pass& pass) override {
-    plan_->backward(pass.output_gradient(0).data, pass.memory(saved_), pass.input_gradient(0).data,
-                    pass.memory(workspace_));
+    pool_.backward(pass, pass.input(0), pass.output(0), pass.output_gradient(0),
+                   pass.input_gradient(0));
   }
 
  private:
-  static void read_windows(const Setup& setup, const Options& options, PoolingGeometry& g) {
-    g.kernel = read_pair(setup.spec(), options, "kernel_size", "kernel", 0);
-    g.stride = read_pair(setup.spec(), options, "stride", "stride", 1);
-    g.pad = read_pair(setup.spec(), options, "pad", "pad", 0);
-    const bool ceil = options.choice("round_mode") == "CEIL";
-    const bool padded = g.pad[0] > 0 || g.pad[1] > 0;
-    std::vector<int64_t> extents = {g.input[0], g.input[1]};
-    for (int axis = 0; axis < 2; ++axis) {
-      const int64_t in = g.input[2 + axis], kernel = g.kernel[axis], pad = g.pad[axis];
-      setup.require(kernel > 0, "kernel_size must be positive, got ", kernel);
-      setup.require(g.stride[axis] > 0, "stride must be positive, got ", g.stride[axis]);
-      setup.require(pad < kernel, "pad must be smaller than the kernel ", kernel, ", got ", pad);
-      setup.require(kernel <= in + 2 * pad, "the kernel ", kernel,
-                    " is larger than the padded bottom ", g.input.str());
-      extents.push_back(output_extent(in, kernel, g.stride[axis], pad, ceil, padded));
-      setup.require((extents.back() - 1) * g.stride[axis] < in + pad,
-                    "the last window would lie wholly outside the bottom ", g.input.str(),
-                    "; use round_mode: FLOOR or a stride no larger than the kernel");
-    }
-    g.output = Shape(std::move(extents));
-  }
-
-  std::shared_ptr<PoolingPlan> plan_;
-  Handle saved_ = -1, workspace_ = -1;
+  Pool pool_;
+  bool has_mask_ = false;
 };
 
 std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input,
@@ -108,7 +90,10 @@ void read_map(const LayerSpec&, const Parameters&, LinearMap& map) {
 
 void write_onnx(const OnnxLayer& layer) {
   const Options options = layer.options("pooling_param");
-  const bool max = options.choice("pool") == "MAX";
+  const PoolMethod method = read_pool_method(options);
+  require(method != PoolMethod::kStochastic, layer.spec.where(),
+          "has pool: STOCHASTIC, which ONNX does not have");
+  const bool max = method == PoolMethod::kMax;
   if (options.flag("global_pooling"))
     return layer.last(max ? "GlobalMaxPool" : "GlobalAveragePool", layer.inputs);
   const Pair kernel = read_pair(layer.spec, options, "kernel_size", "kernel", 0);
@@ -132,7 +117,8 @@ void write_onnx(const OnnxLayer& layer) {
                      layer.constant("counted", {y[1], y[2], y[3]}, all)});
 }
 
-OREPA_LAYER(Pooling, "MAX or AVE over windows, or over the whole image (global_pooling)")
+OREPA_LAYER(Pooling,
+            "MAX, AVE or STOCHASTIC over windows, or over the whole image (global_pooling)")
     .keeps_channels()
     .linear({LinearRole::Kind::kOther, linear_shape, read_map})
     .onnx(write_onnx);

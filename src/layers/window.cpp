@@ -33,4 +33,26 @@ Pair read_pair(const LayerSpec& spec, const Options& options, const std::string&
   return {values.front(), values.back()};
 }
 
+ConvolutionWindows read_windows(const LayerSpec& spec, const Options& options) {
+  return {read_pair(spec, options, "kernel_size", "kernel", 0),
+          read_pair(spec, options, "stride", "stride", 1),
+          read_pair(spec, options, "pad", "pad", 0), read_pair(spec, options, "dilation", "", 1)};
+}
+
+ConvolutionWindows read_windows(const Setup& setup) {
+  const Options options = setup.options().message("convolution_param");
+  const Shape& x = setup.input(0);
+  setup.require(x.rank() == 4, "bottom must be N x C x H x W, got ", x.str());
+  setup.require(options.integer("axis") == 1, "axis must be 1, got ", options.integer("axis"));
+  const ConvolutionWindows windows = read_windows(setup.spec(), options);
+  const auto require_positive = [&](const std::string& field, const Pair& pair) {
+    setup.require(pair[0] > 0 && pair[1] > 0, field, " must be positive, got ", pair[0], " x ",
+                  pair[1]);
+  };
+  require_positive("kernel_size", windows.kernel);
+  require_positive("stride", windows.stride);
+  require_positive("dilation", windows.dilation);
+  return windows;
+}
+
 }  // namespace orepa

@@ -11,7 +11,7 @@ namespace orepa {
 namespace {
 
 bool is_source(const LayerParameter& layer) {
-  return layer.bottom_size() == 0 && layer.type() != "Input";
+  return layer.bottom_size() == 0 && layer.type() != "Input" && layer.type() != "Parameter";
 }
 
 bool measures(const LayerParameter& layer) {
@@ -178,7 +178,8 @@ NetParameter portable(const NetParameter& net) {
     layer.clear_loss_weight();
     layer.clear_propagate_down();
     clear_own_fields_and_fillers(layer);
-    if (layer.type() == "Convolution") split_windows(*layer.mutable_convolution_param());
+    if (layer.type() == "Convolution" || layer.type() == "Deconvolution")
+      split_windows(*layer.mutable_convolution_param());
     *made.add_layer() = std::move(layer);
   }
   return made;

@@ -81,7 +81,7 @@ class RandomNet {
   void add_layer() {
     const Blob x = any();
     const int outputs = 1 + below(4);
-    switch (below(13)) {
+    switch (below(18)) {
       case 0:
       case 1:
         add("Convolution", {x.name},
@@ -151,7 +151,32 @@ class RandomNet {
                 (chance(2) ? "MAX }" : "AVE }"),
             x.channels);
         break;
-      case 12: {
+      case 12:
+        add("Deconvolution", {x.name},
+            "convolution_param { kernel_size: 3 pad: 1 weight_filler { type: \"msra\" } "
+            "num_output: " +
+                std::to_string(outputs) + " }",
+            outputs);
+        break;
+      case 13:
+      case 14:
+        add_parts(x);
+        break;
+      case 15:
+        add("Permute", {x.name}, "permute_param { order: 0 order: 1 order: 3 order: 2 }",
+            x.channels);
+        break;
+      case 16: {
+        const char* const types[] = {"Reshape", "Tile", "Crop", "ShuffleChannel"};
+        const int which = below(4);
+        std::vector<std::string> bottoms{x.name};
+        if (which == 2) bottoms.push_back(any().name);
+        const char* const fields[] = {"reshape_param { shape { dim: 0 dim: 0 dim: 5 dim: -1 } }",
+                                      "tile_param { tiles: 2 }", "", ""};
+        add(types[which], bottoms, fields[which], which == 1 ? 2 * x.channels : x.channels);
+        break;
+      }
+      case 17: {
         const std::string scale =
             add("Pooling", {x.name}, "pooling_param { pool: AVE global_pooling: true }", 0);
         const Blob other = any_with(x.channels);
@@ -159,6 +184,18 @@ class RandomNet {
         break;
       }
     }
+  }
+  // Two tops, of which nobody may read one: the channels cut in two, or all of them twice.
+  void add_parts(const Blob& x) {
+    const std::string name = "l" + std::to_string(layers_++);
+    const bool cuts = x.channels > 1 && chance(2);
+    text_ += "layer { name: \"" + name + "\" type: \"" + (cuts ? "Slice" : "Split") +
+             "\" bottom: \"" + x.name + "\" top: \"" + name + "a\" top: \"" + name + "b\" " +
+             (cuts ? "slice_param { slice_point: 1 }" : "") + " }\n";
+    blobs_.push_back({name + "a", cuts ? 1 : x.channels});
+    if (chance(2)) blobs_.push_back({name + "b", cuts ? x.channels - 1 : x.channels});
+    if (chance(4))
+      text_ += "layer { name: \"" + name + "s\" type: \"Silence\" bottom: \"" + name + "b\" }\n";
   }
   static std::string text_of(const std::string& message, const std::string& content) {
     return content.empty() ? "" : message + " { " + content + " }";

@@ -89,8 +89,8 @@ class Check {
   }
 
   // The same contract with activations in bfloat16, and results that differ from float32's on the
-  // same numbers by what is rounded: y or dx, dy, the kernel, and what is saved, by 2^-9 each.
-  // False where the layer takes float32 alone.
+  // same numbers by what is rounded: y or dx, dy, the kernel, what is saved, and y again where a
+  // bias is added behind a plan, by 2^-9 each. False where the layer takes float32 alone.
   bool run_in_bfloat16() {
     options_.precision = DType::kBFloat16;
     if (make(options_)->traits().type != DType::kBFloat16) return false;
@@ -115,7 +115,7 @@ class Check {
   // In relation to the largest.
   static void expect_close(const std::vector<Values>& got, const std::vector<Values>& expected,
                            const std::string& what) {
-    constexpr double kTolerance = 4.0 / 512;
+    constexpr double kTolerance = 5.0 / 512;
     for (size_t i = 0; i < expected.size(); ++i) {
       ASSERT_EQ(got[i].size(), expected[i].size());
       double largest = 0;

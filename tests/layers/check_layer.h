@@ -58,5 +58,6 @@ std::vector<LayerCase> convolution_cases();
 std::vector<LayerCase> loss_cases();
 std::vector<LayerCase> elementwise_cases();
 std::vector<LayerCase> normalisation_cases();
+std::vector<LayerCase> shape_cases();
 
 }  // namespace orepa

@@ -21,12 +21,14 @@ namespace {
 // its terms is stored with each array (expect_equal).
 constexpr double kTolerance = 2e-5;
 constexpr float kCaffesFraction = 0.999f;  // the default of moving_average_fraction
-const std::string kFolder = source_file("tests/golden/caffe/layer/");
+const std::string kFolder = source_file("tests/golden/caffe/");
 
+// layer/CASE and net/CASE.
 std::vector<std::string> cases() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kFolder))
-    names.push_back(entry.path().filename().string());
+  for (const std::string kind : {"layer/", "net/"})
+    for (const auto& entry : std::filesystem::directory_iterator(kFolder + kind))
+      names.push_back(kind + entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -133,10 +135,11 @@ TEST_P(GoldenCaffe, InTraining) {
   EXPECT_EQ(compared_, all);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenCaffe, testing::ValuesIn(cases()),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenCaffe, testing::ValuesIn(cases()), [](const auto& info) {
+  return info.param.substr(info.param.find('/') + 1);
+});
 
-TEST(GoldenCaffeCases, AreAllThere) { EXPECT_EQ(cases().size(), 43u); }
+TEST(GoldenCaffeCases, AreAllThere) { EXPECT_EQ(cases().size(), 50u); }
 
 }  // namespace
 }  // namespace orepa

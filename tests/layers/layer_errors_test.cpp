@@ -177,8 +177,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "global_pooling takes no pad and no stride, got pad 0 x 1"),
         pooling("pooling_global_with_stride", "global_pooling: true stride: 2",
                 "global_pooling takes no pad and no stride"),
-        pooling("pooling_stochastic", "pool: STOCHASTIC kernel_size: 3",
-                "pool: STOCHASTIC is not offered"),
+        pooling("pooling_stochastic_pad", "pool: STOCHASTIC kernel_size: 3 pad: 1",
+                "pool: STOCHASTIC takes no pad, got 1 x 1"),
         one("pooling_of_rows", "Pooling", "pooling_param { kernel_size: 2 }",
             "bottom must be N x C x H x W", "dim: 2 dim: 6"),
 

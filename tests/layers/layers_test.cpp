@@ -14,11 +14,13 @@
 namespace orepa {
 namespace {
 
-const char* const kTakeBFloat16[] = {"AbsVal", "BatchNorm",   "BatchNormPad", "BNLL",    "Clip",
-                                     "Concat", "Convolution", "Eltwise",      "ELU",     "Exp",
-                                     "Log",    "LRN",         "ORepaConv",    "Pooling", "Power",
-                                     "PReLU",  "ReLU",        "ReLU6",        "Sigmoid", "Swish",
-                                     "TanH",   "Threshold"};
+const char* const kTakeBFloat16[] = {
+    "AbsVal",         "BatchNorm", "BatchNormPad",  "BNLL",    "Clip",      "Concat",
+    "Convolution",    "Crop",      "Deconvolution", "Eltwise", "ELU",       "Exp",
+    "Flatten",        "Interp",    "Log",           "LRN",     "ORepaConv", "Permute",
+    "Pooling",        "Power",     "PReLU",         "ReLU",    "ReLU6",     "Reshape",
+    "ShuffleChannel", "Sigmoid",   "Slice",         "Split",   "Swish",     "TanH",
+    "Threshold",      "Tile",      "Upsample"};
 
 class LayerTest : public testing::TestWithParam<LayerCase> {};
 

@@ -76,7 +76,7 @@ def layer_names(prototxt):
 
 def last_layers(prototxt):
     """By blob, the last layer that writes it."""
-    return {re.search(r'top: "([^"]*)"', layer).group(1): name_of(layer) for layer in layers(prototxt)}
+    return {top: name_of(layer) for layer in layers(prototxt) for top in re.findall(r'top: "([^"]*)"', layer)}
 
 
 class ConvertedNet:

@@ -48,19 +48,21 @@ void write_onnx(const std::string& path, const NetSpec& net, const Parameters& p
       for (const int value : node.outputs) model.add_input(names[value], shape(value));
       continue;
     }
-    require(node.outputs.size() == 1, node.spec.where(), "has ", node.outputs.size(),
-            " tops; what is written as ONNX has one");
     OnnxLayer layer(node.spec, parameters, model);
     for (const int value : node.inputs) {
       layer.inputs.push_back(names[value]);
       layer.input_shapes.push_back(shape(value));
     }
-    layer.output = names[node.outputs[0]];
-    layer.output_shape = shape(node.outputs[0]);
+    for (const int value : node.outputs) {
+      layer.outputs.push_back(names[value]);
+      layer.output_shapes.push_back(shape(value));
+    }
+    if (!node.outputs.empty()) layer.output_shape = layer.output_shapes[0];
     require_in_onnx(node.spec);
     layer_roles(node.spec.type).onnx(layer);
-    if (graph.values[node.outputs[0]].consumers.empty())
-      model.add_output(layer.output, layer.output_shape);
+    for (size_t o = 0; o < node.outputs.size(); ++o)
+      if (graph.values[node.outputs[o]].consumers.empty())
+        model.add_output(layer.outputs[o], layer.output_shapes[o]);
   }
   model.save(path);
 }

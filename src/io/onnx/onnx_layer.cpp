@@ -25,7 +25,11 @@ std::string OnnxLayer::constant(const std::string& name, const Shape& shape,
 }
 
 std::string OnnxLayer::shape_constant(const Shape& shape) const {
-  return model_.add_constant(spec.name + "/shape", shape.extents());
+  return integers("shape", shape.extents());
+}
+
+std::string OnnxLayer::integers(const std::string& name, const std::vector<int64_t>& values) const {
+  return model_.add_constant(spec.name + "/" + name, values);
 }
 
 std::string OnnxLayer::before(const std::string& type, const std::vector<std::string>& inputs,
@@ -35,13 +39,31 @@ std::string OnnxLayer::before(const std::string& type, const std::vector<std::st
   return made;
 }
 
+void OnnxLayer::make(size_t output, const std::string& type, const std::vector<std::string>& inputs,
+                     const std::vector<OnnxAttribute>& attributes) const {
+  const std::string name = output == 0 ? spec.name : text(spec.name, "/", output);
+  model_.add_node(name, type, inputs, outputs.at(output), attributes);
+}
+
 void OnnxLayer::last(const std::string& type, const std::vector<std::string>& inputs,
                      const std::vector<OnnxAttribute>& attributes) const {
-  model_.add_node(spec.name, type, inputs, output, attributes);
+  require(outputs.size() == 1, spec.where(), "has ", outputs.size(),
+          " tops; what ONNX can say of such a layer has one");
+  make(0, type, inputs, attributes);
 }
 
 void OnnxLayer::reshape(const std::string& tensor) const {
   last("Reshape", {tensor, shape_constant(output_shape)});
+}
+
+void OnnxLayer::slice(size_t output, const std::vector<int64_t>& begin) const {
+  std::vector<int64_t> end = begin, axes;
+  for (size_t a = 0; a < begin.size(); ++a) {
+    end[a] += output_shapes.at(output).extents()[a];
+    axes.push_back(static_cast<int64_t>(a));
+  }
+  make(output, "Slice",
+       {inputs[0], integers("begin", begin), integers("end", end), integers("axes", axes)});
 }
 
 }  // namespace orepa

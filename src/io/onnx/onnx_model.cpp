@@ -30,6 +30,10 @@ struct SetAttribute {
     attribute.set_type(onnx::AttributeProto::FLOAT);
     attribute.set_f(value);
   }
+  void operator()(const std::string& value) const {
+    attribute.set_type(onnx::AttributeProto::STRING);
+    attribute.set_s(value);
+  }
   void operator()(const std::vector<int64_t>& values) const {
     attribute.set_type(onnx::AttributeProto::INTS);
     attribute.mutable_ints()->Add(values.begin(), values.end());

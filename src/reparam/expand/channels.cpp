@@ -31,13 +31,11 @@ std::vector<Shape> source_shapes(const LayerSpec& layer, Phase phase) {
 // Of each output; `inputs` are those of the inputs. Layers of other programs are no obstacle where
 // Caffe says what becomes of channels.
 int64_t channels_of(const LayerSpec& layer, const std::vector<int64_t>& inputs) {
-  static const std::set<std::string> keep = {"AbsVal", "Bias",  "BNLL",  "Clip",  "Crop",
-                                             "ELU",    "Exp",   "LRN",   "Log",   "MVN",
-                                             "PReLU",  "Power", "Split", "Swish", "Threshold"};
+  static const std::set<std::string> keep = {"AbsVal", "Bias",  "BNLL",     "Clip", "ELU",
+                                             "Exp",    "LRN",   "Log",      "MVN",  "PReLU",
+                                             "Power",  "Swish", "Threshold"};
   if (layer_roles(layer.type).channels != nullptr)
     return layer_roles(layer.type).channels(layer, inputs);
-  if (layer.type == "Deconvolution")
-    return layer.options.message("convolution_param").integer("num_output");
   return keep.contains(layer.type) ? inputs[0] : 0;
 }
 

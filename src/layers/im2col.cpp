@@ -1,0 +1,98 @@
+#include <limits>
+
+#include "layers/window.h"
+#include "orepa/parallel.h"
+
+namespace orepa {
+namespace {
+
+// Along height or width.
+struct Taps {
+  int64_t in, out, size, stride, pad, dilation;
+  // The pixel under a tap of window o; outside of the image where there is none.
+  OREPA_HD int64_t pixel(int64_t o, int64_t tap) const { return o * stride - pad + tap * dilation; }
+  // The window whose tap lies on the pixel, -1 where there is none.
+  OREPA_HD int64_t window(int64_t pixel, int64_t tap) const {
+    const int64_t begin = pixel + pad - tap * dilation;
+    return begin >= 0 && begin % stride == 0 && begin / stride < out ? begin / stride : -1;
+  }
+};
+
+// Row r is a window, column j a channel and a tap: c kh kw + a kw + b.
+struct Columns {
+  Taps h, w;
+  int64_t channels;
+  const float* x;
+  float* y;
+  OREPA_HD void operator()(int64_t r, int64_t j) const {
+    const int64_t taps = h.size * w.size, c = j / taps, tap = j % taps;
+    const int64_t n = r / (h.out * w.out);
+    const int64_t i = h.pixel(r / w.out % h.out, tap / w.size),
+                  k = w.pixel(r % w.out, tap % w.size);
+    const bool inside = i >= 0 && i < h.in && k >= 0 && k < w.in;
+    y[r * channels * taps + j] = inside ? x[((n * h.in + i) * w.in + k) * channels + c] : 0.0f;
+  }
+};
+
+// Row r is a pixel of x.
+struct PixelGradient {
+  Taps h, w;
+  int64_t channels;
+  const float* dy;
+  float* dx;
+  OREPA_HD void operator()(int64_t r, int64_t c) const {
+    const int64_t n = r / (h.in * w.in), i = r / w.in % h.in, k = r % w.in;
+    const int64_t taps = h.size * w.size;
+    float sum = 0;
+    for (int64_t a = 0; a < h.size; ++a)
+      for (int64_t b = 0; b < w.size; ++b) {
+        const int64_t oh = h.window(i, a), ow = w.window(k, b);
+        if (oh < 0 || ow < 0) continue;
+        sum += dy[((n * h.out + oh) * w.out + ow) * channels * taps + c * taps + a * w.size + b];
+      }
+    dx[r * channels + c] = sum;
+  }
+};
+
+class Im2col : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const ConvolutionWindows windows = read_windows(setup);
+    const Shape& x = setup.input(0);
+    const auto taps = [&](int axis) {
+      Taps along{x[2 + axis],          0,
+                 windows.kernel[axis], windows.stride[axis],
+                 windows.pad[axis],    windows.dilation[axis]};
+      const int64_t room = along.in + 2 * along.pad - along.dilation * (along.size - 1) - 1;
+      setup.require(room >= 0, "the kernel ", windows.kernel[0], " x ", windows.kernel[1],
+                    " (dilated) is larger than the padded bottom ", x.str());
+      along.out = room / along.stride + 1;
+      return along;
+    };
+    h_ = taps(0);
+    w_ = taps(1);
+    const Shape columns{x[1], h_.size, w_.size};
+    setup.require(columns.fits(std::numeric_limits<int64_t>::max()), "a window would be ",
+                  columns.str());
+    return {{x[0], columns.count(), h_.out, w_.out}};
+  }
+  void forward(Pass& pass) override {
+    const Tensor x = pass.input(0), y = pass.output(0);
+    parallel_rows(pass.device(), y.count() / y.shape[1], y.shape[1],
+                  Columns{h_, w_, x.shape[1], x.floats(), y.floats()});
+  }
+  void backward(Pass& pass) override {
+    const Tensor dx = pass.input_gradient(0);
+    const int64_t channels = dx.shape[1];
+    parallel_rows(pass.device(), dx.count() / channels, channels,
+                  PixelGradient{h_, w_, channels, pass.output_gradient(0).floats(), dx.floats()});
+  }
+
+ private:
+  Taps h_{}, w_{};
+};
+
+OREPA_LAYER(Im2col, "the windows of a convolution, each as channels x height x width channels");
+
+}  // namespace
+}  // namespace orepa

@@ -1,0 +1,153 @@
+#include <algorithm>
+
+#include "orepa/numbers.h"
+#include "orepa/onnx_layer.h"
+
+namespace orepa {
+namespace {
+
+// Along height or width: the first pixel of the top lies on the first of the bottom, the last one
+// on the last.
+struct Axis {
+  int64_t in, out;  // pixels, `in` without those that are cropped
+  int64_t begin;    // how many are cropped in front
+  float step;       // pixels of the bottom from one of the top to the next
+
+  // Pixel o of the top lies between `low` and `high`, this share of the way.
+  struct Between {
+    int64_t low, high;
+    float share;
+  };
+  OREPA_HD Between between(int64_t o) const {
+    const float exact = step * static_cast<float>(o);
+    const auto low = static_cast<int64_t>(exact);
+    return {low, low < in - 1 ? low + 1 : low, exact - static_cast<float>(low)};
+  }
+  // What pixel o of the top has of pixel i of the bottom.
+  OREPA_HD float share(int64_t o, int64_t i) const {
+    const Between at = between(o);
+    return (at.low == i ? 1 - at.share : 0.0f) + (at.high == i ? at.share : 0.0f);
+  }
+  // The pixels [first, past) of the top that may have something of pixel i.
+  OREPA_HD int64_t first(int64_t i) const {
+    const float exact = step == 0 ? 0 : static_cast<float>(i - 1) / step - 1;
+    return exact < 0 ? 0 : static_cast<int64_t>(exact);
+  }
+  OREPA_HD int64_t past(int64_t i) const {
+    const float exact = step == 0 ? static_cast<float>(out) : static_cast<float>(i + 1) / step + 2;
+    return exact < static_cast<float>(out) ? static_cast<int64_t>(exact) : out;
+  }
+};
+
+// Row r is a pixel of y.
+struct Interpolate {
+  Axis h, w;
+  int64_t height, width, channels;  // of x
+  Numbers x, y;
+  OREPA_HD float number(int64_t n, int64_t i, int64_t j, int64_t c) const {
+    return x[((n * height + h.begin + i) * width + w.begin + j) * channels + c];
+  }
+  OREPA_HD void operator()(int64_t r, int64_t c) const {
+    const int64_t n = r / (h.out * w.out);
+    const Axis::Between i = h.between(r / w.out % h.out), j = w.between(r % w.out);
+    const float upper =
+        (1 - j.share) * number(n, i.low, j.low, c) + j.share * number(n, i.low, j.high, c);
+    const float lower =
+        (1 - j.share) * number(n, i.high, j.low, c) + j.share * number(n, i.high, j.high, c);
+    y.set(r * channels + c, (1 - i.share) * upper + i.share * lower);
+  }
+};
+
+// Row r is a pixel of x.
+struct PixelGradient {
+  Axis h, w;
+  int64_t height, width, channels;  // of x
+  Numbers dy, dx;
+  OREPA_HD void operator()(int64_t r, int64_t c) const {
+    const int64_t n = r / (height * width);
+    const int64_t i = r / width % height - h.begin, j = r % width - w.begin;
+    float sum = 0;
+    if (i >= 0 && i < h.in && j >= 0 && j < w.in)
+      for (int64_t oh = h.first(i); oh < h.past(i); ++oh)
+        for (int64_t ow = w.first(j); ow < w.past(j); ++ow)
+          sum +=
+              h.share(oh, i) * w.share(ow, j) * dy[((n * h.out + oh) * w.out + ow) * channels + c];
+    dx.set(r * channels + c, sum);
+  }
+};
+
+Axis axis_of(const Options& options, int64_t pixels, const std::string& extent) {
+  Axis axis{};
+  axis.begin = -options.integer("pad_beg");
+  axis.in = pixels - axis.begin + options.integer("pad_end");
+  axis.out = options.integer(extent);
+  if (axis.out == 0) {
+    const int64_t shrunk = (axis.in - 1) / options.integer("shrink_factor") + 1;
+    axis.out = shrunk + (shrunk - 1) * (options.integer("zoom_factor") - 1);
+  }
+  axis.step = axis.out > 1 ? static_cast<float>(axis.in - 1) / static_cast<float>(axis.out - 1) : 0;
+  return axis;
+}
+
+class Interp : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const Options options = setup.options().message("interp_param");
+    setup.takes_bfloat16();
+    const Shape& x = setup.input(0);
+    setup.require(x.rank() == 4, "bottom must be N x C x H x W, got ", x.str());
+    const bool size = options.has("height") && options.has("width");
+    const bool factor = options.has("zoom_factor") || options.has("shrink_factor");
+    setup.require(size != factor && options.has("height") == options.has("width"),
+                  "needs either height and width or factors, zoom_factor, shrink_factor or both");
+    for (const char* field : {"height", "width", "zoom_factor", "shrink_factor"})
+      setup.require(!options.has(field) || options.integer(field) > 0, field,
+                    " must be positive, got ", options.integer(field));
+    for (const char* field : {"pad_beg", "pad_end"})
+      setup.require(options.integer(field) <= 0, field,
+                    " must be 0 or less: images are cropped, not padded; got ",
+                    options.integer(field));
+    setup.require(-options.integer("pad_beg") - options.integer("pad_end") < std::min(x[2], x[3]),
+                  "pad_beg and pad_end leave nothing of the bottom ", x.str());
+    h_ = axis_of(options, x[2], "height");
+    w_ = axis_of(options, x[3], "width");
+    return {{x[0], x[1], h_.out, w_.out}};
+  }
+  void forward(Pass& pass) override {
+    const Tensor x = pass.input(0), y = pass.output(0);
+    const int64_t channels = x.shape[1];
+    parallel_rows(pass.device(), y.count() / channels, channels,
+                  Interpolate{h_, w_, x.shape[2], x.shape[3], channels, x, y});
+  }
+  void backward(Pass& pass) override {
+    const Tensor dx = pass.input_gradient(0);
+    const int64_t channels = dx.shape[1];
+    parallel_rows(
+        pass.device(), dx.count() / channels, channels,
+        PixelGradient{h_, w_, dx.shape[2], dx.shape[3], channels, pass.output_gradient(0), dx});
+  }
+
+ private:
+  Axis h_{}, w_{};
+};
+
+void write_onnx(const OnnxLayer& layer) {
+  const Options options = layer.options("interp_param");
+  const Shape &x = layer.input_shapes[0], &y = layer.output_shape;
+  std::string image = layer.inputs[0];
+  const int64_t begin = -options.integer("pad_beg"), end = options.integer("pad_end");
+  if (begin > 0 || end < 0)
+    image = layer.before(
+        "Slice", {image, layer.integers("begin", {begin, begin}),
+                  layer.integers("end", {x[2] + end, x[3] + end}), layer.integers("axes", {2, 3})});
+  layer.last("Resize", {image, "", "", layer.integers("sizes", y.extents())},
+             {{"mode", std::string("linear")},
+              {"coordinate_transformation_mode", std::string("align_corners")}});
+}
+
+OREPA_LAYER(Interp, "images of another size, interpolated bilinearly, with corners on corners")
+    .keeps_channels()
+    .onnx(write_onnx);
+
+}  // namespace
+}  // namespace orepa
