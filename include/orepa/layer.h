@@ -187,7 +187,7 @@ class Pass {
   // Whether gradient(handle) holds earlier passes' sum and must be added to; else it is
   // overwritten.
   virtual bool accumulates(Handle handle) const = 0;
-  // Whether a packed copy was made of the parameters as they are.
+  // Whether a packed copy, or a derived parameter, was made of the parameters as they are.
   virtual bool is_current(Handle handle) const = 0;
   // Saved, scratch of this stage, persistent, packed.
   virtual void* memory(Handle handle) const = 0;

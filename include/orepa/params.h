@@ -56,8 +56,10 @@ struct Parameter {
   Tensor gradient;
   bool gradient_written = false;  // whether this step's backward passes have written it yet
   bool factor = false;            // learned, with a gradient made by finish()
+  int64_t version = -1;  // of a derived one: of the Parameters that it was computed from
   float lr_mult = 1, decay_mult = 1;
   Filler filler;
+  std::string shared_name;  // `param { name }` of all layers that have it; empty where one does
 
   bool learns() const { return kind == Kind::kLearned && lr_mult != 0; }
   std::string path() const { return layer + "/" + name; }
@@ -90,8 +92,9 @@ class Parameters {
 
   // Finds the parameter `wanted.layer`/`wanted.name` or adds it (shape, kind, filler, multipliers
   // before rules). Throws Error where it is there with another shape or role. Memory comes with
-  // allocate().
-  Parameter& declare(Parameter wanted, const Shape& shape);
+  // allocate(). Where another layer has declared one of that shared_name, it is that one;
+  // `permissive`: its shape may be another of as many numbers (Caffe's share_mode).
+  Parameter& declare(Parameter wanted, const Shape& shape, bool permissive = false);
 
   // Finds the copy of that layout or adds it. It stays where it is; memory comes with allocate().
   PackedCopy& packed(const Parameter& parameter, int layout, int64_t bytes);
@@ -102,6 +105,17 @@ class Parameters {
 
   // In order of declaration: layer by layer, blobs in their order in files.
   const std::vector<std::unique_ptr<Parameter>>& all() const { return parameters_; }
+  // What each layer calls its own: one that is shared has several places, the first of them in the
+  // layer that it is named after.
+  struct Place {
+    std::string layer, name;
+    int index;
+    Shape shape;
+    Parameter* parameter;
+    bool is_first() const { return parameter->layer == layer; }
+    std::string path() const { return layer + "/" + name; }
+  };
+  const std::vector<Place>& places() const { return places_; }  // in order of declaration
   Parameter* find(const std::string& layer, const std::string& name) const;  // null if absent
 
   // Marks all gradients as unwritten: the first backward pass of a step overwrites.
@@ -129,7 +143,9 @@ class Parameters {
   std::vector<ParameterRule> rules_;
   std::vector<std::shared_ptr<const Pattern>> patterns_;  // of the rules
   std::vector<std::unique_ptr<Parameter>> parameters_;
-  std::unordered_map<std::string, Parameter*> by_path_;
+  std::vector<Place> places_;
+  std::unordered_map<std::string, size_t> by_path_;  // of places_
+  std::unordered_map<std::string, Parameter*> by_shared_name_;
   std::map<std::pair<const Parameter*, int>, PackedCopy> packed_;  // by parameter and layout
   size_t allocated_ = 0;
   std::vector<DeviceMemory> blocks_;

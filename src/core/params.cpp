@@ -12,6 +12,28 @@ const char* role(const Parameter& parameter) {
   return parameter.factor ? "the weight of a branch (ORepaConv)" : "a learned weight";
 }
 
+// Whether a tensor of that shape lies in memory as its numbers follow each other in Caffe's files.
+bool is_row_major(const Shape& shape) {
+  return shape.rank() != 4 || shape[1] == 1 || shape[2] * shape[3] == 1;
+}
+
+void require_shareable(const Parameter& known, const Parameter& wanted, const Shape& shape,
+                       bool permissive) {
+  const Shape& there = known.value.shape;
+  const auto refuse = [&](const auto&... why) {
+    fail("layer \"", wanted.layer, "\": shares its \"", wanted.name, "\", ", shape.str(),
+         ", as param \"", wanted.shared_name, "\" with \"", known.name, "\" of layer \"",
+         known.layer, "\", which is ", why...);
+  };
+  if (known.kind != wanted.kind || known.factor != wanted.factor) refuse(role(known));
+  if (known.factor && known.name != wanted.name) refuse("that of another branch");
+  if (permissive && there.count() != shape.count()) refuse(there.str(), ", not as many numbers");
+  if (!permissive && there != shape)
+    refuse(there.str(), "; they have to be alike, or share_mode PERMISSIVE");
+  if (there != shape && !(is_row_major(there) && is_row_major(shape)))
+    refuse(there.str(), "; kernels larger than 1 x 1 are shared with those of their own shape");
+}
+
 }  // namespace
 
 Parameters::Parameters(Device& device, uint64_t seed, bool training,
@@ -21,16 +43,30 @@ Parameters::Parameters(Device& device, uint64_t seed, bool training,
     patterns_.push_back(std::make_shared<const Pattern>("param_rule", rule.pattern));
 }
 
-Parameter& Parameters::declare(Parameter wanted, const Shape& shape) {
-  if (Parameter* known = find(wanted.layer, wanted.name)) {
-    require(known->value.shape == shape, "layer \"", wanted.layer, "\": parameter \"", wanted.name,
-            "\" is ", known->value.shape.str(), " in another net of this run, but ", shape.str(),
-            " here");
+Parameter& Parameters::declare(Parameter wanted, const Shape& shape, bool permissive) {
+  if (const auto place = by_path_.find(wanted.path()); place != by_path_.end()) {
+    const Shape& there = places_[place->second].shape;
+    Parameter* known = places_[place->second].parameter;
+    require(there == shape, "layer \"", wanted.layer, "\": parameter \"", wanted.name, "\" is ",
+            there.str(), " in another net of this run, but ", shape.str(), " here");
+    require(known->shared_name == wanted.shared_name, "layer \"", wanted.layer, "\": parameter \"",
+            wanted.name, "\" has the name \"", known->shared_name,
+            "\" in another net of this run, ", "but \"", wanted.shared_name, "\" here");
     require(known->kind == wanted.kind && known->factor == wanted.factor, "layer \"", wanted.layer,
             "\": parameter \"", wanted.name, "\" is ", role(*known),
             " in another net of this run, but ", role(wanted),
             " here; a layer of one name needs the same type in all of them");
     return *known;
+  }
+  const auto add_place = [&](Parameter& parameter) -> Parameter& {
+    by_path_.emplace(wanted.path(), places_.size());
+    places_.push_back({wanted.layer, wanted.name, wanted.index, shape, &parameter});
+    return parameter;
+  };
+  if (const auto shared = by_shared_name_.find(wanted.shared_name);
+      shared != by_shared_name_.end()) {
+    require_shareable(*shared->second, wanted, shape, permissive);
+    return add_place(*shared->second);
   }
   if (wanted.kind == Parameter::Kind::kLearned)
     for (size_t r = 0; r < rules_.size(); ++r) {
@@ -40,10 +76,10 @@ Parameter& Parameters::declare(Parameter wanted, const Shape& shape) {
       if (rule.sets_decay_mult) wanted.decay_mult = rule.decay_mult;
     }
   wanted.value = {nullptr, shape};
-  parameters_.push_back(std::make_unique<Parameter>(std::move(wanted)));
+  parameters_.push_back(std::make_unique<Parameter>(wanted));
   Parameter& added = *parameters_.back();
-  by_path_.emplace(added.path(), &added);
-  return added;
+  if (!added.shared_name.empty()) by_shared_name_.emplace(added.shared_name, &added);
+  return add_place(added);
 }
 
 PackedCopy& Parameters::packed(const Parameter& parameter, int layout, int64_t bytes) {
@@ -90,7 +126,7 @@ void Parameters::allocate() {
 
 Parameter* Parameters::find(const std::string& layer, const std::string& name) const {
   const auto found = by_path_.find(layer + "/" + name);
-  return found == by_path_.end() ? nullptr : found->second;
+  return found == by_path_.end() ? nullptr : places_[found->second].parameter;
 }
 
 void Parameters::begin_step() {

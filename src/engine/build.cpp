@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "engine/engine.h"
@@ -73,40 +74,50 @@ void Net::Engine::declare_automatic_tops(Node& node, size_t made) {
   }
 }
 
-// Caffe shares parameters of one name, which is not offered.
-void Net::Engine::refuse_sharing() const {
-  std::map<std::string, std::string> owners;
-  const auto check = [&](const LayerSpec& spec) {
-    for (const Options& param : spec.options.messages("param")) {
+// As in Caffe, a layer that does not say a multiplier has that of another one that shares its
+// parameter.
+std::map<std::string, SharedMultipliers> Net::Engine::shared_multipliers() const {
+  std::map<std::string, SharedMultipliers> all;
+  const auto take = [](const LayerSpec& layer, const Options& param, const char* field,
+                       std::optional<float>& known) {
+    if (!param.has(field)) return;
+    const auto value = static_cast<float>(param.number(field));
+    require(!known || *known == value, layer.where("param"), "parameter \"", param.string("name"),
+            "\" has ", field, " ", value, " here, but ", *known,
+            " in another layer that shares it; ", "give it once, or the same in all of them");
+    known = value;
+  };
+  const auto look = [&](const LayerSpec& layer) {
+    for (const Options& param : layer.options.messages("param")) {
       if (!param.has("name")) continue;
-      const auto [owner, first] = owners.emplace(param.string("name"), spec.name);
-      require(first, spec.where("param"), "parameter \"", owner->first, "\" is that of layer \"",
-              owner->second, "\" too; sharing is not offered");
+      SharedMultipliers& of = all[param.string("name")];
+      take(layer, param, "lr_mult", of.lr_mult);
+      take(layer, param, "decay_mult", of.decay_mult);
     }
   };
   for (const Node& node : graph.nodes) {
-    check(node.spec);
-    for (const LayerSpec& spec : node.absorbed) check(spec);
+    look(node.spec);
+    for (const LayerSpec& layer : node.absorbed) look(layer);
   }
+  return all;
 }
 
 // A layer that another net of the run has too shares its parameters, so both need the same ones: a
 // bias, say, that only one of them has would be left out, or never trained. `known` of them were
 // there before this net.
 void Net::Engine::refuse_other_parameters(size_t known) const {
-  std::map<std::string, std::set<const Parameter*>> own;  // by layer
+  std::map<std::string, std::set<std::string>> own;  // names, by layer
   for (const CompiledNode& node : nodes)
-    for (const Parameter* parameter : node.declaration.parameters())
-      own[parameter->layer].insert(parameter);
+    for (const auto& [layer, name] : node.declaration.names) own[layer].insert(name);
   std::set<std::string> shared;  // layers
-  for (size_t p = 0; p < parameters.all().size(); ++p) {
-    const Parameter& parameter = *parameters.all()[p];
-    const auto layer = own.find(parameter.layer);
+  for (size_t p = 0; p < parameters.places().size(); ++p) {
+    const Parameters::Place& place = parameters.places()[p];
+    const auto layer = own.find(place.layer);
     if (layer == own.end()) continue;
-    const bool here = layer->second.contains(&parameter);
-    if (p < known) shared.insert(parameter.layer);
-    require(here && (p < known || !shared.contains(parameter.layer)), "layer \"", parameter.layer,
-            "\" has ", here ? "a" : "no", " parameter \"", parameter.name, "\" here, but ",
+    const bool here = layer->second.contains(place.name);
+    if (p < known) shared.insert(place.layer);
+    require(here && (p < known || !shared.contains(place.layer)), "layer \"", place.layer,
+            "\" has ", here ? "a" : "no", " parameter \"", place.name, "\" here, but ",
             here ? "none" : "one",
             " in another net of this run; a layer of one name needs the same "
             "parameters in all of them");
@@ -114,12 +125,13 @@ void Net::Engine::refuse_other_parameters(size_t known) const {
 }
 
 void Net::Engine::set_up_layers() {
-  refuse_sharing();
-  const size_t known_parameters = parameters.all().size();
+  const size_t known_parameters = parameters.places().size();
   shapes.resize(graph.values.size());
   std::vector<bool> gradients(graph.values.size(), false);
   std::map<int, LabelRange> labels;
-  const SetupContext context{parameters, options, precision, wants_backward(), &labels, &rows};
+  const SetupContext context{parameters,           options,  precision,
+                             wants_backward(),     &labels,  &rows,
+                             shared_multipliers()};
   for (Node& node : graph.nodes) {
     std::vector<Shape> input_shapes;
     std::vector<bool> input_gradients;
@@ -147,7 +159,7 @@ void Net::Engine::set_up_layers() {
                 node.spec.where("top"), "top \"", graph.values[node.outputs[o]].name,
                 "\" is written over the bottom of that name, which is ", input_shapes[i].str(),
                 ", not ", made[o].str(), "; give it a name of its own");
-    for (Parameter* parameter : compiled.declaration.parameters())
+    for (Parameter* parameter : compiled.declaration.first_parameters())
       if (parameter->learns()) compiled.learned.push_back(parameter);
     NodeTraits& traits = compiled.declaration.traits;
     traits.prepares = compiled.layer->has_prepare();
@@ -224,6 +236,14 @@ void Net::Engine::plan() {
     // prepared, finished and updated together, in few launches.
     wanted.step_bytes = arena_bytes;
     make();
+  }
+
+  std::set<const Parameter*> complete;
+  for (auto step = program.steps.rbegin(); step != program.steps.rend(); ++step) {
+    if (step->kind != Step::Kind::kBackward) continue;
+    CompiledNode& node = nodes[step->node];
+    for (Parameter* parameter : node.declaration.parameters())
+      if (complete.insert(parameter).second) node.complete.push_back(parameter);
   }
 
   for (CompiledNode& node : nodes) {

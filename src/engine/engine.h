@@ -18,7 +18,8 @@ struct Net::Engine {
   struct CompiledNode {
     std::unique_ptr<Layer> layer;
     Declaration declaration;
-    std::vector<Parameter*> learned;  // for the update
+    std::vector<Parameter*> learned;   // for the update
+    std::vector<Parameter*> complete;  // gradients that no later backward step adds to
     std::vector<int64_t> persistent_offsets;
     std::array<double, 5> seconds{};
     std::array<int64_t, 5> calls{};
@@ -33,7 +34,7 @@ struct Net::Engine {
   // Building: src/engine/build.cpp.
   Graph compile(const NetSpec& spec) const;
   DType precision_of(const NetSpec& spec) const;
-  void refuse_sharing() const;
+  std::map<std::string, SharedMultipliers> shared_multipliers() const;
   void refuse_other_parameters(size_t known) const;
   void set_up_layers();
   void plan();

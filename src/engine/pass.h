@@ -33,14 +33,20 @@ class NodePass : public Pass {
     return engine_.tensor(step_->output_gradients[i], engine_.shapes[graph_node().outputs[i]]);
   }
 
-  Tensor parameter(Handle handle) const override { return slot(handle).parameter->value; }
-  Tensor gradient(Handle handle) const override { return slot(handle).parameter->gradient; }
+  Tensor parameter(Handle handle) const override {
+    return {slot(handle).parameter->value.data, slot(handle).shape};
+  }
+  Tensor gradient(Handle handle) const override {
+    return {slot(handle).parameter->gradient.data, slot(handle).shape};
+  }
   bool accumulates(Handle handle) const override {
     return slot(handle).parameter->gradient_written;
   }
   bool is_current(Handle handle) const override {
     // A recording packs in every step, whatever others have packed before it was made.
-    return !device().is_recording() && slot(handle).copy->version == engine_.parameters.version();
+    const Slot& slot = this->slot(handle);
+    const int64_t version = slot.copy != nullptr ? slot.copy->version : slot.parameter->version;
+    return !device().is_recording() && version == engine_.parameters.version();
   }
   void* memory(Handle handle) const override {
     const Slot& slot = this->slot(handle);

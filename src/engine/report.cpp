@@ -71,7 +71,7 @@ std::vector<LayerReport> Net::report() const {
     }
     for (const NodeMemory& memory : compiled.declaration.traits.memory)
       if (memory.is_saved()) row.activation_bytes += memory.bytes;
-    for (const Parameter* parameter : compiled.declaration.parameters()) {
+    for (const Parameter* parameter : compiled.declaration.first_parameters()) {
       const int64_t count = parameter->value.shape.count();
       if (parameter->kind == Parameter::Kind::kLearned) row.parameters += count;
       if (parameter->kind != Parameter::Kind::kBuffer && !parameter->factor)

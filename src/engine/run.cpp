@@ -100,9 +100,10 @@ void Net::Engine::run(const Step& step, const Calls& calls) {
     case Step::Kind::kBackward: {
       NodePass pass(*this, step.node, &step);
       timed(step.node, Stage::kBackward, [&] { nodes[step.node].layer->backward(pass); });
-      std::vector<Parameter*> parameters = nodes[step.node].declaration.parameters();
-      for (Parameter* parameter : parameters) parameter->gradient_written = true;
+      for (Parameter* parameter : nodes[step.node].declaration.parameters())
+        parameter->gradient_written = true;
       if (calls.written == nullptr || !*calls.written) break;
+      std::vector<Parameter*> parameters = nodes[step.node].complete;
       std::erase_if(parameters, [](const Parameter* parameter) { return !parameter->gradient; });
       (*calls.written)(parameters);
       break;
@@ -144,8 +145,10 @@ void Net::Engine::run(const Step& step, const Calls& calls) {
 void Net::Engine::prepare(int node) {
   NodePass pass(*this, node);
   nodes[node].layer->prepare(pass);
-  for (const Slot& slot : nodes[node].declaration.slots)
+  for (const Slot& slot : nodes[node].declaration.slots) {
     if (slot.copy != nullptr) slot.copy->version = parameters.version();
+    if (slot.parameter != nullptr) slot.parameter->version = parameters.version();
+  }
 }
 
 // What no backward pass reached has the gradient 0.

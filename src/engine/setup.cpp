@@ -36,6 +36,13 @@ std::vector<Parameter*> Declaration::parameters() const {
   return all;
 }
 
+std::vector<Parameter*> Declaration::first_parameters() const {
+  std::vector<Parameter*> first;
+  for (const Slot& slot : slots)
+    if (slot.parameter != nullptr && slot.first) first.push_back(slot.parameter);
+  return first;
+}
+
 NodeSetup::NodeSetup(const Node& node, std::vector<Shape> inputs, std::vector<bool> input_gradients,
                      const SetupContext& context)
     : node_(node),
@@ -164,6 +171,7 @@ Handle NodeSetup::declare(const LayerSpec& owner, const std::string& name, const
                           const Filler& filler, Parameter::Kind kind, bool factor) {
   require(is_sound(shape), "parameter \"", name, "\" would be ", shape.str(), kSoundShapes);
   Parameter wanted;
+  bool permissive = false;
   wanted.layer = owner.name;
   wanted.name = name;
   wanted.kind = kind;
@@ -181,37 +189,70 @@ Handle NodeSetup::declare(const LayerSpec& owner, const std::string& name, const
     if (count == blob_counts_.end()) count = blob_counts_.insert(count, {owner.name, 0});
     wanted.index = count->second++;
     const std::vector<Options> specs = owner.options.messages("param");
-    if (kind == Parameter::Kind::kLearned && wanted.index < static_cast<int>(specs.size())) {
-      wanted.lr_mult = static_cast<float>(specs[wanted.index].number("lr_mult"));
-      wanted.decay_mult = static_cast<float>(specs[wanted.index].number("decay_mult"));
+    if (wanted.index < static_cast<int>(specs.size())) {
+      const Options& spec = specs[wanted.index];
+      wanted.shared_name = spec.string("name");
+      permissive = spec.choice("share_mode") == "PERMISSIVE";
+      if (kind == Parameter::Kind::kLearned) {
+        wanted.lr_mult = static_cast<float>(spec.number("lr_mult"));
+        wanted.decay_mult = static_cast<float>(spec.number("decay_mult"));
+        if (const auto of = context_.multipliers.find(wanted.shared_name);
+            of != context_.multipliers.end()) {
+          wanted.lr_mult = of->second.lr_mult.value_or(wanted.lr_mult);
+          wanted.decay_mult = of->second.decay_mult.value_or(wanted.decay_mult);
+        }
+      }
     }
   }
-  Slot slot{Slot::Kind::kParameter, &context_.parameters.declare(std::move(wanted), shape), -1};
-  if (factor && slot.parameter->learns() && context_.backward)
+  if (kind == Parameter::Kind::kDerived) wanted.shared_name = shared_derived_name(wanted);
+  declaration_.names.emplace_back(wanted.layer, wanted.name);
+  Slot slot;
+  slot.parameter = &context_.parameters.declare(std::move(wanted), shape, permissive);
+  slot.shape = shape;
+  slot.first = context_.declared->insert(slot.parameter).second;
+  if (factor && slot.first && slot.parameter->learns() && context_.backward)
     slot.index = arena_memory(shape.bytes(), Stage::kFinish, Stage::kUpdate);
   return add(slot);
+}
+
+// A weight that is computed from factors is shared where all of them are: it has no name in files.
+std::string NodeSetup::shared_derived_name(const Parameter& derived) const {
+  std::string names;
+  int named = 0, all = 0;
+  bool shared = false;
+  for (const Parameter* parameter : declaration_.parameters()) {
+    if (!parameter->factor) continue;
+    ++all;
+    named += !parameter->shared_name.empty();
+    shared = shared || parameter->layer != derived.layer;
+    names += "/" + parameter->shared_name;
+  }
+  require(named == all || !shared, "shares ", named, " of the ", all, " blobs that make its ",
+          derived.name, "; name all of them by param { name }, or none");
+  return all > 0 && named == all ? derived.name + " of" + names : "";
 }
 
 Handle NodeSetup::packed(Handle parameter, int layout, int64_t bytes) {
   require_possible(bytes);
   const Parameter& packed = *declaration_.slots.at(parameter).parameter;
-  return add(
-      {Slot::Kind::kPacked, nullptr, -1, &context_.parameters.packed(packed, layout, bytes)});
+  Slot slot;
+  slot.kind = Slot::Kind::kPacked;
+  slot.copy = &context_.parameters.packed(packed, layout, bytes);
+  return add(slot);
 }
 
 Handle NodeSetup::saved(int64_t bytes) {
-  return add({Slot::Kind::kArena, nullptr, arena_memory(bytes, Stage::kForward, Stage::kBackward)});
+  return add_memory(Slot::Kind::kArena, arena_memory(bytes, Stage::kForward, Stage::kBackward));
 }
 
 Handle NodeSetup::scratch(Stage stage, int64_t bytes) {
-  return add({Slot::Kind::kArena, nullptr, arena_memory(bytes, stage, stage)});
+  return add_memory(Slot::Kind::kArena, arena_memory(bytes, stage, stage));
 }
 
 Handle NodeSetup::persistent(int64_t bytes) {
   require_possible(bytes);
   declaration_.persistent.push_back(bytes);
-  return add(
-      {Slot::Kind::kPersistent, nullptr, static_cast<int>(declaration_.persistent.size()) - 1});
+  return add_memory(Slot::Kind::kPersistent, static_cast<int>(declaration_.persistent.size()) - 1);
 }
 
 Handle NodeSetup::constant(const Shape& shape, std::function<std::vector<float>()> values) {
@@ -225,6 +266,13 @@ int NodeSetup::arena_memory(int64_t bytes, Stage first, Stage last) {
   require_possible(bytes);
   declaration_.traits.memory.push_back({bytes, first, last});
   return static_cast<int>(declaration_.traits.memory.size()) - 1;
+}
+
+Handle NodeSetup::add_memory(Slot::Kind kind, int index) {
+  Slot slot;
+  slot.kind = kind;
+  slot.index = index;
+  return add(slot);
 }
 
 Handle NodeSetup::add(const Slot& slot) {

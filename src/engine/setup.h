@@ -3,7 +3,11 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/program.h"
@@ -16,6 +20,8 @@ struct Slot {
   enum class Kind { kParameter, kArena, kPersistent, kPacked };
   Kind kind = Kind::kParameter;
   Parameter* parameter = nullptr;  // of kParameter
+  Shape shape;                     // as this layer sees it
+  bool first = true;               // whether no earlier layer of the net has the parameter
   // In NodeTraits::memory: of kArena, and of a factor's gradient, which is -1 where there is none.
   // In Declaration::persistent: of kPersistent.
   int index = -1;
@@ -36,7 +42,15 @@ struct Declaration {
   std::map<int, LabelRange> labels;  // by output
   bool draws_random = false, takes_image_size = false;
 
+  std::vector<std::pair<std::string, std::string>> names;  // of the parameters: layer, name
+
   std::vector<Parameter*> parameters() const;
+  std::vector<Parameter*> first_parameters() const;  // that no earlier layer of the net has
+};
+
+// lr_mult and decay_mult of parameters that layers share; one layer may say them for all.
+struct SharedMultipliers {
+  std::optional<float> lr_mult, decay_mult;
 };
 
 // What all layers of a net see alike.
@@ -45,8 +59,12 @@ struct SetupContext {
   const NetOptions& options;
   DType precision = DType::kFloat32;
   bool backward = false;
-  const std::map<int, LabelRange>* labels = nullptr;  // by value, of those that are known
-  BatchRows* rows = nullptr;                          // that the first source asks for
+  const std::map<int, LabelRange>* labels = nullptr;          // by value, of those that are known
+  BatchRows* rows = nullptr;                                  // that the first source asks for
+  std::map<std::string, SharedMultipliers> multipliers = {};  // by `param { name }`
+  // By earlier layers of the net.
+  std::shared_ptr<std::set<const Parameter*>> declared =
+      std::make_shared<std::set<const Parameter*>>();
 };
 
 class NodeSetup : public Setup {
@@ -120,7 +138,10 @@ class NodeSetup : public Setup {
                  const Filler& filler, Parameter::Kind kind, bool factor);
   // Throws Error where there cannot be so much.
   int arena_memory(int64_t bytes, Stage first, Stage last);
+  Handle add_memory(Slot::Kind kind, int index);
   Handle add(const Slot& slot);
+  // Of a parameter that is computed from factors; empty where this layer alone has it.
+  std::string shared_derived_name(const Parameter& derived) const;
 
   const Node& node_;
   std::vector<Shape> inputs_;

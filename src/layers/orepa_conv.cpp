@@ -11,7 +11,7 @@ namespace {
 class ORepaConv : public Convolution {
  public:
   void prepare(Pass& pass) override {
-    branches_.prepare(pass, pass.parameter(kernel_).floats());
+    if (!pass.is_current(kernel_)) branches_.prepare(pass, pass.parameter(kernel_).floats());
     Convolution::prepare(pass);
   }
   void finish(Pass& pass) override {

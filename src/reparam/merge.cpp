@@ -178,9 +178,9 @@ class Merger {
       layer.mutable_convolution_param()->clear_bias_filler();
       layer.mutable_convolution_param()->clear_engine();
     }
-    for (const auto& parameter : parameters_.all())
-      if (parameter->layer == spec.name)
-        merged_.values[parameter->path()] = parameters_.read(*parameter);
+    for (const Parameters::Place& place : parameters_.places())
+      if (place.layer == spec.name)
+        merged_.values[place.path()] = parameters_.read(*place.parameter);
   }
 
   void keep_sum(const WrittenLayer& written, const Operation& operation) {

@@ -103,10 +103,6 @@ INSTANTIATE_TEST_SUITE_P(
                  "kernel_size: 3 }",
                  "top \"x\" is written over the bottom of that name, which is 2 x 6 x 5 x 5, not "
                  "2 x 3 x 3 x 3"},
-        BadLayer{"shared_parameter", kImage,
-                 "type: \"Scale\" bottom: \"x\" top: \"y\" param { name: \"w\" } } layer { name: "
-                 "\"second\" type: \"Scale\" bottom: \"x\" top: \"z\" param { name: \"w\" }",
-                 "parameter \"w\" is that of layer \"it\" too; sharing is not offered"},
         one("too_many_params", "Convolution",
             "param {} param {} convolution_param { num_output: 3 kernel_size: 3 bias_term: false }",
             "param {} is given 2 times for a layer with 1 blob"),

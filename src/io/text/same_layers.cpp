@@ -20,13 +20,14 @@ struct NetLayer {
 
 std::map<std::string, NetLayer> layers_of(const Parameters& parameters) {
   std::map<std::string, NetLayer> layers;
-  for (const auto& parameter : parameters.all()) {
-    if (!in_files(*parameter)) continue;
-    NetLayer& layer = layers[parameter->layer];
-    layer.keys.insert({parameter->name, std::to_string(parameter->index)});
+  for (const Parameters::Place& place : parameters.places()) {
+    if (!in_files(*place.parameter)) continue;
+    NetLayer& layer = layers[place.layer];
+    layer.keys.insert({place.name, std::to_string(place.index)});
     ++layer.blobs;
-    layer.required += !is_factor(*parameter);
-    layer.re_parameterised = layer.re_parameterised || parameter->factor;
+    // One that is shared may stand in its first layer alone.
+    layer.required += !is_factor(*place.parameter) && place.is_first();
+    layer.re_parameterised = layer.re_parameterised || place.parameter->factor;
   }
   return layers;
 }

@@ -25,10 +25,10 @@ bool is_hdf5(const std::string& path) {
 // Parameters by LAYER/NAME and by LAYER/INDEX.
 std::map<std::string, Parameter*> by_key(const Parameters& parameters) {
   std::map<std::string, Parameter*> keys;
-  for (const auto& parameter : parameters.all()) {
-    if (!in_files(*parameter)) continue;
-    keys[parameter->path()] = parameter.get();
-    keys[text(parameter->layer, "/", parameter->index)] = parameter.get();
+  for (const Parameters::Place& place : parameters.places()) {
+    if (!in_files(*place.parameter)) continue;
+    keys[place.path()] = place.parameter;
+    keys[text(place.layer, "/", place.index)] = place.parameter;
   }
   return keys;
 }
@@ -169,11 +169,12 @@ std::string weights_bytes(const std::string& path, const NetSpec& spec,
                           const Parameters& parameters) {
   const bool hdf5 = is_hdf5(path), caffes = path.ends_with(".caffemodel.h5");
   std::vector<StoredBlob> blobs;
-  for (const auto& parameter : parameters.all()) {
-    if (!in_files(*parameter)) continue;
-    blobs.push_back({parameter->layer, caffes ? std::to_string(parameter->index) : parameter->name,
-                     parameter->value.shape,
-                     is_factor(*parameter) ? std::vector<float>{1} : parameters.read(*parameter)});
+  for (const Parameters::Place& place : parameters.places()) {
+    const Parameter& parameter = *place.parameter;
+    // As in Caffe, one that is shared stands in all of its layers, and in HDF5 in the first alone.
+    if (!in_files(parameter) || (hdf5 && !place.is_first())) continue;
+    blobs.push_back({place.layer, caffes ? std::to_string(place.index) : place.name, place.shape,
+                     is_factor(parameter) ? std::vector<float>{1} : parameters.read(parameter)});
     require_finite(blobs.back(), path);
   }
   return hdf5 ? hdf5_weights_bytes(blobs) : caffemodel_bytes(path, spec, blobs);
