@@ -1,48 +1,25 @@
 // Whole passes against values that BVLC Caffe itself wrote (tests/golden/caffe; the format is
 // described in its README): outputs in both phases, gradients of inputs and parameters, running
 // statistics, through the net.
+#include "tests/golden_caffe.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 
-#include "core/input_file.h"
 #include "orepa/net.h"
-#include "orepa/tensor_file.h"
 #include "orepa/weights.h"
-#include "tests/comparison.h"
-#include "tests/files.h"
 #include "tests/test_device.h"
 
 namespace orepa {
 namespace {
 
-// Caffe sums in float32 too, in another order; what that costs where a result is much smaller than
-// its terms is stored with each array (expect_equal).
-constexpr double kTolerance = 2e-5;
 constexpr float kCaffesFraction = 0.999f;  // the default of moving_average_fraction
-const std::string kFolder = source_file("tests/golden/caffe/");
 
-// layer/CASE and net/CASE.
 std::vector<std::string> cases() {
-  std::vector<std::string> names;
-  for (const std::string kind : {"layer/", "net/"})
-    for (const auto& entry : std::filesystem::directory_iterator(kFolder + kind))
-      names.push_back(kind + entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-// The case's net, with running statistics averaged as Caffe does.
-NetSpec read_net(const std::string& path) {
-  std::string text = read_file(path);
-  const std::string caffe = " batch_norm_param { caffe_averaging: true ";
-  const size_t given = text.find("batch_norm_param {"), type = text.find("type: \"BatchNorm\"");
-  if (given != std::string::npos)
-    text.replace(given, 18, caffe);
-  else if (type != std::string::npos)
-    text.insert(type, caffe + "} ");
-  return NetSpec::parse(text, path);
+  std::vector<std::string> all = golden_cases("layer"), nets = golden_cases("net");
+  all.insert(all.end(), nets.begin(), nets.end());
+  return all;
 }
 
 class GoldenCaffe : public testing::TestWithParam<std::string> {
@@ -66,12 +43,8 @@ class GoldenCaffe : public testing::TestWithParam<std::string> {
     std::unique_ptr<Net> net;
   };
 
-  // Relative to the largest number, plus the rounding noise that is stored with each array.
   void expect_equal(const std::vector<float>& got, const std::string& name) {
-    const std::vector<float> wanted = file_.read(name);
-    const double noise =
-        file_.has_attribute(name, "dbl_maxdiff") ? file_.number(name, "dbl_maxdiff") : 0;
-    EXPECT_LE(largest_difference(got, wanted), kTolerance * largest(wanted) + noise) << name;
+    expect_golden(got, file_, name);
     ++compared_;
   }
 
@@ -99,8 +72,8 @@ class GoldenCaffe : public testing::TestWithParam<std::string> {
   }
 
   std::unique_ptr<Device> device_ = test_device();
-  NetSpec spec_ = read_net(kFolder + GetParam() + "/net.prototxt");
-  TensorFileReader file_{kFolder + GetParam() + "/data.h5"};
+  NetSpec spec_ = NetSpec::parse(golden_net(GetParam()), GetParam());
+  TensorFileReader file_{kGoldenCaffe + GetParam() + "/data.h5"};
   size_t compared_ = 0;  // arrays
 };
 
