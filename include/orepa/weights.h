@@ -6,7 +6,10 @@
 // must have the same blobs. Shapes that differ only in axes of length 1 are equal. BatchNorm's mean
 // and variance are divided by the stored factor (0: both are 0; absent: 1), and the factor itself
 // goes back to its steady value, unless the layer averages as Caffe does (caffe_averaging), where
-// the stored one is kept. Files are written with a factor of 1.
+// the stored one is kept. Files are written with a factor of 1. Where a BatchNorm has five blobs, as
+// in NVIDIA's and Intel's Caffe, the last two are those of the Scale behind it in the net.
+//
+// A .caffemodel may also be one of Caffe's V1 or V0, and has 2 GiB at most.
 #pragma once
 #include <string>
 #include <vector>

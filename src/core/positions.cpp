@@ -17,7 +17,12 @@ constexpr size_t kMostOfString = 4096;
 }  // namespace
 
 Positions::Positions(const Positions& whole, const pb::Message& part, const pb::Message& copy)
-    : file_(whole.file_), tree_(whole.tree_) {
+    : file_(whole.file_) {
+  adopt(whole, part, copy);
+}
+
+void Positions::adopt(const Positions& whole, const pb::Message& part, const pb::Message& copy) {
+  tree_ = whole.tree_;
   const auto entry = whole.entries_.find(&part);
   if (entry == whole.entries_.end()) return;
   entries_[&copy].start = entry->second.start;

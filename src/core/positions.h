@@ -24,6 +24,11 @@ class Positions {
   // After parsing: notes the place of `root` and of every message in it.
   void index(const google::protobuf::Message& root);
 
+  // From now on, `copy`, which equals `part`, a message of `whole`, stands where that one does.
+  // REQUIRES: it is the same `whole` each time, and nothing else was parsed.
+  void adopt(const Positions& whole, const google::protobuf::Message& part,
+             const google::protobuf::Message& copy);
+
   // From now on, entry `index` of a field (-1: all of it; the message itself where `field` is
   // empty) stands at `place`: its value comes from elsewhere.
   void note(const google::protobuf::Message& message, const std::string& field, int index,

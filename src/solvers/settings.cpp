@@ -4,10 +4,10 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
-#include <map>
 
 #include "core/atomic_file.h"
 #include "core/pattern.h"
+#include "io/text/upgrade.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -15,16 +15,6 @@ namespace {
 
 // SolverState::iter has 32 bits.
 constexpr int64_t kMostIterations = std::numeric_limits<int32_t>::max();
-
-std::string type_of(const Options& solver) {
-  require(!solver.has("type") || !solver.has("solver_type"), solver.where("solver_type"),
-          ": either type or solver_type, its old form, can be given, not both");
-  static const std::map<std::string, std::string> old_names = {
-      {"SGD", "SGD"},         {"NESTEROV", "Nesterov"}, {"ADAGRAD", "AdaGrad"},
-      {"RMSPROP", "RMSProp"}, {"ADADELTA", "AdaDelta"}, {"ADAM", "Adam"}};
-  return solver.has("solver_type") ? old_names.at(solver.choice("solver_type"))
-                                   : solver.string("type");
-}
 
 std::string prefix_of(const SolverSpec& spec) {
   const Options solver = spec.options();
@@ -96,7 +86,7 @@ int64_t iterations_of(const Options& solver, const std::string& field, int index
 
 SolverSettings::SolverSettings(const SolverSpec& spec) {
   const Options solver = spec.options();
-  type = type_of(solver);
+  type = type_of_solver(solver);
   make_update_rule(type, solver.where(solver.has("type") ? "type" : "solver_type"))->check(solver);
   prefix = prefix_of(spec);
   fallback = solver.string("snapshot_fallback");

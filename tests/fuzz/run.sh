@@ -24,7 +24,7 @@ seed() {
   done
 }
 for target in net convert; do
-  seed $target tests/referees/nets tests/golden/caffe/layer tests/hostile models -name '*.prototxt' \
+  seed $target tests/referees/nets tests/golden/caffe/layer tests/golden/caffe/net/legacy_v1_text tests/hostile models -name '*.prototxt' \
     ! -name 'solver*' ! -path '*fashion_mnist*'
 done
 seed solver tests/fuzz/seeds tests/hostile -name '*solver*.prototxt'

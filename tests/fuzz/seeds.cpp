@@ -1,7 +1,9 @@
 // Writes the seeds of the binary formats: `fuzz_seeds FOLDER` makes FOLDER/TARGET/seed*.
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 
+#include "caffe_legacy.pb.h"
 #include "data/sources/sample_index.h"
 #include "data/sources/tar_writer.h"
 #include "orepa.pb.h"
@@ -46,6 +48,28 @@ void write_image_seeds(const std::string& folder) {
   write("png", palette_png_file(indices, {1, 2, 3, 4, 5, 6}, 4, true));
 }
 
+// The weights of seed.caffemodel as V1 and V0 had them.
+void write_old_weights(const std::string& folder) {
+  NetParameter net;
+  std::ifstream weights(folder + "caffemodel/seed.caffemodel", std::ios::binary);
+  net.ParseFromIstream(&weights);
+  for (const bool v0 : {false, true}) {
+    V1NetParameter old;
+    for (const LayerParameter& layer : net.layer()) {
+      V1LayerParameter& written = *old.add_layers();
+      if (v0) {
+        written.mutable_layer()->set_name(layer.name());
+        *written.mutable_layer()->mutable_blobs() = layer.blobs();
+      } else {
+        written.set_name(layer.name());
+        *written.mutable_blobs() = layer.blobs();
+      }
+    }
+    std::ofstream(folder + "caffemodel/seed_v" + (v0 ? "0" : "1"), std::ios::binary)
+        << old.SerializeAsString();
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -57,6 +81,7 @@ int main(int argc, char** argv) {
 
   fuzz::SmallNet small(Phase::kTrain);
   save_weights(folder + "caffemodel/seed.caffemodel", small.spec, small.parameters);
+  write_old_weights(folder);
   SnapshotState state;
   state.iteration = 1;
   state.device = small.device->description();

@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(Golden, CaffeSolver,
                          testing::Values("sgd_momentum_l2", "nesterov", "clip_gradients",
                                          "frozen_clip", "lr_exp", "lr_poly", "snap_sgd_hdf5",
                                          "adam", "iter_size3_adam", "adadelta_wd_lr",
-                                         "rmsprop_default"),
+                                         "rmsprop_default", "shared_params_adam_clip",
+                                         "snap_shared_hdf5"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

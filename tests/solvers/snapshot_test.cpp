@@ -331,33 +331,36 @@ TEST(Snapshot, ANetThatDoesNotFitIsAnError) {
 
 // Caffe's own files: as it wrote them, and as its BINARYPROTO format would hold the same.
 TEST(Snapshot, CaffesOwnFilesAreRestored) {
-  const std::string folder = test_folder();
-  const std::string golden = source_file("tests/golden/caffe/solver/snap_sgd_hdf5/");
-  const TensorFileReader data(golden + "data.h5");
-  write_file(folder + "snap_iter_6.caffemodel", caffe_model(golden + "snap_iter_6.caffemodel.h5"));
-  write_file(folder + "snap_iter_6.solverstate",
-             caffe_state(golden + "snap_iter_6.solverstate.h5"));
+  for (const std::string name : {"snap_sgd_hdf5", "snap_shared_hdf5"}) {
+    const std::string folder = test_folder();
+    const std::string golden = source_file("tests/golden/caffe/solver/" + name + "/");
+    const TensorFileReader data(golden + "data.h5");
+    write_file(folder + "snap_iter_6.caffemodel",
+               caffe_model(golden + "snap_iter_6.caffemodel.h5"));
+    write_file(folder + "snap_iter_6.solverstate",
+               caffe_state(golden + "snap_iter_6.solverstate.h5"));
 
-  for (const std::string& state :
-       {folder + "snap_iter_6.solverstate", golden + "snap_iter_6.solverstate.h5"}) {
-    SolverOptions options;
-    options.snapshot = state;
-    options.feed = [&](Net& net, int64_t pass) {
-      for (const Net::Blob& input : net.inputs()) {
-        const std::vector<float> stack = data.read("/in/" + input.name);
-        const auto first = stack.begin() + pass % 3 * input.shape.count();
-        net.set(input.name, {first, first + input.shape.count()});
+    for (const std::string& state :
+         {folder + "snap_iter_6.solverstate", golden + "snap_iter_6.solverstate.h5"}) {
+      SolverOptions options;
+      options.snapshot = state;
+      options.feed = [&](Net& net, int64_t pass) {
+        for (const Net::Blob& input : net.inputs()) {
+          const std::vector<float> stack = data.read("/in/" + input.name);
+          const auto first = stack.begin() + pass % 3 * input.shape.count();
+          net.set(input.name, {first, first + input.shape.count()});
+        }
+      };
+      Training run(SolverSpec::read(golden + "solver.prototxt"), options);
+      EXPECT_EQ(run->iteration(), 6);
+      while (run->iteration() < 12) run->step();
+      for (const auto& parameter : run->parameters().all()) {
+        const std::string blob = text("/final/", parameter->layer, "/", parameter->index);
+        const std::vector<float> wanted = data.read(blob);
+        EXPECT_LE(largest_difference(run->parameters().read(*parameter), wanted),
+                  2e-5 * largest(wanted) + data.number(blob, "dbl_maxdiff"))
+            << name << " " << blob;
       }
-    };
-    Training run(SolverSpec::read(golden + "solver.prototxt"), options);
-    EXPECT_EQ(run->iteration(), 6);
-    while (run->iteration() < 12) run->step();
-    for (const auto& parameter : run->parameters().all()) {
-      const std::string name = text("/final/", parameter->layer, "/", parameter->index);
-      const std::vector<float> wanted = data.read(name);
-      EXPECT_LE(largest_difference(run->parameters().read(*parameter), wanted),
-                2e-5 * largest(wanted) + data.number(name, "dbl_maxdiff"))
-          << name;
     }
   }
 }

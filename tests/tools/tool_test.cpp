@@ -74,9 +74,9 @@ TEST_F(ToolTest, BadModelsGetCodeOneAndThePlace) {
   EXPECT_EQ(run({"time", "--model", field}), kFailed);
   EXPECT_SAYS(field + ":2:");
   EXPECT_SAYS("bottom");
-  EXPECT_EQ(run({"summary", "--model", file("v1", "name: \"old\"\nlayers { type: CONVOLUTION }")}),
+  EXPECT_EQ(run({"summary", "--model", file("v1", "name: \"old\"\nlayers { type: 'ReLU' }")}),
             kFailed);
-  EXPECT_SAYS("v1:2:1: this is Caffe's V1 format");
+  EXPECT_SAYS("v1:2:16: ");
 
   EXPECT_EQ(run({"time", "--model",
                  file("type", input + "{ dim: 1 } } }\nlayer { name: \"r\" type: \"RelU\" "
@@ -92,6 +92,21 @@ TEST_F(ToolTest, BadModelsGetCodeOneAndThePlace) {
                                          "bottom: \"z\" top: \"y\" }")}),
             kFailed);
   EXPECT_SAYS("bottom \"z\"");
+}
+
+TEST_F(ToolTest, UpgradesOldFiles) {
+  const std::string old = file("old",
+                               "input: \"x\" input_dim: 1 input_dim: 2 input_dim: 3\n"
+                               "input_dim: 4 layers { name: \"r\" type: RELU bottom: \"x\" "
+                               "top: \"y\" }");
+  EXPECT_EQ(run({"upgrade", old, folder_ + "new"}), kDone);
+  EXPECT_SAYS("written: " + folder_ + "new (net)");
+  EXPECT_EQ(run({"summary", "--model", folder_ + "new"}), kDone);
+  EXPECT_SAYS("ReLU");
+  EXPECT_EQ(run({"upgrade", old}), kUsage);
+  EXPECT_SAYS("needs two files, IN OUT, got 1");
+  EXPECT_EQ(run({"upgrade"}), kUsage);
+  EXPECT_EQ(run({"upgrade", folder_ + "absent", folder_ + "new"}), kFailed);
 }
 
 // Forks of Caffe have layers and fields of their own.

@@ -5,6 +5,7 @@
 
 #include "core/atomic_file.h"
 #include "core/input_file.h"
+#include "io/legacy/v1_net.h"
 #include "io/text/layer_names.h"
 #include "io/text/net_text.h"
 #include "io/text/parse_text.h"
@@ -48,13 +49,19 @@ NetSpec NetSpec::parse(const std::string& content, const std::string& name, Unkn
   NetSpec spec;
   spec.name_ = name;
   spec.positions_ = std::make_shared<Positions>(name);
-  if (unknown == Unknown::kKeep)
-    spec.text_ = std::make_shared<NetText>(without_mark(content, name), name);
-  parse_text(spec.text_ ? spec.text_->known() : content, name, *spec.net_, *spec.positions_);
-  require(!spec.text_ || spec.text_->layers() == spec.net_->layer_size(), name,
-          ": has a list of layers, layer [...]; write every one as layer {...}");
+  const bool old = is_v1_text(content, name), keeps = unknown == Unknown::kKeep;
+  if (old) {
+    parse_v1_text(content, name, *spec.net_, *spec.positions_);
+  } else {
+    if (keeps) spec.text_ = std::make_shared<NetText>(without_mark(content, name), name);
+    parse_text(keeps ? spec.text_->known() : content, name, *spec.net_, *spec.positions_);
+    require(!keeps || spec.text_->layers() == spec.net_->layer_size(), name,
+            ": has a list of layers, layer [...]; write every one as layer {...}");
+  }
   upgrade(*spec.net_, name, spec.positions_.get());
   require_layers(spec);
+  // Its own text has layers of another kind.
+  if (old && keeps) spec.text_ = std::make_shared<NetText>(print_text(*spec.net_), name);
   return spec;
 }
 

@@ -70,16 +70,6 @@ constexpr size_t kMostBytes = size_t{16} << 20;
 constexpr std::ptrdiff_t kMostMessages = 200'000;
 constexpr size_t kMostOfParserMessage = 300;
 
-// Every message opens a brace (or its older form); a text inside quotation marks may have some too.
-void require_bounded(const std::string& content, const std::string& file) {
-  require(content.size() <= kMostBytes, file, ": has ", content.size(), " bytes, more than the ",
-          kMostBytes, " that a prototxt may have");
-  const auto messages =
-      std::count_if(content.begin(), content.end(), [](char c) { return c == '{' || c == '<'; });
-  require(messages <= kMostMessages, file, ": has ", messages, " messages ({), more than the ",
-          kMostMessages, " that a prototxt may have");
-}
-
 class FirstError : public pb::io::ErrorCollector {
  public:
   FirstError(std::string file, const std::string& content, const pb::Descriptor& root)
@@ -109,6 +99,16 @@ std::string without_mark(const std::string& content, const std::string& file) {
   require(!content.starts_with("\xff\xfe") && !content.starts_with("\xfe\xff"), file,
           ": is text in UTF-16; save it as UTF-8");
   return content.starts_with("\xef\xbb\xbf") ? content.substr(3) : content;
+}
+
+// Every message opens a brace (or its older form); a text inside quotation marks may have some too.
+void require_bounded(const std::string& content, const std::string& file) {
+  require(content.size() <= kMostBytes, file, ": has ", content.size(), " bytes, more than the ",
+          kMostBytes, " that a prototxt may have");
+  const auto messages =
+      std::count_if(content.begin(), content.end(), [](char c) { return c == '{' || c == '<'; });
+  require(messages <= kMostMessages, file, ": has ", messages, " messages ({), more than the ",
+          kMostMessages, " that a prototxt may have");
 }
 
 void parse_text(const std::string& text, const std::string& file, pb::Message& message,

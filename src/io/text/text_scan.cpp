@@ -91,8 +91,6 @@ class Scanner {
       malformed_ = true;
     const std::string name = content_.substr(begin, end_ - begin);
     const pb::FieldDescriptor* field = message.FindFieldByName(name);
-    // Caffe's V1 format is no fork.
-    malformed_ = malformed_ || (field == nullptr && depth == 0 && name == "layers");
     if (malformed_) return;
 
     std::string unknown = field == nullptr ? unknown_field(message, name) : "";

@@ -15,9 +15,13 @@ std::vector<std::string> field_names(const pb::Descriptor& message) {
   return names;
 }
 
-// The values of every enum that is the type of a field with this name.
+// The values of every enum that is the type of a field with this name, in a file and what it
+// imports.
 std::vector<std::string> value_names(const pb::FileDescriptor& file, const std::string& field) {
   std::vector<std::string> names;
+  for (int i = 0; i < file.dependency_count(); ++i)
+    for (std::string& name : value_names(*file.dependency(i), field))
+      names.push_back(std::move(name));
   for (int i = 0; i < file.message_type_count(); ++i) {
     const pb::FieldDescriptor* found = file.message_type(i)->FindFieldByName(field);
     if (found == nullptr || found->enum_type() == nullptr) continue;
@@ -31,8 +35,13 @@ std::vector<std::string> value_names(const pb::FileDescriptor& file, const std::
 
 std::string unknown_field(const pb::Descriptor& message, const std::string& name) {
   if (message.name() == "NetParameter" && name == "layers")
-    return "this is Caffe's V1 format (layers {...}), or its older V0; upgrade the file with "
-           "Caffe's upgrade_net_proto_text";
+    return "a net of Caffe's old format (layers {...}) cannot stand in a solver; write it into a "
+           "file "
+           "of its own and name that with `net`, or upgrade it with `orepa_tool upgrade`";
+  if (message.name() == "V1NetParameter" && name == "layer")
+    return "layer {...} and layers {...}, Caffe's old format, cannot stand in one file; leave one "
+           "of "
+           "them out";
   return text("unknown field \"", name, "\" in ", message.name(),
               did_you_mean(name, field_names(message)));
 }

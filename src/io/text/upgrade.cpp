@@ -1,5 +1,7 @@
 #include "io/text/upgrade.h"
 
+#include <map>
+
 #include "core/positions.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
@@ -46,6 +48,15 @@ void upgrade_pool(PoolingParameter& pool, const std::string& where) {
   pool.clear_ceil_mode();
 }
 
+// Once their owners had to say that a BatchNorm's statistics are not learned.
+void upgrade_statistics(LayerParameter& layer) {
+  if (layer.type() != "BatchNorm" || layer.param_size() != 3) return;
+  for (ParamSpec& statistic : *layer.mutable_param()) {
+    statistic.set_lr_mult(0);
+    statistic.set_decay_mult(0);
+  }
+}
+
 }  // namespace
 
 void upgrade(NetParameter& net, const std::string& name, const Positions* positions) {
@@ -53,9 +64,31 @@ void upgrade(NetParameter& net, const std::string& name, const Positions* positi
     return positions == nullptr ? name : positions->where(message, field, 0);
   };
   upgrade_inputs(net, where(net, net.input_size() > 0 ? "input" : "input_shape"));
-  for (LayerParameter& layer : *net.mutable_layer())
+  for (LayerParameter& layer : *net.mutable_layer()) {
     if (options_of(layer.pooling_param()).has("ceil_mode"))
       upgrade_pool(*layer.mutable_pooling_param(), where(layer.pooling_param(), "ceil_mode"));
+    upgrade_statistics(layer);
+  }
+}
+
+void upgrade(SolverParameter& solver, const std::string& name, const Positions& positions) {
+  const std::shared_ptr<const Positions> places(std::shared_ptr<void>(), &positions);
+  if (solver.has_solver_type())
+    solver.set_type(type_of_solver(Options({std::shared_ptr<void>(), &solver}, places)));
+  solver.clear_solver_type();
+  if (solver.has_net_param()) upgrade(*solver.mutable_net_param(), name, &positions);
+  if (solver.has_train_net_param()) upgrade(*solver.mutable_train_net_param(), name, &positions);
+  for (NetParameter& net : *solver.mutable_test_net_param()) upgrade(net, name, &positions);
+}
+
+std::string type_of_solver(const Options& solver) {
+  require(!solver.has("type") || !solver.has("solver_type"), solver.where("solver_type"),
+          ": either type or solver_type, its old form, can be given, not both");
+  static const std::map<std::string, std::string> old_names = {
+      {"SGD", "SGD"},         {"NESTEROV", "Nesterov"}, {"ADAGRAD", "AdaGrad"},
+      {"RMSPROP", "RMSProp"}, {"ADADELTA", "AdaDelta"}, {"ADAM", "Adam"}};
+  return solver.has("solver_type") ? old_names.at(solver.choice("solver_type"))
+                                   : solver.string("type");
 }
 
 }  // namespace orepa

@@ -1,13 +1,16 @@
+#include <fcntl.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/stubs/logging.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <filesystem>
 #include <limits>
 
+#include "caffe_legacy.pb.h"
 #include "core/input_file.h"
+#include "io/legacy/layer_types.h"
 #include "io/weights/stored_blobs.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
@@ -48,9 +51,11 @@ Shape shape_of(const BlobProto& blob) {
   return Shape(std::vector<int64_t>(blob.shape().dim().begin(), blob.shape().dim().end()));
 }
 
-StoredBlob stored(const LayerParameter& layer, int index, const std::string& path) {
+// `layer` is of today's, of V1's or of V0's.
+template <class Layer>
+StoredBlob stored(const Layer& layer, const std::string& type, int index, const std::string& path) {
   const BlobProto& blob = layer.blobs(index);
-  StoredBlob result{layer.name(), std::to_string(index), shape_of(blob), {}, layer.type()};
+  StoredBlob result{layer.name(), std::to_string(index), shape_of(blob), {}, type};
   if (blob.double_data_size() > 0)
     result.values.assign(blob.double_data().begin(), blob.double_data().end());
   else
@@ -65,36 +70,77 @@ StoredBlob stored(const LayerParameter& layer, int index, const std::string& pat
   return result;
 }
 
+int opened(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  require(file >= 0, path, ": cannot be read: ", std::strerror(errno));
+  return file;
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : path_(path), stream_(opened(path)) {
+    stream_.SetCloseOnDelete(true);
+  }
+
+  std::vector<StoredBlob> read() {
+    while (const uint32_t tag = in_.ReadTag()) {
+      if (tag == tag_of(NetParameter::kLayerFieldNumber))
+        read_layer();
+      else if (tag == tag_of(V1NetParameter::kLayersFieldNumber))
+        read_v1_layer();
+      else
+        require_whole(skip(in_, tag & ((1 << kWireBits) - 1)));
+    }
+    require_whole(in_.ConsumedEntireMessage());
+    require(stream_.ByteCount() > 0, path_, ": is empty");
+    require(layers_, path_, ": has no layers");
+    return std::move(blobs_);
+  }
+
+ private:
+  static constexpr uint32_t tag_of(int field) {
+    return static_cast<uint32_t>(field) << kWireBits | kWithLength;
+  }
+  void require_whole(bool whole) const {
+    require(whole, path_, ": is no .caffemodel, or it is damaged or cut short");
+  }
+  void read_layer() {
+    LayerParameter layer;
+    require_whole(read_message(in_, layer));
+    add(layer, layer.type());
+  }
+  void read_v1_layer() {
+    V1LayerParameter layer;
+    require_whole(read_message(in_, layer));
+    if (layer.has_layer())
+      add(layer.layer(), type_of_v0(layer.layer().type()));
+    else
+      add(layer, type_of_v1(layer.type()));
+  }
+  template <class Layer>
+  void add(const Layer& layer, const std::string& type) {
+    layers_ = true;
+    for (int i = 0; i < layer.blobs_size(); ++i) blobs_.push_back(stored(layer, type, i, path_));
+  }
+
+  const std::string& path_;
+  google::protobuf::io::FileInputStream stream_;  // unlike others, it skips without reading
+  CodedInputStream in_{&stream_};
+  std::vector<StoredBlob> blobs_;
+  bool layers_ = false;
+};
+
 }  // namespace
 
 // Layer by layer: a large file need not be in memory twice, and a layer of two bytes takes half a
 // kilobyte of it.
 std::vector<StoredBlob> read_caffemodel(const std::string& path) {
   require_regular_file(path);
-  std::ifstream file(path, std::ios::binary);
-  require(file.good(), path, ": cannot be read: ", std::strerror(errno));
-  google::protobuf::io::IstreamInputStream stream(&file);
-  CodedInputStream in(&stream);
+  const auto size = std::filesystem::file_size(path);
+  require(size <= kMostBytes, path, ": has ", size,
+          " bytes, more than the 2 GiB of a .caffemodel; write such weights as .h5");
   const google::protobuf::LogSilencer silence;  // a text that is not UTF-8 is reported to stderr
-  std::vector<StoredBlob> blobs;
-  bool layers = false;
-  const std::string damaged = path + ": is no .caffemodel, or it is damaged or cut short";
-  while (const uint32_t tag = in.ReadTag()) {
-    if (tag != (NetParameter::kLayerFieldNumber << kWireBits | kWithLength)) {
-      require(skip(in, tag & ((1 << kWireBits) - 1)), damaged);
-      continue;
-    }
-    LayerParameter layer;
-    require(read_message(in, layer), damaged);
-    layers = true;
-    for (int i = 0; i < layer.blobs_size(); ++i) blobs.push_back(stored(layer, i, path));
-  }
-  require(in.ConsumedEntireMessage(), damaged);
-  require(stream.ByteCount() > 0, path, ": is empty");
-  require(layers, path,
-          ": has no layers; files of Caffe's first format (V1, before 2015) have to be upgraded "
-          "with its upgrade_net_proto_binary");
-  return blobs;
+  return Reader(path).read();
 }
 
 std::string caffemodel_bytes(const std::string& path, const NetSpec& spec,

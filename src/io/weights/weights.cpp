@@ -8,6 +8,7 @@
 
 #include "core/atomic_file.h"
 #include "io/text/same_layers.h"
+#include "io/weights/joint_batch_norm.h"
 #include "io/weights/stored_blobs.h"
 #include "orepa/error.h"
 
@@ -125,6 +126,7 @@ WeightsReport load_weights(const std::vector<std::string>& files, Parameters& pa
   Values values;
   for (const std::string& file : files) {
     std::vector<StoredBlob> blobs = is_hdf5(file) ? read_hdf5_weights(file) : read_caffemodel(file);
+    part_batch_norms(file, parameters, blobs);
     require_same_layers(blobs, file, parameters);
     for (StoredBlob& blob : blobs) {
       const auto found = wanted.find(blob.layer + "/" + blob.key);

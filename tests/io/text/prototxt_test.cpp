@@ -52,19 +52,26 @@ TEST(Prototxt, NamesTheNearestValue) {
             "\"TRAIN\"?");
 }
 
-TEST(Prototxt, OfCaffesV1FormatSaysWhatToDo) {
-  const std::string v1 = "name: \"old\"\nlayers { name: \"c\" type: CONVOLUTION blobs_lr: 1 }";
-  const std::string v0 =
-      "name: \"old\"\nlayers { layer { name: \"c\" type: \"conv\" } bottom: \"x\" }";
-  for (const std::string& content : {v1, v0})
-    for (const Unknown unknown : {Unknown::kRefuse, Unknown::kKeep})
-      EXPECT_EQ(error_of([&] { NetSpec::parse(content, "net.prototxt", unknown); }),
-                "net.prototxt:2:1: this is Caffe's V1 format (layers {...}), or its older V0; "
-                "upgrade the file with Caffe's upgrade_net_proto_text");
-  EXPECT_EQ(
-      solver_error("net_param {\n" + v1 + "}").rfind("solver.prototxt:3:1: this is Caffe's V1", 0),
-      0u)
-      << solver_error("net_param {\n" + v1 + "}");
+TEST(Prototxt, ASolverHoldsNoNetOfCaffesOldFormat) {
+  EXPECT_EQ(solver_error("net_param {\n layers { name: \"c\" type: CONVOLUTION } }"),
+            "solver.prototxt:2:2: a net of Caffe's old format (layers {...}) cannot stand in a "
+            "solver; write it into a file of its own and name that with `net`, or upgrade it with "
+            "`orepa_tool upgrade`");
+}
+
+// As Caffe itself upgrades it: whoever wrote three param {} says what they are.
+TEST(Prototxt, StatisticsOfABatchNormAreNotLearned) {
+  const auto params = [](const std::string& type, const std::string& given) {
+    std::string said;
+    const NetSpec net = NetSpec::parse("layer { type: '" + type + "' " + given + " }", "net");
+    for (const ParamSpec& param : net.proto().layer(0).param())
+      said += text(param.lr_mult(), "/", param.decay_mult(), " ");
+    return said;
+  };
+  const std::string three = "param { lr_mult: 2 } param {} param { decay_mult: 3 }";
+  EXPECT_EQ(params("BatchNorm", three), "0/0 0/0 0/0 ");
+  EXPECT_EQ(params("BatchNorm", "param { lr_mult: 2 }"), "2/1 ");
+  EXPECT_EQ(params("Bias", three), "2/1 1/1 1/3 ");
 }
 
 // Of forks of Caffe, where it stands for round_mode.
