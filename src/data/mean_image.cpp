@@ -1,5 +1,7 @@
 #include "data/mean_image.h"
 
+#include <limits>
+
 #include "core/input_file.h"
 #include "data/blob_file.h"
 #include "orepa/error.h"
@@ -8,7 +10,7 @@ namespace orepa {
 
 MeanImage read_mean_image(const std::string& path) {
   const std::string bytes = read_file(path);
-  constexpr size_t kMost = size_t{1} << 30;
+  constexpr size_t kMost = std::numeric_limits<int32_t>::max();  // of any message
   require(bytes.size() <= kMost, path, ": has ", bytes.size(), " bytes, too many for a mean image");
   std::optional<BlobFile> blob = parse_blob_file(bytes);
   require(blob.has_value(), path,

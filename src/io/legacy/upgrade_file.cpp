@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <limits>
 
 #include "core/atomic_file.h"
 #include "core/input_file.h"
@@ -15,6 +14,7 @@
 #include "io/text/print_text.h"
 #include "io/text/text_scan.h"
 #include "io/text/upgrade.h"
+#include "io/weights/stored_blobs.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
 #include "orepa/model_io.h"
@@ -47,12 +47,6 @@ NetParameter read_weights(const std::string& path) {
   return net;
 }
 
-void write_weights(const NetParameter& net, const std::string& path) {
-  require(net.ByteSizeLong() <= std::numeric_limits<int>::max(), path,
-          ": would be larger than the 2 GiB that readers of .caffemodel accept");
-  write_atomically(path, net.SerializePartialAsString());
-}
-
 std::string upgraded_solver(const std::string& content, const std::string& file) {
   SolverParameter solver;
   Positions positions(file);
@@ -75,7 +69,7 @@ std::string upgrade_file(const std::string& from, const std::string& to) {
     require(!from.ends_with(ending), from, ": files of this kind have no older form");
   if (from.ends_with(kWeights) || to.ends_with(kWeights)) {
     require(to.ends_with(kWeights), to, ": these are weights: expected NAME.caffemodel");
-    write_weights(read_weights(from), to);
+    write_atomically(to, caffemodel_bytes(to, read_weights(from)));
     return "weights";
   }
   const std::string content = read_file(from);

@@ -143,6 +143,12 @@ std::vector<StoredBlob> read_caffemodel(const std::string& path) {
   return Reader(path).read();
 }
 
+std::string caffemodel_bytes(const std::string& path, const NetParameter& net) {
+  require(net.ByteSizeLong() <= kMostBytes, path,
+          ": would be larger than the 2 GiB that readers of .caffemodel accept; use .h5");
+  return net.SerializePartialAsString();
+}
+
 std::string caffemodel_bytes(const std::string& path, const NetSpec& spec,
                              const std::vector<StoredBlob>& blobs) {
   NetParameter net = spec.proto();
@@ -157,9 +163,7 @@ std::string caffemodel_bytes(const std::string& path, const NetSpec& spec,
     for (const int64_t extent : blob.shape.extents()) written->mutable_shape()->add_dim(extent);
     written->mutable_data()->Add(blob.values.begin(), blob.values.end());
   }
-  require(net.ByteSizeLong() <= std::numeric_limits<int>::max(), path,
-          ": would be larger than the 2 GiB that readers of .caffemodel accept; use .h5");
-  return net.SerializePartialAsString();
+  return caffemodel_bytes(path, net);
 }
 
 }  // namespace orepa

@@ -21,6 +21,8 @@ struct StoredBlob {
 void require_weights_name(const std::string& path);
 
 std::vector<StoredBlob> read_caffemodel(const std::string& path);
+// Throws Error where a net has more bytes than readers of a .caffemodel accept.
+std::string caffemodel_bytes(const std::string& path, const NetParameter& net);
 // The net of `spec` with these blobs, which come layer by layer, in their order.
 std::string caffemodel_bytes(const std::string& path, const NetSpec& spec,
                              const std::vector<StoredBlob>& blobs);

@@ -34,6 +34,10 @@ TEST(Prototxt, NamesTheNearestField) {
       "\"kernel_size\"?");
   EXPECT_EQ(net_error("layer { zzzzzzzzzzzz: 3 }"),
             "net.prototxt:1:9: unknown field \"zzzzzzzzzzzz\" in LayerParameter");
+  EXPECT_EQ(
+      net_error("layer {\n batch_norm_param { scale_filler { value: 1 } } }"),
+      "net.prototxt:2:21: \"scale_filler\" is of a BatchNorm of NVIDIA's or Intel's Caffe; put a "
+      "Scale layer with bias_term: true behind it instead, which gets its weights, too");
   EXPECT_EQ(solver_error("base_lr: 1\nlr_polcy: \"fixed\""),
             "solver.prototxt:2:1: unknown field \"lr_polcy\" in SolverParameter; did you mean "
             "\"lr_policy\"?");
