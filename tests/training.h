@@ -22,6 +22,9 @@ class Listener : public Observer {
     tested_nets.push_back(net);
   }
   void snapshotted(const std::string& path) override { snapshots.push_back(path); }
+  void measured(int64_t iteration, const Measure& measure) override {
+    measures.emplace_back(iteration, measure);
+  }
   void note(const std::string& message) override { notes += message + "\n"; }
   Request request() override {
     const auto asked = asks.find(solver == nullptr ? 0 : solver->iteration());
@@ -35,6 +38,7 @@ class Listener : public Observer {
   const Solver* solver = nullptr;  // null while it is made
   std::vector<Progress> reports, early_ends;
   std::vector<std::pair<int64_t, Evaluation>> tests;
+  std::vector<std::pair<int64_t, Measure>> measures;
   std::vector<int> tested_nets;  // by test
   std::vector<std::string> snapshots;
   std::string notes;

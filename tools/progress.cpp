@@ -186,6 +186,20 @@ void Progress::tested(int64_t iteration, int net, const Evaluation& evaluation) 
   not_training();
 }
 
+void Progress::measured(int64_t iteration, const Measure& measure) {
+  const bool update = measure.stage == Stage::kUpdate;
+  JsonObject line;
+  line.add("iteration", iteration)
+      .add("stage", text(update                              ? "update"
+                         : measure.stage == Stage::kBackward ? "backward"
+                                                             : "forward"))
+      .add("layer", measure.layer)
+      .add(update ? "parameter" : "blob", measure.name);
+  if (measure.data) line.add("data", *measure.data);
+  if (measure.gradient) line.add("gradient", *measure.gradient);
+  write(folder_.debug, line.str());
+}
+
 void Progress::ended_early(const Observer::Progress& now) {
   if (recorded_iteration_ != now.iteration) record(now);
 }

@@ -27,6 +27,7 @@ class Progress : public Observer {
   void progress(const Observer::Progress& now) override;
   void tested(int64_t iteration, int net, const Evaluation& evaluation) override;
   void ended_early(const Observer::Progress& now) override;
+  void measured(int64_t iteration, const Measure& measure) override;
   void snapshotted(const std::string& state_path) override;
   void note(const std::string& what) override;
   Request request() override;

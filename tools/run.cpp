@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "command.h"
+#include "engine/watch.h"
 #include "flags.h"
 #include "io/drafts.h"
 #include "nets.h"
@@ -71,13 +72,28 @@ std::vector<std::string> seeded(const Net& net) {
   return names;
 }
 
-void write_gradients(TensorFileWriter& file, Net& net, const Parameters& parameters) {
+// In the words of Caffe's debug_info.
+void print(const Measure& measure) {
+  const bool update = measure.stage == Stage::kUpdate, forward = measure.stage == Stage::kForward;
+  std::cout << (forward ? "[Forward] Layer " : "[Backward] Layer ") << measure.layer
+            << (update    ? ", param blob "
+                : forward ? ", top blob "
+                          : ", bottom blob ")
+            << measure.name << (forward ? " data: " : " diff: ")
+            << (forward ? measure.data : measure.gradient).value_or(0) << '\n';
+}
+
+void write_gradients(TensorFileWriter& file, Net& net, const Parameters& parameters, bool prints) {
   for (const Net::Blob& blob : net.inputs())
     file.write("/grad_in/" + blob.name, blob.shape, net.read_gradient(blob.name));
+  for (const std::string& blob : split(FLAGS_blobs))
+    file.write("/grad_blob/" + blob, net.shape(blob), net.read_gradient(blob));
   net.finish([&](const std::vector<Parameter*>& learned) {
-    for (const Parameter* parameter : learned)
+    for (const Parameter* parameter : learned) {
+      if (prints) print(measure(parameters.device(), *parameter));
       write_parameter(file, "/grad_param/", *parameter,
                       read_tensor(parameters.device(), parameter->gradient));
+    }
   });
   for (const auto& parameter : parameters.all())
     if (parameter->kind == Parameter::Kind::kLearned && !parameter->learns())
@@ -106,6 +122,8 @@ void run() {
   report_unused(in, "/grad", seeded(net));
   for (const Net::Blob& blob : net.inputs())
     net.set(blob.name, read(in, "/in/" + blob.name, blob.shape));
+  const bool prints = spec.options().flag("debug_info");
+  if (prints) net.watch(print);
   net.prepare();
   net.forward(0);
   report_notes(net.take_notes());
@@ -124,7 +142,7 @@ void run() {
         net.seed_gradient(blob, read(in, name, net.shape(blob)));
     parameters.begin_step();
     net.backward();
-    write_gradients(out, net, parameters);
+    write_gradients(out, net, parameters, prints);
   }
   for (const auto& parameter : parameters.all())
     if (parameter->kind == Parameter::Kind::kBuffer)

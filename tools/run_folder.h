@@ -5,6 +5,7 @@
 //   train.jsonl      a line for every interval of training
 //   test.jsonl       a line for every test
 //   network.json, last_test.json, branches.jsonl, report.html, and event files (run_report.h)
+//   debug.jsonl      with debug_info: a line for every blob, gradient and parameter
 //   log.txt          what was shown on the console, of every start
 #pragma once
 #include <cstdint>
@@ -39,7 +40,7 @@ class RunFolder {
   const std::string& last_line() const { return last_line_; }
 
   std::string log_path() const;
-  LineFile train, test;
+  LineFile train, test, debug;
 
  private:
   std::string file(const std::string& name) const { return path_ + "/" + name; }

@@ -54,7 +54,7 @@ struct NetOptions {
   bool weights_change_every_pass = true;  // see Setup
   bool allocate = true;  // false: for shapes, counts and the memory plan; no pass can be run
   // For checking and debugging (orepa_tool run --backward):
-  bool input_gradients = false;    // wants the gradient of every float input
+  bool input_gradients = false;    // wants those of Input blobs and of blobs in `keep`
   bool seed_outputs = false;       // gradients of outputs that are no losses are given, not absent
   std::vector<std::string> keep;   // blobs to keep readable after a pass, besides outputs
   bool share_memory = true;        // false: every buffer has a place of its own in the arena
@@ -77,6 +77,15 @@ struct LayerReport {
   std::array<int64_t, 5> calls{};
   // The least that a pass moves: each blob, gradient and saved tensor once, kernels left out.
   Traffic forward, backward;
+};
+
+// What a step of a pass, or of an update, has made: mean absolute values. `name` is a blob's, in
+// the stage kUpdate a parameter's.
+struct Measure {
+  Stage stage = Stage::kForward;
+  std::string layer, name;         // names of layers that run as one joined by " + "
+  std::optional<double> data;      // of kForward: the layer's top; of kUpdate: before the update
+  std::optional<double> gradient;  // of kBackward: what the layer adds to its bottom's; of kUpdate
 };
 
 class Net {
@@ -107,6 +116,11 @@ class Net {
   using Update = std::function<void(const std::vector<Parameter*>&)>;
   void finish(const Update& update);
 
+  // From now on passes call this for every blob and every gradient of a blob as soon as it is made:
+  // to find out where something goes wrong. The host waits for each of them. Empty: no more.
+  using Watch = std::function<void(const Measure&)>;
+  void watch(Watch watch);
+
   // Sum over losses of loss_weight times value, readable as long as outputs are. Waits for the
   // device.
   double loss() const;
@@ -132,8 +146,9 @@ class Net {
   // Throws Error where the memory does not hold the blob (any more).
   std::vector<float> read(const std::string& blob) const;
   Shape shape(const std::string& blob) const;
-  // Of an Input's blob, where NetOptions::input_gradients asked for it; after backward() and, as
-  // with read(), until the arena is used for something else.
+  // Where NetOptions::input_gradients asked for it, or the file by force_backward (both: of kept
+  // blobs, too) or by propagate_down: true; of a blob that layers write in place, the gradient
+  // before them. After backward() and, as with read(), until the arena is used for something else.
   std::vector<float> read_gradient(const std::string& blob) const;
   double loss_weight(const std::string& blob) const;  // 0 where the blob is no loss
 

@@ -44,6 +44,9 @@ class Observer {
   // `net` counts the test nets from 0, in the order of SolverSpec::test_nets().
   virtual void tested(int64_t /*iteration*/, int /*net*/, const Evaluation&) {}
   virtual void snapshotted(const std::string& /*state_path*/) {}
+  // With debug_info, of the iterations that `display` names (0: all), while they are issued. The
+  // gradients of an update are sums over iter_size passes, neither clipped nor decayed.
+  virtual void measured(int64_t /*iteration*/, const Measure&) {}
   virtual void note(const std::string&) {}  // what the user should know
   // What its sources of samples have found, broken ones say. Among several ranks each has its own.
   virtual void data_note(const std::string& what) { note(what); }

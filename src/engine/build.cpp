@@ -22,7 +22,9 @@ Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, N
       arena(arena),
       options(std::move(options)),
       precision(precision_of(spec)),
-      graph(compile(spec)) {
+      force_backward(wants_backward() && spec.options().flag("force_backward")),
+      graph(compile(spec)),
+      asked_gradients(gradients_asked_for()) {
   set_up_layers();
   plan();
   if (!this->options.allocate) return;
@@ -124,14 +126,32 @@ void Net::Engine::refuse_other_parameters(size_t known) const {
   }
 }
 
+// Where nothing learns above a value, its gradient is computed only because somebody wants it: the
+// options, or the file by force_backward and propagate_down.
+std::vector<bool> Net::Engine::gradients_asked_for() const {
+  std::vector<bool> asked(graph.values.size(), false);
+  if (!wants_backward()) return asked;
+  for (const Node& node : graph.nodes) {
+    const bool input = options.input_gradients && node.spec.type == "Input";
+    if (node.inputs.empty() && (input || force_backward))
+      for (const int v : node.outputs) asked[v] = true;
+    const std::vector<double> propagates = node.spec.options.numbers("propagate_down");
+    for (size_t i = 0; i < std::min(propagates.size(), node.inputs.size()); ++i)
+      if (propagates[i] != 0) asked[node.inputs[i]] = true;
+  }
+  if (options.input_gradients || force_backward)
+    for (const std::string& blob : options.keep) asked[graph.first(blob)] = true;
+  return asked;
+}
+
 void Net::Engine::set_up_layers() {
   const size_t known_parameters = parameters.places().size();
   shapes.resize(graph.values.size());
-  std::vector<bool> gradients(graph.values.size(), false);
+  std::vector<bool> gradients = asked_gradients;
   std::map<int, LabelRange> labels;
-  const SetupContext context{parameters,           options,  precision,
-                             wants_backward(),     &labels,  &rows,
-                             shared_multipliers()};
+  const SetupContext context{parameters,           options,       precision,
+                             wants_backward(),     &labels,       &rows,
+                             shared_multipliers(), force_backward};
   for (Node& node : graph.nodes) {
     std::vector<Shape> input_shapes;
     std::vector<bool> input_gradients;
@@ -172,8 +192,7 @@ void Net::Engine::set_up_layers() {
     gradients.resize(graph.values.size(), false);
     for (size_t o = 0; o < made.size(); ++o) {
       shapes[node.outputs[o]] = made[o];
-      gradients[node.outputs[o]] =
-          gradient || (options.input_gradients && node.spec.type == "Input");
+      gradients[node.outputs[o]] = gradients[node.outputs[o]] || gradient;
     }
     if (node.spec.type == "Input")
       for (const int v : node.outputs) inputs.push_back({graph.values[v].name, shapes[v]});
@@ -202,6 +221,8 @@ void Net::Engine::plan() {
   ProgramOptions wanted;
   wanted.backward = wants_backward();
   for (const std::string& blob : options.keep) wanted.keep_values.push_back(graph.find(blob));
+  for (size_t v = 0; v < asked_gradients.size(); ++v)
+    if (asked_gradients[v]) wanted.want_gradients.push_back(static_cast<int>(v));
   std::vector<NodeTraits> traits;
   for (size_t n = 0; n < nodes.size(); ++n) {
     traits.push_back(nodes[n].declaration.traits);
@@ -212,7 +233,6 @@ void Net::Engine::plan() {
         wanted.keep_values.push_back(node.outputs[o]);
         losses.push_back({node.outputs[o], traits[n].loss_weight[o]});
       }
-      if (is_input && options.input_gradients) wanted.want_gradients.push_back(node.outputs[o]);
       if (options.seed_outputs && traits[n].loss_weight[o] == 0 && !is_input &&
           graph.values[node.outputs[o]].consumers.empty())
         wanted.seed_values.push_back(node.outputs[o]);

@@ -36,6 +36,7 @@ struct Net::Engine {
   DType precision_of(const NetSpec& spec) const;
   std::map<std::string, SharedMultipliers> shared_multipliers() const;
   void refuse_other_parameters(size_t known) const;
+  std::vector<bool> gradients_asked_for() const;
   void set_up_layers();
   void plan();
   void declare_automatic_tops(Node& node, size_t made);
@@ -65,6 +66,11 @@ struct Net::Engine {
     held_last = what;
   }
   Held held() const { return arena.holder_ == this ? held_last : Held::kNothing; }
+  // src/engine/watch.cpp.
+  void tell_forward(int node) const;
+  void tell_backward(const Step& step) const;
+  std::string layers_of(int node) const;
+
   void require_held(const std::string& what) const;
   void require_prepared() const;
 
@@ -109,8 +115,10 @@ struct Net::Engine {
   Arena& arena;
   NetOptions options;
   DType precision;
+  bool force_backward;  // what the net's field says
   Graph graph;
-  std::vector<Shape> shapes;  // by value
+  std::vector<bool> asked_gradients;  // by value: whether somebody wants to read it
+  std::vector<Shape> shapes;          // by value
   std::vector<CompiledNode> nodes;
   Program program;
   MemoryPlan memory;
@@ -133,6 +141,7 @@ struct Net::Engine {
   std::vector<bool> kept;         // by value: whether its memory is its own until the program ends
   Held held_last = Held::kNothing;
   bool profiling = false;
+  Watch watch;
 };
 
 }  // namespace orepa

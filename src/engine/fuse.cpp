@@ -11,9 +11,12 @@ bool is_plain_relu(const LayerSpec& spec) {
 
 class Fusion {
  public:
-  Fusion(Graph& graph, const std::vector<std::string>& keep)
+  Fusion(Graph& graph, bool backward, const std::vector<std::string>& keep)
       : graph_(graph), removed_(graph.nodes.size(), false) {
-    for (const std::string& blob : keep) kept_.push_back(graph.find(blob));
+    for (const std::string& blob : keep) {
+      kept_.push_back(graph.find(blob));
+      if (backward) kept_.push_back(graph.first(blob));
+    }
   }
 
   bool removed(int node) const { return removed_[node]; }
@@ -25,7 +28,10 @@ class Fusion {
     if (std::find(kept_.begin(), kept_.end(), outputs[0]) != kept_.end()) return -1;
     const std::vector<int>& consumers = graph_.values[outputs[0]].consumers;
     if (consumers.size() != 1 || graph_.nodes[node].spec.options.has("loss_weight")) return -1;
-    return graph_.nodes[consumers[0]].outputs.size() == 1 ? consumers[0] : -1;
+    const Node& reader = graph_.nodes[consumers[0]];
+    const bool plain = reader.outputs.size() == 1 && !reader.spec.options.has("loss_weight") &&
+                       !reader.spec.options.has("propagate_down");
+    return plain ? consumers[0] : -1;
   }
 
   void absorb(int node, int follower) {
@@ -81,7 +87,7 @@ bool is_channel_scale(const Node& node) {
 }
 
 void fuse(Graph& graph, bool backward, const std::vector<std::string>& keep) {
-  Fusion fusion(graph, keep);
+  Fusion fusion(graph, backward, keep);
   for (int n = 0; n < static_cast<int>(graph.nodes.size()); ++n) {
     if (fusion.removed(n)) continue;
     const std::string type = graph.nodes[n].spec.type;

@@ -14,7 +14,8 @@ namespace orepa {
 // A Scale with a learned number a channel, as it stands behind a BatchNorm.
 bool is_channel_scale(const Node& node);
 
-// Blobs in `keep` stay readable: what would make them disappear is not fused.
+// Blobs in `keep` stay readable, and with `backward` so do their gradients: what would make them
+// disappear is not fused.
 void fuse(Graph& graph, bool backward, const std::vector<std::string>& keep);
 
 }  // namespace orepa

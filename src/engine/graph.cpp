@@ -107,6 +107,12 @@ int Graph::find(const std::string& blob) const {
   return -1;
 }
 
+int Graph::first(const std::string& blob) const {
+  for (size_t v = 0; v < values.size(); ++v)
+    if (values[v].name == blob) return static_cast<int>(v);
+  return -1;
+}
+
 std::vector<std::string> Graph::blobs() const {
   std::vector<std::string> names;
   std::set<std::string> known;

@@ -27,6 +27,8 @@ struct Graph {
 
   // The last value of that name, which is what readers of the blob see; -1 if there is none.
   int find(const std::string& blob) const;
+  // The first one, which layers in place write over: what the blob's gradient is of; -1 likewise.
+  int first(const std::string& blob) const;
   std::vector<std::string> blobs() const;  // every name once, in order of first assignment
 };
 

@@ -138,15 +138,12 @@ std::vector<float> Net::read(const std::string& blob) const {
 Shape Net::shape(const std::string& blob) const { return engine_->shapes[engine_->find(blob)]; }
 
 std::vector<float> Net::read_gradient(const std::string& blob) const {
-  // An in-place layer makes a newer value of the input's name; the gradient wanted is the input's
-  // own.
-  int v = -1;
-  for (size_t i = 0; i < engine_->graph.values.size() && v < 0; ++i)
-    if (engine_->graph.values[i].name == blob) v = static_cast<int>(i);
-  require(v >= 0, "there is no blob \"", blob, "\"");
-  const bool input = engine_->graph.nodes[engine_->graph.values[v].producer].spec.type == "Input";
-  require(input && engine_->options.input_gradients, "the gradient of blob \"", blob,
-          "\" is not kept: only those of Input blobs are, with NetOptions::input_gradients");
+  engine_->find(blob);
+  const auto v = static_cast<size_t>(engine_->graph.first(blob));
+  const std::vector<bool>& asked = engine_->asked_gradients;
+  require(v < asked.size() && asked[v], "the gradient of blob \"", blob, "\" is not kept: with ",
+          "NetOptions::input_gradients, or force_backward: true in the net, those of sources and ",
+          "of NetOptions::keep are, and with propagate_down: true that of a layer's bottom");
   engine_->require_held("the gradient of blob \"" + blob + "\"");
   require(engine_->held() == Engine::Held::kBlobsAndGradients, "the gradient of blob \"", blob,
           "\" cannot be read before backward()");

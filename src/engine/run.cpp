@@ -95,6 +95,7 @@ void Net::Engine::run(const Step& step, const Calls& calls) {
     case Step::Kind::kForward: {
       NodePass pass(*this, step.node);
       timed(step.node, Stage::kForward, [&] { nodes[step.node].layer->forward(pass); });
+      if (watch) tell_forward(step.node);
       break;
     }
     case Step::Kind::kBackward: {
@@ -102,6 +103,7 @@ void Net::Engine::run(const Step& step, const Calls& calls) {
       timed(step.node, Stage::kBackward, [&] { nodes[step.node].layer->backward(pass); });
       for (Parameter* parameter : nodes[step.node].declaration.parameters())
         parameter->gradient_written = true;
+      if (watch) tell_backward(step);
       if (calls.written == nullptr || !*calls.written) break;
       std::vector<Parameter*> parameters = nodes[step.node].complete;
       std::erase_if(parameters, [](const Parameter* parameter) { return !parameter->gradient; });

@@ -63,7 +63,8 @@ NodeSetup::NodeSetup(const Node& node, std::vector<Shape> inputs, std::vector<bo
           "write include { phase: ", options.choice("phase"), " }");
   require(!options.has("blobs"), "has blobs {}; weights are read from weight files alone");
   const std::vector<double> propagates = spec().options.numbers("propagate_down");
-  for (int i = 0; i < given; ++i) traits.differentiable[i] = propagates[i] != 0;
+  for (int i = 0; i < given; ++i)
+    traits.differentiable[i] = propagates[i] != 0 || context_.force_backward;
 }
 
 Declaration NodeSetup::finish(const std::vector<Shape>& outputs) {

@@ -62,6 +62,7 @@ struct SetupContext {
   const std::map<int, LabelRange>* labels = nullptr;          // by value, of those that are known
   BatchRows* rows = nullptr;                                  // that the first source asks for
   std::map<std::string, SharedMultipliers> multipliers = {};  // by `param { name }`
+  bool force_backward = false;                                // what propagate_down stops flows on
   // By earlier layers of the net.
   std::shared_ptr<std::set<const Parameter*>> declared =
       std::make_shared<std::set<const Parameter*>>();

@@ -119,7 +119,8 @@ SolverSettings::SolverSettings(const SolverSpec& spec) {
     precision = solver.choice("precision") == "BF16" ? DType::kBFloat16 : DType::kFloat32;
   clip = solver.number("clip_gradients");
   checked(solver, "clip_gradients", clip, clip != 0, "be positive, or negative for no clipping");
-  const int64_t display = solver.integer("display");  // read by those who print
+  debug_info = solver.flag("debug_info");
+  display = solver.integer("display");
   checked(solver, "display", display, display >= 0, "not be negative");
   test_batches = solver.integers("test_iter");
   for (size_t i = 0; i < test_batches.size(); ++i)

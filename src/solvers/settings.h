@@ -28,10 +28,12 @@ struct SolverSettings {
   std::optional<DType> precision;  // of all nets, where the solver says one
   double clip = -1;                // the largest norm of the gradients; none where negative
   bool test_initialization = true, snapshot_after_train = true;
-  double ema_decay = 0;               // 0: nothing is averaged
-  bool sync_statistics = false;       // whether ranks normalise by those of the whole batch
-  bool narrow_sums = false;           // whether ranks add up gradients in bfloat16
-  int64_t early_stop_tests = 0;       // 0: never
+  double ema_decay = 0;          // 0: nothing is averaged
+  bool sync_statistics = false;  // whether ranks normalise by those of the whole batch
+  bool narrow_sums = false;      // whether ranks add up gradients in bfloat16
+  int64_t early_stop_tests = 0;  // 0: never
+  bool debug_info = false;
+  int64_t display = 0;  // the interval of lines, and of debug_info's; 0: by time alone
   std::vector<int64_t> test_batches;  // by test net; empty: each walks over its whole set
   std::vector<ParameterRule> rules;
   bool cuda_graph = false;  // whether the work of a step is recorded; not in the file

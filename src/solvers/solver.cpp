@@ -120,12 +120,21 @@ struct Solver::State {
   bool launch(const std::function<bool()>& stop) {
     require_whole();
     if (!nets->is_current(iteration)) change_image_size();
+    step->watch(watch());
     bool issued = false;
     in_iteration(iteration,
                  [&] { issued = step->run(iteration, learning_rate->at(iteration), stop); });
     pass_on(nets->current().take_notes());
     if (issued) ++iteration;
     return issued;
+  }
+
+  // What the next iteration tells.
+  Net::Watch watch() {
+    const int64_t number = iteration + 1;
+    const bool shown = settings.display == 0 || number % settings.display == 0;
+    if (!settings.debug_info || !shown) return {};
+    return [=, this](const Measure& measure) { observer.measured(number, measure); };
   }
 
   void change_image_size() {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/watch.h"
 #include "orepa/error.h"
 
 namespace orepa {
@@ -45,6 +46,7 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
   const RuleOptions& rule = settings_.rule;
   totals_.send_rate({rate, 1 - std::pow(double{rule.momentum}, updates),
                      1 - std::pow(double{rule.momentum2}, updates), rule});
+  net_->watch(watch_);
   if (averages_) averages_->begin(iteration);
   parameters_.begin_step();
   issue(kPrepare, [&] {
@@ -55,6 +57,7 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
   const Net::Written sum = [&](const std::vector<Parameter*>& written) { sums_->add(written); };
   for (int64_t k = 0; k < settings_.iter_size; ++k) {
     if (k > 0 && stop()) {
+      net_->watch({});
       statistics_->restore();
       return false;
     }
@@ -67,12 +70,13 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
     });
   }
   issue(kUpdate, [&] { update(); });
+  net_->watch({});
   totals_.send(iteration);
   return true;
 }
 
 void TrainingStep::issue(Part part, const std::function<void()>& work) {
-  if (!settings_.cuda_graph || net_->profiles()) return work();
+  if (!settings_.cuda_graph || net_->profiles() || watch_) return work();
   RecordedPart& recorded = recorded_[part];
   if (recorded.arena != net_->arena_memory()) {
     // The first time allocates what is missing, and plans load what they need.
@@ -107,6 +111,8 @@ void TrainingStep::update() {
     // The gradient of a factor exists only now. Its layer, those that are updated with it and those
     // behind are not updated where it is not finite.
     if (!clips && add_factors(learned)) totals_.check(learned);
+    if (watch_)
+      for (const Parameter* parameter : learned) watch_(measure(parameters_.device(), *parameter));
     const auto count = static_cast<int64_t>(learned.size());
     parameters_.device().each_independent(count, [&](int64_t i) {
       const Parameter* parameter = learned[i];

@@ -34,6 +34,9 @@ class TrainingStep {
   // Has other images from now on. REQUIRES: no iteration is pending.
   void use(Net& net);
 
+  // The next iterations tell this of all that their passes and updates make; empty: nothing.
+  void watch(Net::Watch watch) { watch_ = std::move(watch); }
+
   // Issues an iteration. Returns false where `stop`, which is asked between its passes, wants it
   // abandoned: then everything is as before.
   bool run(int64_t iteration, double rate, const std::function<bool()>& stop);
@@ -82,6 +85,7 @@ class TrainingStep {
   DeviceMemory scratch_;                                // of the rule
   std::map<const Parameter*, int64_t> scratch_places_;  // where in it, in bytes
   StepTotals totals_;
+  Net::Watch watch_;
   std::array<RecordedPart, kParts> recorded_;
   std::unique_ptr<Averages> averages_;
   std::unique_ptr<GradientSums> sums_;          // where there are several ranks

@@ -97,10 +97,12 @@ class Reading {
       }
   }
   bool contains(const pb::FieldDescriptor& field) const {
-    // Read by orepa_tool train: ToolTest.StartsFromTheWeightsThatTheSolverNames, and which device.
+    // Read by orepa_tool: ToolTest.StartsFromTheWeightsThatTheSolverNames, PrintsWhatANetMakes, and
+    // which device.
     static const std::set<std::string> tool{
         "orepa.SolverParameter.weights", "orepa.SolverParameter.solver_mode",
-        "orepa.SolverParameter.device_id", "orepa.SolverParameter.tf32"};
+        "orepa.SolverParameter.device_id", "orepa.SolverParameter.tf32",
+        "orepa.NetParameter.debug_info"};
     return reads_.contains(field) || tool.contains(field.full_name());
   }
 

@@ -88,6 +88,30 @@ TEST_F(RunTest, WritesWhatHappened) {
       << output_;
 }
 
+TEST_F(RunTest, WritesWhatLayersMakeWhereTheSolverAsks) {
+  make_run(3, "debug_info: true display: 2 snapshot: 2");
+  const std::string path = folder_ + "snap.run/debug.jsonl";
+  ASSERT_EQ(train(), kDone) << output_;
+  const std::string lines = read_file(path);
+  EXPECT_THAT(numbers(path, "iteration"), testing::Each(2));
+  EXPECT_THAT(lines, HasSubstr("{\"iteration\": 2, \"stage\": \"forward\", \"layer\": \"conv\", "
+                               "\"blob\": \"conv\", \"data\": "));
+  EXPECT_THAT(lines, HasSubstr("\"stage\": \"backward\", \"layer\": \"ip\", \"blob\": \"pool\", "
+                               "\"gradient\": "));
+  EXPECT_THAT(lines, HasSubstr("\"stage\": \"update\", \"layer\": \"ip\", \"parameter\": "
+                               "\"weight\", \"data\": "));
+  // A run that goes on has no iteration twice.
+  ASSERT_EQ(train({"--snapshot", folder_ + "snap_iter_2.solverstate", "--set", "max_iter=4"}),
+            kDone)
+      << output_;
+  EXPECT_THAT(read_file(path), testing::StartsWith(lines));
+  const std::vector<double> iterations = numbers(path, "iteration");
+  EXPECT_EQ(std::count(iterations.begin(), iterations.end(), 2),
+            std::count(iterations.begin(), iterations.end(), 4));
+  ASSERT_EQ(train({"--overwrite", "--set", "debug_info=false"}), kDone) << output_;
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 TEST_F(RunTest, TheConfigurationTrainsAgainToTheSameBits) {
   make_run(4, kTests);
   ASSERT_EQ(train({"--set", "net.layer[conv].convolution_param.num_output=8", "--set",

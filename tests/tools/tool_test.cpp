@@ -387,6 +387,8 @@ layer { name: "bn" type: "BatchNorm" bottom: "y" top: "z"
   EXPECT_NEAR(dx[0] * 3 + dx[1] * 5 + dx[2] * 7 + dx[3] * 13, 0, 1e-5);
   // d/dy[3] = (1 - 1/4 - 36 / (4 14)) / sqrt(14), and dx = 2 dy
   EXPECT_NEAR(dx[3], 2 * (1 - 0.25 - 36.0 / 56) / 3.7416574, 1e-5);
+  const std::vector<float> dy = out.read("/grad_blob/y");
+  EXPECT_EQ(dx, (std::vector<float>{2 * dy[0], 2 * dy[1], 2 * dy[2], 2 * dy[3]}));
   EXPECT_EQ(out.shape("/grad_param/conv/weight"), (Shape{1, 1, 1, 1}));
   EXPECT_EQ(out.number("/grad_param/conv/weight", "index"), 0);
   EXPECT_EQ(out.read("/grad_param/conv/bias"), std::vector<float>{0});  // lr_mult 0
@@ -413,6 +415,27 @@ layer { name: "bn" type: "BatchNorm" bottom: "y" top: "z"
       run({"run", "--model", net, "--input", folder_ + "in.h5", "--output", folder_ + "in.h5"}),
       kFailed);
   EXPECT_SAYS("is read and would be overwritten");
+}
+
+TEST_F(ToolTest, PrintsWhatANetMakes) {
+  const std::string net = file("net.prototxt", R"(debug_info: true
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y"
+  inner_product_param { num_output: 1 weight_filler { value: 3 } } }
+)");
+  TensorFileWriter in;
+  in.write("/in/x", {1, 2}, {1, -2});
+  in.write("/grad/y", {1, 1}, {-1});
+  in.save(folder_ + "in.h5");
+  ASSERT_EQ(run({"run", "--model", net, "--input", folder_ + "in.h5", "--output",
+                 folder_ + "out.h5", "--backward"}),
+            kDone);
+  EXPECT_EQ(output_,
+            "[Forward] Layer x, top blob x data: 1.5\n"
+            "[Forward] Layer ip, top blob y data: 3\n"
+            "[Backward] Layer ip, bottom blob x diff: 3\n"
+            "[Backward] Layer ip, param blob weight diff: 1.5\n"
+            "[Backward] Layer ip, param blob bias diff: 1\n");
 }
 
 TEST_F(ToolTest, ExportsACheckpointAndImportsIt) {
