@@ -108,6 +108,7 @@ void run() {
     net.set(blob.name, read(in, "/in/" + blob.name, blob.shape));
   net.prepare();
   net.forward(0);
+  net.finish_files();
   report_notes(net.take_notes());
 
   TensorFileWriter out;
