@@ -11,7 +11,9 @@ bool is_one_of(const LayerSpec& layer, const std::set<std::string>& types) {
   return types.contains(layer.type);
 }
 
-bool reads_images(const LayerSpec& layer) { return is_one_of(layer, {"Data", "ImageData"}); }
+bool reads_images(const LayerSpec& layer) {
+  return is_one_of(layer, {"Data", "ImageData", "WindowData"});
+}
 
 bool tests(const Options& solver) {
   return solver.has("test_interval") || solver.has("test_interval_epoch");
@@ -60,7 +62,7 @@ const std::vector<Difference>& caffe_differences() {
              return layer.type == "Data" && phase == Phase::kTrain &&
                     !layer.options.message("data_param").has("shuffle");
            }},
-      {.subject = "Data, ImageData",
+      {.subject = "Data, ImageData, WindowData",
        .what = "`mirror` does nothing in phase TEST; Caffe mirrors there, too",
        .why = "a test should measure the same every time",
        .restores = "`transform_param { transform { flip {} } }`",
@@ -78,6 +80,25 @@ const std::vector<Difference>& caffe_differences() {
              return layer.type == "HDF5Data" &&
                     layer.options.message("hdf5_data_param").flag("shuffle");
            }},
+      {.subject = "WindowData",
+       .what = "all windows of the foreground, and all of the background, come before one comes "
+               "again; Caffe draws each anew",
+       .why = "every window is seen equally often; a test needs `test_iter`, since the two walks "
+              "end at different batches",
+       .restores = "",
+       .layer = [](const LayerSpec& layer, Phase) { return layer.type == "WindowData"; }},
+      {.subject = "MemoryData",
+       .what = "it takes any number of samples, and one top is enough; Caffe wants a multiple of "
+               "the batch, and two tops",
+       .why = "the last batch goes on with the first samples",
+       .restores = "",
+       .layer = [](const LayerSpec& layer, Phase) { return layer.type == "MemoryData"; }},
+      {.subject = "HDF5Output",
+       .what = "the batches of a whole run stand behind each other in the file, which appears when "
+               "the run ends; Caffe fails at the second batch",
+       .why = "it is what the layer is for",
+       .restores = "",
+       .layer = [](const LayerSpec& layer, Phase) { return layer.type == "HDF5Output"; }},
       {.subject = "DummyData",
        .what = "tops are filled once; Caffe draws random ones anew in every pass",
        .why = "it is for timing and tests",

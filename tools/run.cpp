@@ -126,6 +126,7 @@ void run() {
   if (prints) net.watch(print);
   net.prepare();
   net.forward(0);
+  net.finish_files();
   report_notes(net.take_notes());
 
   TensorFileWriter out;

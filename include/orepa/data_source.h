@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,11 @@ struct Record {
   int64_t channels = 0, height = 0, width = 0;  // of kPixels and kNumbers, row-major: C, H, W
   std::span<const unsigned char> content;
   int64_t label = 0;  // 0 where the source was opened without labels
+  // Of a source of windows: the part of the image that the sample is, edges included.
+  struct Window {
+    int64_t left, top, right, bottom;
+  };
+  std::optional<Window> window;
   // For sources whose content lies nowhere else; its memory is used again by the next read().
   std::vector<unsigned char> buffer;
 };

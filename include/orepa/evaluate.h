@@ -55,7 +55,8 @@ class Evaluator {
   // batches; `feed` may set inputs before each, and `observe` may read blobs after it, with the
   // number of its first sample. Throws TestFailure where a pass or one of the latter throws Error,
   // and where an output is not finite, with the layer that it comes from and, for a label that is
-  // no class, the sample. What one rank meets, all of them throw.
+  // no class, the sample. What one rank meets, all of them throw. A complete one ends with
+  // Net::finish_files().
   Evaluation run(int64_t batches = 0, const std::function<bool()>& stop = {},
                  const std::function<void(Net&, int64_t)>& feed = {},
                  const std::function<void(Net&, int64_t first_sample)>& observe = {});

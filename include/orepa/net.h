@@ -139,6 +139,9 @@ class Net {
   const std::vector<Blob>& inputs() const;   // tops of Input layers
   const std::vector<Blob>& outputs() const;  // blobs nobody consumes, in order of the layers
   // Host values in Caffe's order. set() before forward(); seed_gradient() before backward().
+  // Of an Input's blob, as many as its shape has; of a MemoryData's, any number of samples, as many
+  // for its images as for its labels: pass by pass takes the next batch of them, the first one
+  // again behind the last.
   void set(const std::string& blob, const std::vector<float>& values);
   void seed_gradient(const std::string& blob, const std::vector<float>& values);
   // Of an output or a kept blob, after forward() or backward() and until the arena is used for
@@ -151,6 +154,13 @@ class Net {
   // before them. After backward() and, as with read(), until the arena is used for something else.
   std::vector<float> read_gradient(const std::string& blob) const;
   double loss_weight(const std::string& blob) const;  // 0 where the blob is no loss
+
+  // Whether layers of it write what they see into files (HDF5Output): that of all passes since the
+  // last of these two calls. finish_files() gives them their names; it waits for the device, and
+  // throws Error where a file cannot be written. drop_files() forgets what they have.
+  bool writes_files() const;
+  void finish_files();
+  void drop_files();
 
   int64_t samples() const;  // of one walk over the data, as its source says; 0 without a source
   // What load() has spent in sources so far, layers without inputs: how long computing waited for

@@ -52,6 +52,7 @@ Augment::Augment(const Options& options, bool augment, uint64_t seed, const Load
                  int64_t image_size)
     : seed_(seed),
       image_size_(image_size),
+      windows_(loading.windows.has_value()),
       order_(options.choice("color_order") == "RGB" ? ColorOrder::kRgb : ColorOrder::kBgr),
       exact_decode_(options.flag("exact_decode")) {
   const bool color = options.flag("force_color"), gray = options.flag("force_gray");
@@ -61,7 +62,9 @@ Augment::Augment(const Options& options, bool augment, uint64_t seed, const Load
   if (gray || (loading.gray && !color)) color_ = Color::kGray;
   const bool resized = loading.size != Extent{};
   if (resized) add(make_resize(loading.size, Filter::kBilinear));
-  if (options.has("transform"))
+  if (loading.windows)
+    read_windows(options, *loading.windows, augment);
+  else if (options.has("transform"))
     read_list(options, resized);
   else
     read_caffe(options, augment);
@@ -71,6 +74,22 @@ void Augment::read_caffe(const Options& options, bool augment) {
   const int64_t crop = options.integer("crop_size"), pad = options.integer("pad");
   if (crop > 0 || pad > 0) add(make_caffe_crop(crop, pad, augment));
   if (options.flag("mirror") && augment) add(make_flip(0.5f));
+  read_numbers(options);
+}
+
+void Augment::read_windows(const Options& options, const Loading::Windows& windows, bool augment) {
+  for (const char* field : {"transform", "pad"})
+    require(!options.has(field), options.where(field), ": ", field,
+            " is not for windows, which are cropped, resized to crop_size and mirrored");
+  const int64_t crop = options.integer("crop_size");
+  require(crop > 2 * windows.context, options.where("crop_size"),
+          ": crop_size must be larger than ", "twice the context_pad ", windows.context, ", got ",
+          crop);
+  add(make_window_crop(crop, windows.context, windows.square, options.flag("mirror") && augment));
+  read_numbers(options);
+}
+
+void Augment::read_numbers(const Options& options) {
   means_ = floats(options.numbers("mean_value"));
   scales_ = {static_cast<float>(options.number("scale"))};
   if (!options.has("mean_file")) return;
@@ -120,13 +139,25 @@ void Augment::add(std::unique_ptr<Transform> transform) {
       {std::move(transform), Random::Purpose(seed_, text("augmentation ", entries_.size()))});
 }
 
-void Augment::plan(const Extent& image, int64_t walked, Plan& plan) const {
-  plan.start(image);
+void Augment::plan(const Extent& image, int64_t walked, Plan& plan, const Box* window) const {
+  plan.start(image, window);
   for (const Entry& entry : entries_)
     entry.transform->plan(plan, entry.random.at(static_cast<uint64_t>(walked)));
   if (image_size_ > 0) plan.scale(image_size_);
-  if (!mean_image_) return;
+  const View& view = plan.view;
+  plan.mean = {view.region.top + view.window.top, view.region.left + view.window.left, view.flip};
+  if (mean_image_) place_mean_image(plan);
+}
+
+void Augment::place_mean_image(Plan& plan) const {
   const Extent &is = plan.view.size, &mean = mean_image_->extent;
+  if (windows_) {  // its centre, which is not flipped
+    const Box& seen = plan.view.window;
+    require(seen.height <= mean.height && seen.width <= mean.width, "becomes ", seen.height, " x ",
+            seen.width, ", but the mean image is ", mean.height, " x ", mean.width);
+    plan.mean = {(mean.height - seen.height) / 2, (mean.width - seen.width) / 2, false};
+    return;
+  }
   require(is == mean, "is ", is.height, " x ", is.width, ", but the mean image is ", mean.height,
           " x ", mean.width);
 }

@@ -16,6 +16,13 @@ namespace orepa {
 struct Loading {
   Extent size;  // 0 x 0: as it is stored
   bool gray = false;
+  // Of Caffe's WindowData: crop_size pixels along each side, of which `context` on each side are of
+  // what surrounds the window.
+  struct Windows {
+    int64_t context = 0;
+    bool square = false;  // a square of the image, not the window's own shape
+  };
+  std::optional<Windows> windows;
 };
 
 class Augment {
@@ -26,8 +33,9 @@ class Augment {
   Augment(const Options& transform_param, bool augment, uint64_t seed, const Loading& loading = {},
           int64_t image_size = 0);
 
-  // For the sample that comes after `walked` others. Throws Error where it does not fit.
-  void plan(const Extent& image, int64_t walked, Plan& plan) const;
+  // For the sample that comes after `walked` others, a window of the image or all of it. Throws
+  // Error where it does not fit.
+  void plan(const Extent& image, int64_t walked, Plan& plan, const Box* window = nullptr) const;
 
   // One number a channel. Throw Error where another count of them is given.
   std::vector<float> means(int64_t channels) const;
@@ -43,7 +51,10 @@ class Augment {
 
  private:
   void read_caffe(const Options& options, bool augment);
+  void read_windows(const Options& options, const Loading::Windows& windows, bool augment);
   void read_list(const Options& options, bool resized);
+  void read_numbers(const Options& options);
+  void place_mean_image(Plan& plan) const;
   void add(std::unique_ptr<Transform> transform);
   std::vector<float> each(const char* what, const std::vector<float>& numbers, float otherwise,
                           int64_t channels) const;
@@ -54,6 +65,7 @@ class Augment {
   };
   uint64_t seed_;
   int64_t image_size_;
+  bool windows_;  // whether samples are windows of images
   std::vector<Entry> entries_;
   std::vector<float> means_, scales_;
   std::optional<MeanImage> mean_image_;

@@ -16,7 +16,7 @@ struct Frame {
   };
   Part image;   // all else is padding
   Part erased;  // nothing where it is empty
-  // Which pixel of the image, as it was before it was cropped and flipped, is the first one.
+  // Which pixel of the mean image is the first one, and whether that is read from right to left.
   int32_t top = 0, left = 0, flip = 0;
   float light[3] = {};  // added to the channels as they are stored
 };

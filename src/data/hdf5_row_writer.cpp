@@ -1,5 +1,6 @@
 #include "data/hdf5_row_writer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -53,11 +54,20 @@ Hdf5RowWriter::~Hdf5RowWriter() { close(); }
 
 void Hdf5RowWriter::create(const std::string& name, Array& array) {
   const std::vector<hsize_t> extents(array.shape.extents().begin(), array.shape.extents().end());
-  const Object space(H5Screate_simple(array.shape.rank(), extents.data(), nullptr), H5Sclose);
+  std::vector<hsize_t> most = extents;
+  if (array.grows()) most[0] = H5S_UNLIMITED;
+  const Object space(H5Screate_simple(array.shape.rank(), extents.data(), most.data()), H5Sclose);
   const Object links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links, 1);
   const Object properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_obj_track_times(properties, false);  // the same content, the same bytes
+  if (array.grows()) {
+    constexpr hsize_t kChunk = 16384;  // numbers
+    std::vector<hsize_t> chunk = extents;
+    const auto row = static_cast<hsize_t>(array.shape.count(1, array.shape.rank()));
+    chunk[0] = std::max<hsize_t>(1, kChunk / row);
+    H5Pset_chunk(properties, array.shape.rank(), chunk.data());
+  }
   array.id = H5Dcreate2(file_, absolute(name).c_str(), H5T_IEEE_F32LE, space, links, properties,
                         H5P_DEFAULT);
   require(array.id >= 0, path_, ": array ", name, " cannot be made; is it the group of another?");
@@ -67,14 +77,19 @@ void Hdf5RowWriter::add(const std::string& name, const std::vector<float>& rows)
   Array& array = arrays_.at(name);
   const int64_t row = array.shape.count(1, array.shape.rank());
   const int64_t count = static_cast<int64_t>(rows.size()) / row;
-  require(count * row == static_cast<int64_t>(rows.size()) && array.rows + count <= array.shape[0],
-          path_, ": array ", name, " of ", array.shape.str(), " was given ", rows.size(),
-          " numbers behind ", array.rows, " rows");
+  const bool fits = array.grows() || array.rows + count <= array.shape[0];
+  require(count * row == static_cast<int64_t>(rows.size()) && fits, path_, ": array ", name, " of ",
+          array.shape.str(), " was given ", rows.size(), " numbers behind ", array.rows, " rows");
   const auto held = hold();
   const std::vector<int64_t>& extents = array.shape.extents();
   std::vector<hsize_t> start(extents.size(), 0), size(extents.begin(), extents.end());
   start[0] = static_cast<hsize_t>(array.rows);
   size[0] = static_cast<hsize_t>(count);
+  if (array.grows()) {
+    std::vector<hsize_t> all = size;
+    all[0] = start[0] + size[0];
+    require(H5Dset_extent(array.id, all.data()) >= 0, path_, ": array ", name, " cannot grow");
+  }
   const Object space(H5Dget_space(array.id), H5Sclose);
   const Object memory(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr),
                       H5Sclose);
@@ -88,8 +103,8 @@ void Hdf5RowWriter::add(const std::string& name, const std::vector<float>& rows)
 
 void Hdf5RowWriter::finish() {
   for (const auto& [name, array] : arrays_)
-    require(array.rows == array.shape[0], path_, ": array ", name, " of ", array.shape.str(),
-            " got only ", array.rows, " rows");
+    require(array.grows() || array.rows == array.shape[0], path_, ": array ", name, " of ",
+            array.shape.str(), " got only ", array.rows, " rows");
   require(close(), path_, ": cannot be written; is the disk full?");
   flush_to_disk(temporary_.path());
   std::error_code failure;

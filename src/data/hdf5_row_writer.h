@@ -12,8 +12,8 @@ namespace orepa {
 
 class Hdf5RowWriter {
  public:
-  // The shapes of all arrays, by name. Throws Error where nothing can be written there, and where
-  // the disk has no room for them.
+  // The shapes of all arrays, by name; one of 0 rows has as many as come. Throws Error where
+  // nothing can be written there, and where the disk has no room for them.
   Hdf5RowWriter(const std::string& path, const std::map<std::string, Shape>& arrays);
   Hdf5RowWriter(const Hdf5RowWriter&) = delete;
   Hdf5RowWriter& operator=(const Hdf5RowWriter&) = delete;
@@ -30,6 +30,7 @@ class Hdf5RowWriter {
   struct Array {
     int64_t id = -1, rows = 0;  // rows that were written
     Shape shape;
+    bool grows() const { return shape[0] == 0; }
   };
   void create(const std::string& name, Array& array);
   bool close();  // whether all is in the file

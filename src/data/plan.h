@@ -20,10 +20,18 @@ struct Plan {
   std::vector<ColorChange> colors;  // one after the other
   std::array<float, 3> light{};     // added to R, G and B
   Box erased;                       // of the window: it becomes 0, as padding does
+  // Of the image, what the sample is: a window of it, or all.
+  Box sample;
+  // Where the mean image has the first pixel of what is seen; flipped, if what is seen is.
+  struct MeanPlace {
+    int64_t top = 0, left = 0;
+    bool flip = false;
+  } mean;
 
   // Of an image that nothing happens to yet.
-  void start(const Extent& image) {
+  void start(const Extent& image, const Box* window) {
     const Box all{0, 0, image.height, image.width};
+    sample = window == nullptr ? all : *window;
     view = {all, image, all};
     colors.clear();
     light = {};

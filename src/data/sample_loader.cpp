@@ -31,11 +31,20 @@ Frame frame_of(const Plan& plan, ColorOrder order) {
   frame.erased = {
       static_cast<int32_t>(erased.top), static_cast<int32_t>(erased.top + erased.height),
       static_cast<int32_t>(erased.left), static_cast<int32_t>(erased.left + erased.width)};
-  frame.top = static_cast<int32_t>(plan.view.region.top + plan.view.window.top);
-  frame.left = static_cast<int32_t>(plan.view.region.left + plan.view.window.left);
-  frame.flip = plan.view.flip ? 1 : 0;
+  frame.top = static_cast<int32_t>(plan.mean.top);
+  frame.left = static_cast<int32_t>(plan.mean.left);
+  frame.flip = plan.mean.flip ? 1 : 0;
   for (size_t c = 0; c < 3; ++c) frame.light[c] = plan.light[order == ColorOrder::kBgr ? 2 - c : c];
   return frame;
+}
+
+void make_plan(const Augment& augment, const Record& record, const Extent& image, int64_t walked,
+               Plan& plan) {
+  Box window;
+  if (const auto& edges = record.window)
+    window = {edges->top, edges->left, edges->bottom - edges->top + 1,
+              edges->right - edges->left + 1};
+  augment.plan(image, walked, plan, record.window ? &window : nullptr);
 }
 
 // Rethrows with the sample's name in front.
@@ -67,7 +76,7 @@ ImageFormat format_of(const Record& record, const Augment& augment, bool as_stor
     }
   }
   Plan plan;
-  augment.plan(extent, 0, plan);
+  make_plan(augment, record, extent, 0, plan);
   format.extent = plan.view.window.extent();
   return format;
 }
@@ -115,7 +124,7 @@ void SampleLoader::load(int64_t sample, int64_t walked, unsigned char* image, Fr
                         float& label) {
   source_.read(sample, record_);  // its errors name the sample
   named(source_, sample, [&] {
-    augment_.plan(open(), walked, plan_);
+    make_plan(augment_, record_, open(), walked, plan_);
     const Extent seen = plan_.view.window.extent();
     require(seen == format_.extent, "becomes ", str(seen), " pixels, expected ",
             str(format_.extent), "; crop or resize all images to one size (transform_param)");

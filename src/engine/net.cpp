@@ -4,6 +4,8 @@
 #include <chrono>
 
 #include "engine/engine.h"
+#include "layers/file_output.h"
+#include "layers/memory_data.h"
 #include "orepa/parallel.h"
 
 namespace orepa {
@@ -104,6 +106,22 @@ void Net::add_loss(double* total) const {
 const std::vector<Net::Blob>& Net::inputs() const { return engine_->inputs; }
 const std::vector<Net::Blob>& Net::outputs() const { return engine_->outputs; }
 
+bool Net::writes_files() const {
+  return std::any_of(engine_->nodes.begin(), engine_->nodes.end(), [](const auto& node) {
+    return dynamic_cast<const HDF5Output*>(node.layer.get()) != nullptr;
+  });
+}
+
+void Net::finish_files() {
+  for (const Engine::CompiledNode& node : engine_->nodes)
+    if (auto* output = dynamic_cast<HDF5Output*>(node.layer.get())) output->file().finish();
+}
+
+void Net::drop_files() {
+  for (const Engine::CompiledNode& node : engine_->nodes)
+    if (auto* output = dynamic_cast<HDF5Output*>(node.layer.get())) output->file().drop();
+}
+
 void Net::Engine::stage(std::map<int, Upload>& uploads, int v, const std::vector<float>& values) {
   const Shape& shape = shapes[v];
   require(static_cast<int64_t>(values.size()) == shape.count(), "blob \"", graph.values[v].name,
@@ -116,11 +134,19 @@ void Net::set(const std::string& blob, const std::vector<float>& values) {
   bool known = false;
   for (size_t v = 0; v < engine_->graph.values.size(); ++v) {
     const Value& value = engine_->graph.values[v];
-    if (value.name != blob || engine_->graph.nodes[value.producer].spec.type != "Input") continue;
-    engine_->stage(engine_->staged_inputs, static_cast<int>(v), values);
+    if (value.name != blob) continue;
+    const Node& node = engine_->graph.nodes[value.producer];
+    if (auto* memory = dynamic_cast<MemoryData*>(engine_->nodes[value.producer].layer.get())) {
+      const auto top = std::find(node.outputs.begin(), node.outputs.end(), static_cast<int>(v));
+      memory->set(static_cast<size_t>(top - node.outputs.begin()), values);
+    } else if (node.spec.type == "Input") {
+      engine_->stage(engine_->staged_inputs, static_cast<int>(v), values);
+    } else {
+      continue;
+    }
     known = true;
   }
-  require(known, "\"", blob, "\" is no top of an Input layer");
+  require(known, "\"", blob, "\" is no top of an Input or MemoryData layer");
 }
 
 void Net::seed_gradient(const std::string& blob, const std::vector<float>& values) {

@@ -26,8 +26,21 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
   auto augment = std::make_shared<const Augment>(setup.options().message("transform_param"),
                                                  setup.phase() == Phase::kTrain, setup.seed(),
                                                  options.loading, setup.takes_image_size());
-  const SampleOrder order =
+  SampleOrder order =
       source_order(setup, options.source->size(), options.batch_size, options.shuffle);
+  if (const auto& foreground = options.foreground) {
+    const auto batch = static_cast<float>(order.batch_size);
+    order.foreground = {foreground->samples, static_cast<int64_t>(batch * foreground->fraction)};
+    order.batches = 0;
+    setup.require(order.foreground->rows == 0 || foreground->samples > 0,
+                  "wants foreground (fg_fraction ", foreground->fraction,
+                  "), but no window overlaps as fg_threshold says");
+    setup.require(order.foreground->rows == order.batch_size || foreground->samples < order.samples,
+                  "wants background (fg_fraction ", foreground->fraction,
+                  "), but no window overlaps as bg_threshold says");
+  } else {
+    setup.samples(order.samples);  // there is no walk over windows, of which each part has its own
+  }
   const int threads = options.threads > 0 ? options.threads : decoding_threads(setup.device());
   loader_ = std::make_unique<BatchLoader>(options.source, augment, order, options.as_stored,
                                           threads, options.max_broken);
@@ -47,7 +60,6 @@ std::vector<Shape> ImageSource::set_up(Setup& setup, const ImageSourceOptions& o
   }
   scale_ = numbers(augment->scales(format.channels));
   batch_ = setup.scratch(Stage::kForward, loader_->layout().labels());
-  setup.samples(order.samples);
   setup.forward_only();
   std::vector<Shape> shapes{
       {order.rows, format.channels, format.extent.height, format.extent.width}};

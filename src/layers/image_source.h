@@ -1,4 +1,5 @@
-// ImageSource: what the layers have in common whose samples are images and labels: Data, ImageData.
+// ImageSource: what the layers have in common whose samples are images and labels: Data, ImageData,
+// WindowData.
 #pragma once
 #include <memory>
 
@@ -16,6 +17,12 @@ struct ImageSourceOptions {
   std::shared_ptr<const DataSource> source;
   int64_t batch_size = 0;
   bool shuffle = false;
+  // Of windows: the first samples are the foreground, of which each batch has this fraction.
+  struct Foreground {
+    int64_t samples;
+    float fraction;
+  };
+  std::optional<Foreground> foreground;
   bool as_stored = false;  // see image_format()
   int prefetch = 4;        // batches
   int threads = 0;         // 0: decoding_threads()

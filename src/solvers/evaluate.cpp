@@ -26,6 +26,9 @@ Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, 
     : name_(spec.name()),
       ranks_(ranks),
       nets_(spec, parameters, arena, for_testing(std::move(options))) {
+  require(ranks_ == nullptr || !net().writes_files(), name_,
+          ": an HDF5Output layer writes what one ",
+          "process sees, but several share a test; run one, or leave the layer out");
   const int64_t samples = net().samples(), batch = net().batch_size();
   if (samples == 0 || samples % batch == 0) return;
   rest_.batch_size = samples % batch;
@@ -46,6 +49,7 @@ Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
     evaluation.outputs.push_back({blob.name,
                                   std::vector<double>(static_cast<size_t>(blob.shape.count())),
                                   whole.loss_weight(blob.name)});
+  whole.drop_files();  // of a test that came to no end
   std::vector<Batch> own;
   const auto run_batch = [&](int64_t b) {
     const bool is_rest = b == batches;
@@ -75,6 +79,7 @@ Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
     }
     evaluation.complete = !stop || first + ranks >= all || !stop();
   }
+  if (evaluation.complete) whole.finish_files();
   if (ranks_ != nullptr && evaluation.complete) exchange(own, evaluation);
   for (Evaluation::Output& output : evaluation.outputs)
     for (double& value : output.values) value /= static_cast<double>(evaluation.samples);

@@ -331,6 +331,10 @@ bool Solver::solve() {
       throw;
     }
   };
+  const auto ended = [&](bool reached) {
+    net().finish_files();
+    return reached;
+  };
   const bool tests_first = s.tests_first();
   // One that is there is not written again: a kill amidst that would leave none of this iteration.
   const auto snapshot_once = [&] {
@@ -339,13 +343,13 @@ bool Solver::solve() {
   if (s.iteration >= s.schedule.last_iteration && s.settings.snapshot_after_train) snapshot_once();
   if (tests_first) test_now();
   // Of a run that was ended so, or is to be from now on.
-  if (s.iteration < s.schedule.last_iteration && s.stops_early()) return true;
+  if (s.iteration < s.schedule.last_iteration && s.stops_early()) return ended(true);
   while (s.iteration < s.schedule.last_iteration) {
     const Request request = s.poll();
     s.pending = Request::kNone;
     if (request == Request::kStop) {
       snapshot_once();
-      return false;
+      return ended(false);
     }
     if (request == Request::kSnapshot || s.snapshots.retry(s.iteration))
       s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
@@ -361,9 +365,9 @@ bool Solver::solve() {
       s.snapshots.try_to_write(s.take_snapshot(), s.iteration);
     if (!s.test_due()) continue;
     test_now();
-    if (!last && s.stops_early()) return true;
+    if (!last && s.stops_early()) return ended(true);
   }
-  return true;
+  return ended(true);
 }
 
 Evaluation Solver::test(int net, int64_t batches) {

@@ -78,6 +78,12 @@ class Reading {
                "layer { type: 'ImageData' top: 'x' image_data_param { source: '" + folder +
                    "list' root_folder: '" + folder + "' } }",
                {}, {});
+    write_file(folder + "windows", "# 0 image.png 1 1 1 1 1 0.5 0 0 0 0");
+    LayerBench(*device,
+               "layer { type: 'WindowData' top: 'x' transform_param { crop_size: 1 } "
+               "window_data_param { batch_size: 1 fg_fraction: 1 source: '" +
+                   folder + "windows' root_folder: '" + folder + "' } }",
+               {}, {});
     TensorFileWriter rows;
     rows.write("x", {1, 1}, {1});
     rows.save(folder + "rows.h5");
@@ -86,6 +92,14 @@ class Reading {
                "layer { type: 'HDF5Data' top: 'x' hdf5_data_param { batch_size: 1 source: '" +
                    folder + "list' } }",
                {}, {});
+    LayerBench(*device,
+               "layer { type: 'MemoryData' top: 'x' memory_data_param { batch_size: 1 channels: 1 "
+               "height: 1 width: 1 } }",
+               {}, {});
+    LayerBench(
+        *device,
+        "layer { type: 'HDF5Output' hdf5_output_param { file_name: '" + folder + "out.h5' } }",
+        {{1}, {1}}, {});
     for (std::vector<LayerCase> rows : {layer_cases(), convolution_cases()})
       for (const LayerCase& row : rows) {
         std::vector<Shape> shapes;

@@ -36,6 +36,10 @@ std::unique_ptr<Transform> make_resize(const Extent& size, Filter filter);
 // Caffe's crop_size (0: none) and our own pad, of TransformationParameter itself.
 std::unique_ptr<Transform> make_caffe_crop(int64_t crop_size, int64_t pad, bool random);
 std::unique_ptr<Transform> make_flip(float probability);
+// A window (Plan::sample) becomes size x size, `context` of them on each side from around it, of a
+// square of the image or of one of the window's own shape. REQUIRES: size > 2 context.
+std::unique_ptr<Transform> make_window_crop(int64_t size, int64_t context, bool square,
+                                            bool mirror);
 
 // Throws Error unless sound: "net.prototxt:3:7: NAME must BOUNDS, got VALUE".
 double checked(const Options& options, const char* field, double value, bool sound,
