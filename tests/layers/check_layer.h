@@ -43,6 +43,9 @@ struct LayerCase {
   // False where backward() is no derivative by definition, or zero everywhere: then another test
   // has to pin it down.
   bool derivative = true;
+  // Whether it bends much within a step of a finite difference, which is then extrapolated from
+  // two.
+  bool bends = false;
 };
 
 inline void PrintTo(const LayerCase& row, std::ostream* out) { *out << row.layers; }
@@ -59,5 +62,6 @@ std::vector<LayerCase> loss_cases();
 std::vector<LayerCase> elementwise_cases();
 std::vector<LayerCase> normalisation_cases();
 std::vector<LayerCase> shape_cases();
+std::vector<LayerCase> recurrent_cases();
 
 }  // namespace orepa

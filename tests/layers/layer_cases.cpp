@@ -583,7 +583,7 @@ std::vector<LayerCase> layer_cases() {
       accuracy("accuracy_axis3", {2, 3, 2, 3}, 3, {2, 3, 2}, "", 1, -1, 1),
   };
   for (const auto& more : {convolution_cases(), elementwise_cases(), normalisation_cases(),
-                           loss_cases(), shape_cases()})
+                           loss_cases(), shape_cases(), recurrent_cases()})
     rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }
