@@ -46,6 +46,13 @@ void upgrade_pool(PoolingParameter& pool, const std::string& where) {
   pool.clear_ceil_mode();
 }
 
+// Forks of Caffe have a type for what one with a group a channel is.
+void upgrade_depthwise(LayerParameter& layer) {
+  ConvolutionParameter& convolution = *layer.mutable_convolution_param();
+  layer.set_type("Convolution");
+  if (convolution.group() <= 1) convolution.set_group(convolution.num_output());
+}
+
 }  // namespace
 
 void upgrade(NetParameter& net, const std::string& name, const Positions* positions) {
@@ -53,9 +60,11 @@ void upgrade(NetParameter& net, const std::string& name, const Positions* positi
     return positions == nullptr ? name : positions->where(message, field, 0);
   };
   upgrade_inputs(net, where(net, net.input_size() > 0 ? "input" : "input_shape"));
-  for (LayerParameter& layer : *net.mutable_layer())
+  for (LayerParameter& layer : *net.mutable_layer()) {
     if (options_of(layer.pooling_param()).has("ceil_mode"))
       upgrade_pool(*layer.mutable_pooling_param(), where(layer.pooling_param(), "ceil_mode"));
+    if (layer.type() == "DepthwiseConvolution") upgrade_depthwise(layer);
+  }
 }
 
 }  // namespace orepa

@@ -1,5 +1,6 @@
 // What Caffe's older versions and its forks say in other words, in the words of proto/orepa.proto:
-// a net-level `input` becomes an Input layer in front, `ceil_mode` of a pool becomes `round_mode`.
+// a net-level `input` becomes an Input layer in front, `ceil_mode` of a pool becomes `round_mode`,
+// a DepthwiseConvolution a Convolution with a group an output.
 #pragma once
 #include <string>
 
