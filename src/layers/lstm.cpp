@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "layers/recurrent.h"
+#include "layers/recurrent_onnx.h"
 
 namespace orepa {
 namespace {
@@ -79,7 +80,24 @@ class LSTM : public Recurrent {
   }
 };
 
-OREPA_LAYER(LSTM, "long short-term memory: the hidden states of sequences, step by step");
+void write_onnx(const OnnxLayer& layer) {
+  const int64_t width = layer.output_shapes[0][2];
+  const std::string hidden =
+      write_steps(layer, 2, [&](const std::string& u, std::vector<std::string>& states) {
+        const auto gate = [&](int64_t number, const char* function) {
+          return layer.before(function, {onnx_columns(layer, u, number * width, width)});
+        };
+        const std::string in = gate(0, "Sigmoid"), forget = gate(1, "Sigmoid"),
+                          out = gate(2, "Sigmoid"), candidate = gate(3, "Tanh");
+        states[1] = layer.before("Add", {layer.before("Mul", {forget, states[1]}),
+                                         layer.before("Mul", {in, candidate})});
+        states[0] = layer.before("Mul", {out, layer.before("Tanh", {states[1]})});
+      });
+  layer.make(0, "Reshape", {hidden, layer.shape_constant(layer.output_shapes[0])});
+}
+
+OREPA_LAYER(LSTM, "long short-term memory: the hidden states of sequences, step by step")
+    .onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

@@ -2,6 +2,7 @@
 
 #include "layers/arithmetic.h"
 #include "layers/recurrent.h"
+#include "layers/recurrent_onnx.h"
 
 namespace orepa {
 namespace {
@@ -100,7 +101,20 @@ class RNN : public Recurrent {
   Handle weight_ = -1, bias_ = -1, dproduct_ = -1, dhidden_ = -1, sums_ = -1;
 };
 
-OREPA_LAYER(RNN, "a recurrent network of tanh: outputs of sequences, step by step");
+void write_onnx(const OnnxLayer& layer) {
+  const std::string hidden =
+      write_steps(layer, 1, [&](const std::string& u, std::vector<std::string>& states) {
+        states[0] = layer.before("Tanh", {u});
+      });
+  const std::vector<std::string> output{hidden, layer.parameter("output_weight"),
+                                        layer.parameter("output_bias")};
+  const std::string y =
+      layer.before("Tanh", {layer.before("Gemm", output, {{"transB", int64_t{1}}})});
+  layer.make(0, "Reshape", {y, layer.shape_constant(layer.output_shapes[0])});
+}
+
+OREPA_LAYER(RNN, "a recurrent network of tanh: outputs of sequences, step by step")
+    .onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa
