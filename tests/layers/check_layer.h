@@ -58,6 +58,7 @@ bool check_layer_in_bfloat16(Device& device, const LayerCase& row);
 // All rows; each file of rows adds its own.
 std::vector<LayerCase> layer_cases();
 std::vector<LayerCase> convolution_cases();
+std::vector<LayerCase> spatial_convolution_cases();
 std::vector<LayerCase> loss_cases();
 std::vector<LayerCase> elementwise_cases();
 std::vector<LayerCase> normalisation_cases();

@@ -139,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenCaffe, testing::ValuesIn(cases()), [](cons
   return info.param.substr(info.param.find('/') + 1);
 });
 
-TEST(GoldenCaffeCases, AreAllThere) { EXPECT_EQ(cases().size(), 51u); }
+TEST(GoldenCaffeCases, AreAllThere) { EXPECT_EQ(cases().size(), 70u); }
 
 }  // namespace
 }  // namespace orepa
