@@ -147,6 +147,16 @@ const std::vector<Difference>& caffe_differences() {
              return layer.type == "Power" && phase == Phase::kTrain && power != 0 && power != 1 &&
                     power != 2;
            }},
+      {.subject = "RNN, LSTM",
+       .what = "with `expose_hidden`, the first states have gradients, and those of the last are "
+               "taken; Caffe has none of either",
+       .why = "a sequence can then be trained in parts",
+       .restores = "`propagate_down: false` for the bottoms of first states",
+       .layer =
+           [](const LayerSpec& layer, Phase phase) {
+             return is_one_of(layer, {"RNN", "LSTM"}) && phase == Phase::kTrain &&
+                    layer.options.message("recurrent_param").flag("expose_hidden");
+           }},
       {.subject = "Normalize",
        .what =
            "the gradient is exact; that of SSD's fork is not where each channel has its own scale",

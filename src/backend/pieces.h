@@ -1,4 +1,4 @@
-// Pieces of a workspace. Only src/backend includes this.
+// Pieces of a workspace, for plans.
 #pragma once
 #include <cstdint>
 

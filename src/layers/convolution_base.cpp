@@ -1,23 +1,43 @@
 #include "layers/convolution_base.h"
 
 #include "layers/arithmetic.h"
+#include "layers/axis.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
+namespace {
 
-ConvolutionGeometry ConvolutionBase::read_geometry(Setup& setup,
-                                                   const ConvolutionWindows& windows) {
+// Number k of a position of all axes but the channels'.
+struct OfChannel {
+  Numbers numbers;
+  AxisView view;
+  OREPA_HD float operator()(int64_t i, int64_t k) const { return numbers[view.position(i, k)]; }
+};
+
+}  // namespace
+
+SpatialGeometry ConvolutionBase::read_geometry(Setup& setup, std::vector<int64_t>& window) {
   const Options options = setup.options().message("convolution_param");
-  setup.require(setup.inputs() == 1 && setup.outputs() == 1,
-                "takes one bottom and makes one top, got ", setup.inputs(), " and ",
-                setup.outputs());
-  ConvolutionGeometry g;
-  g.stride = windows.stride;
-  g.pad = windows.pad;
-  g.dilation = windows.dilation;
+  const Shape& x = setup.input(0);
+  setup.require(setup.inputs() == setup.outputs(), "makes a top of each bottom, got ",
+                setup.inputs(), " bottoms and ", setup.outputs(), " tops");
+  SpatialGeometry g;
+  g.axis = canonical_axis(setup, options.integer("axis"), x);
+  ConvolutionWindows windows = read_windows(setup, g.axis);
+  window = std::move(windows.kernel);
+  g.stride = std::move(windows.stride);
+  g.pad = std::move(windows.pad);
+  g.dilation = std::move(windows.dilation);
   g.groups = options.integer("group");
+  g.training = setup.backward();
+  g.data_gradient = false;
+  for (int i = 0; i < setup.inputs(); ++i) {
+    setup.require(setup.input(i) == x, "bottom ", i, " must be as bottom 0, ", x.str(), ", got ",
+                  setup.input(i).str());
+    g.data_gradient = g.data_gradient || setup.input_gradient(i);
+  }
   g.type = setup.takes_bfloat16();
-  const int64_t channels = setup.input(0)[1], outputs = options.integer("num_output");
+  const int64_t channels = x[g.axis], outputs = options.integer("num_output");
   setup.require(outputs > 0, "num_output must be positive, got ", outputs);
   setup.require(g.groups > 0 && channels % g.groups == 0 && outputs % g.groups == 0,
                 "group must divide the ", channels, " channels of the bottom and num_output ",
@@ -27,6 +47,7 @@ ConvolutionGeometry ConvolutionBase::read_geometry(Setup& setup,
 
 void ConvolutionBase::declare_parameters(Setup& setup, int64_t outputs) {
   const Options options = setup.options().message("convolution_param");
+  count_ = setup.inputs();
   kernel_ = declare_kernel(setup, geometry_);
   keep_packed_ = !setup.weights_change_every_pass();
   if (!options.flag("bias_term")) return;
@@ -34,7 +55,7 @@ void ConvolutionBase::declare_parameters(Setup& setup, int64_t outputs) {
       setup.parameter("bias", {outputs}, Filler::from(options, "bias_filler", Filler::constant(0)));
 }
 
-Handle ConvolutionBase::declare_kernel(Setup& setup, const ConvolutionGeometry& geometry) {
+Handle ConvolutionBase::declare_kernel(Setup& setup, const SpatialGeometry& geometry) {
   setup.require(!setup.options().has("orepa_param"),
                 "has an orepa_param, which only a layer of type ORepaConv reads");
   const Options options = setup.options().message("convolution_param");
@@ -62,35 +83,53 @@ const void* ConvolutionBase::packed(Pass& pass, Direction direction) {
 }
 
 void ConvolutionBase::declare_bias_gradient(Setup& setup, const Shape& top) {
+  const int64_t channels = top[geometry_.axis];
   if (bias_ >= 0)
     bias_scratch_ =
-        setup.scratch(Stage::kBackward, reduce_columns_scratch(top.count() / top[1], top[1]));
+        setup.scratch(Stage::kBackward, reduce_columns_scratch(top.count() / channels, channels));
 }
 
-void ConvolutionBase::bias_gradient(Pass& pass, const Tensor& dy) {
+void ConvolutionBase::bias_gradient(Pass& pass, int top) {
   if (bias_ < 0) return;
   const Tensor dbias = pass.gradient(bias_);
   if (!dbias) return;
-  const int64_t channels = dbias.count();
-  reduce_columns(pass.device(), dy.count() / channels, channels, Element{dy, channels},
-                 dbias.floats(), pass.accumulates(bias_), pass.floats(bias_scratch_));
+  const Tensor dy = pass.output_gradient(top);
+  const AxisView view = AxisView::of(dy.shape, geometry_.axis);
+  const auto sum = [&](const auto& numbers) {
+    reduce_columns(pass.device(), view.positions(), view.extent, numbers, dbias.floats(),
+                   adds(pass, bias_, top), pass.floats(bias_scratch_));
+  };
+  if (view.inner == 1)
+    sum(Element{dy, view.extent});
+  else
+    sum(OfChannel{dy, view});
 }
 
 int64_t ConvolutionBase::macs() const {
-  return geometry_.output().count() * geometry_.kernel.count(1, 4);
+  const Shape& kernel = geometry_.kernel;
+  return count_ * geometry_.output().count() * kernel.count(1, kernel.rank());
 }
 
 void write_convolution(const OnnxLayer& layer, const std::string& type) {
   const Options options = layer.options("convolution_param");
-  const ConvolutionWindows w = read_windows(layer.spec, options);
-  std::vector<std::string> inputs{layer.inputs[0], layer.parameter("weight")};
+  const Shape& x = layer.input_shapes[0];
+  const int64_t axis = canonical_axis(options.integer("axis"), x);
+  require(axis == 1 && x.rank() > 2, layer.spec.where(), "convolves ", x.str(), " from axis ", axis,
+          " on; what ONNX can say has one axis before the channels and one at least behind them");
+  const ConvolutionWindows w = read_windows(layer.spec, options, x.rank() - 2);
+  std::vector<int64_t> pads = w.pad;
+  pads.insert(pads.end(), w.pad.begin(), w.pad.end());
+  std::vector<std::string> inputs{"", layer.parameter("weight")};
   if (options.flag("bias_term")) inputs.push_back(layer.parameter("bias"));
-  layer.last(type, inputs,
-             {{"kernel_shape", onnx_ints(w.kernel)},
-              {"strides", onnx_ints(w.stride)},
-              {"pads", std::vector<int64_t>{w.pad[0], w.pad[1], w.pad[0], w.pad[1]}},
-              {"dilations", onnx_ints(w.dilation)},
-              {"group", options.integer("group")}});
+  for (size_t k = 0; k < layer.inputs.size(); ++k) {
+    inputs[0] = layer.inputs[k];
+    layer.make(k, type, inputs,
+               {{"kernel_shape", w.kernel},
+                {"strides", w.stride},
+                {"pads", pads},
+                {"dilations", w.dilation},
+                {"group", options.integer("group")}});
+  }
 }
 
 int64_t convolution_channels(const LayerSpec& spec, const std::vector<int64_t>&) {

@@ -1,22 +1,10 @@
 #include <limits>
 
+#include "layers/taps.h"
 #include "layers/window.h"
-#include "orepa/parallel.h"
 
 namespace orepa {
 namespace {
-
-// Along height or width.
-struct Taps {
-  int64_t in, out, size, stride, pad, dilation;
-  // The pixel under a tap of window o; outside of the image where there is none.
-  OREPA_HD int64_t pixel(int64_t o, int64_t tap) const { return o * stride - pad + tap * dilation; }
-  // The window whose tap lies on the pixel, -1 where there is none.
-  OREPA_HD int64_t window(int64_t pixel, int64_t tap) const {
-    const int64_t begin = pixel + pad - tap * dilation;
-    return begin >= 0 && begin % stride == 0 && begin / stride < out ? begin / stride : -1;
-  }
-};
 
 // Row r is a window, column j a channel and a tap: c kh kw + a kw + b.
 struct Columns {
@@ -29,7 +17,7 @@ struct Columns {
     const int64_t n = r / (h.out * w.out);
     const int64_t i = h.pixel(r / w.out % h.out, tap / w.size),
                   k = w.pixel(r % w.out, tap % w.size);
-    const bool inside = i >= 0 && i < h.in && k >= 0 && k < w.in;
+    const bool inside = h.is_inside(i) && w.is_inside(k);
     y[r * channels * taps + j] = inside ? x[((n * h.in + i) * w.in + k) * channels + c] : 0.0f;
   }
 };
@@ -57,10 +45,13 @@ struct PixelGradient {
 class Im2col : public Layer {
  public:
   std::vector<Shape> setup(Setup& setup) override {
-    const ConvolutionWindows windows = read_windows(setup);
     const Shape& x = setup.input(0);
+    const int64_t axis = setup.options().message("convolution_param").integer("axis");
+    setup.require(x.rank() == 4, "bottom must be N x C x H x W, got ", x.str());
+    setup.require(axis == 1, "axis must be 1, got ", axis);
+    const ConvolutionWindows windows = read_windows(setup, 1);
     const auto taps = [&](int axis) {
-      Taps along{x[2 + axis],          0,
+      Taps along{x[2 + axis],          1,
                  windows.kernel[axis], windows.stride[axis],
                  windows.pad[axis],    windows.dilation[axis]};
       const int64_t room = along.in + 2 * along.pad - along.dilation * (along.size - 1) - 1;

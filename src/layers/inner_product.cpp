@@ -1,6 +1,7 @@
 #include "layers/arithmetic.h"
-#include "layers/axis.h"
+#include "layers/dense.h"
 #include "layers/linear.h"
+#include "layers/row_major_input.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
@@ -21,79 +22,55 @@ class InnerProduct : public Layer {
     const Shape& x = setup.input(0);
     const int axis = canonical_axis(setup, options.integer("axis"), x);
     setup.require(x.rank() != 4 || axis < 3, "axis 3 of a bottom of rank 4 is not offered");
-    n_ = options.integer("num_output");
-    setup.require(n_ > 0, "num_output must be positive, got ", n_);
-    m_ = x.count(0, axis);
-    k_ = x.count(axis, x.rank());
-    transposed_ = options.flag("transpose");
-    weight_ = setup.parameter("weight", transposed_ ? Shape{k_, n_} : Shape{n_, k_},
-                              Filler::from(options, "weight_filler", Filler::constant(0)));
+    const int64_t outputs = options.integer("num_output"), inputs = x.count(axis, x.rank());
+    setup.require(outputs > 0, "num_output must be positive, got ", outputs);
+    map_ = {x.count(0, axis), outputs, inputs, options.flag("transpose")};
+    weight_ =
+        setup.parameter("weight", map_.transposed ? Shape{inputs, outputs} : Shape{outputs, inputs},
+                        Filler::from(options, "weight_filler", Filler::constant(0)));
     if (options.flag("bias_term"))
-      bias_ =
-          setup.parameter("bias", {n_}, Filler::from(options, "bias_filler", Filler::constant(0)));
+      bias_ = setup.parameter("bias", {outputs},
+                              Filler::from(options, "bias_filler", Filler::constant(0)));
     if (bias_ >= 0 && setup.backward())
-      bias_scratch_ = setup.scratch(Stage::kBackward, reduce_columns_scratch(m_, n_));
-    // Weights count inputs in Caffe's order; a bottom stored in another one is copied first.
-    row_major_ = LogicalOrder(x).is_row_major();
-    if (!row_major_) {
-      ordered_ = setup.saved(x.bytes());
-      if (setup.backward()) ordered_gradient_ = setup.scratch(Stage::kBackward, x.bytes());
-    } else {
-      setup.backward_reads_input(0);
-    }
+      bias_scratch_ = setup.scratch(Stage::kBackward, reduce_columns_scratch(map_.m, outputs));
+    x_.setup(setup, 0);
     std::vector<int64_t> extents(x.extents().begin(), x.extents().begin() + axis);
-    extents.push_back(n_);
+    extents.push_back(outputs);
     return {Shape(std::move(extents))};
   }
 
   void forward(Pass& pass) override {
     Device& device = pass.device();
-    const Tensor x = ordered(pass), y = pass.output(0);
-    if (!row_major_) copy_in_order(device, pass.input(0), x);
-    Gemm gemm{false, !transposed_, m_, n_, k_};
-    gemm.a = x.floats(), gemm.lda = k_;
-    gemm.b = pass.parameter(weight_).floats(), gemm.ldb = transposed_ ? n_ : k_;
-    gemm.c = y.floats(), gemm.ldc = n_;
-    device.gemm(gemm);
+    const Tensor y = pass.output(0);
+    x_.load(pass);
+    map_.forward(device, x_.value(pass), pass.parameter(weight_).floats(), y.floats());
     if (bias_ >= 0)
-      parallel_rows(device, m_, n_, AddBias{pass.parameter(bias_).floats(), y.floats(), n_});
+      parallel_rows(device, map_.m, map_.n,
+                    AddBias{pass.parameter(bias_).floats(), y.floats(), map_.n});
   }
 
   void backward(Pass& pass) override {
     Device& device = pass.device();
-    const float* dy = pass.output_gradient(0).floats();
-    if (const Tensor dweight = pass.gradient(weight_)) {
-      const float* x = ordered(pass).floats();
-      Gemm gemm{true, false, transposed_ ? k_ : n_, transposed_ ? n_ : k_, m_};
-      gemm.a = transposed_ ? x : dy, gemm.lda = transposed_ ? k_ : n_;
-      gemm.b = transposed_ ? dy : x, gemm.ldb = transposed_ ? n_ : k_;
-      gemm.c = dweight.floats(), gemm.ldc = transposed_ ? n_ : k_;
-      gemm.beta = pass.accumulates(weight_) ? 1.0f : 0.0f;
-      device.gemm(gemm);
-    }
+    const Tensor dy = pass.output_gradient(0);
+    if (const Tensor dweight = pass.gradient(weight_))
+      map_.weight_gradient(device, dy.floats(), x_.value(pass), dweight.floats(),
+                           pass.accumulates(weight_));
     if (bias_ >= 0)
       if (const Tensor dbias = pass.gradient(bias_))
-        reduce_columns(device, m_, n_, Element{pass.output_gradient(0), n_}, dbias.floats(),
+        reduce_columns(device, map_.m, map_.n, Element{dy, map_.n}, dbias.floats(),
                        pass.accumulates(bias_), pass.floats(bias_scratch_));
-    if (const Tensor dx = pass.input_gradient(0)) {
-      Gemm gemm{false, transposed_, m_, k_, n_};
-      gemm.a = dy, gemm.lda = n_;
-      gemm.b = pass.parameter(weight_).floats(), gemm.ldb = transposed_ ? n_ : k_;
-      gemm.c = row_major_ ? dx.floats() : pass.floats(ordered_gradient_), gemm.ldc = k_;
-      device.gemm(gemm);
-      if (!row_major_) copy_in_order(device, {gemm.c, {m_, k_}}, dx);
+    if (pass.input_gradient(0)) {
+      map_.input_gradient(device, dy.floats(), pass.parameter(weight_).floats(), x_.gradient(pass));
+      x_.store_gradient(pass);
     }
   }
 
-  int64_t macs() const override { return m_ * n_ * k_; }
+  int64_t macs() const override { return map_.macs(); }
 
  private:
-  Tensor ordered(Pass& pass) const {
-    return row_major_ ? pass.input(0) : Tensor{pass.floats(ordered_), {m_, k_}};
-  }
-  int64_t m_ = 0, n_ = 0, k_ = 0;
-  bool transposed_ = false, row_major_ = true;
-  Handle weight_ = -1, bias_ = -1, bias_scratch_ = -1, ordered_ = -1, ordered_gradient_ = -1;
+  Dense map_;
+  RowMajorInput x_;
+  Handle weight_ = -1, bias_ = -1, bias_scratch_ = -1;
 };
 
 std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input, const Shape&) {

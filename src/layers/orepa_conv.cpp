@@ -21,12 +21,14 @@ class ORepaConv : public Convolution {
   bool has_finish() const override { return true; }
 
  protected:
-  Handle declare_kernel(Setup& setup, const ConvolutionGeometry& g) override {
+  Handle declare_kernel(Setup& setup, const SpatialGeometry& g) override {
+    setup.require(g.kernel.rank() == 4, "bottom must have two axes behind that of the channels, ",
+                  "height and width; got ", g.input.str());
     const int64_t size = g.kernel[2];
     setup.require(size == g.kernel[3] && size % 2 == 1 && size <= 11,
                   "the kernel must be square and odd, from 1 to 11; got ", size, " x ",
                   g.kernel[3]);
-    const KernelGeometry geometry{g.kernel[0], g.input[1], g.groups, size};
+    const KernelGeometry geometry{g.kernel[0], g.input[g.axis], g.groups, size};
     branches_.setup(setup, geometry,
                     read_branches(setup, setup.options().message("orepa_param"), geometry), "");
     return setup.derived("weight", g.kernel);

@@ -1,5 +1,5 @@
-// Reads the window fields that convolutions and pooling share: one value for both axes, one value
-// an axis, or the _h and _w forms.
+// Reads the window fields that convolutions and pooling share: one value for all axes, one value an
+// axis, or the _h and _w forms.
 #pragma once
 #include "orepa/layer.h"
 
@@ -10,13 +10,18 @@ namespace orepa {
 Pair read_pair(const LayerSpec& spec, const Options& options, const std::string& field,
                const std::string& short_name, int64_t fallback);
 
-// The windows of a convolution_param, as it states them.
+// The windows of a convolution_param along each spatial axis, as it states them.
 struct ConvolutionWindows {
-  Pair kernel{0, 0}, stride{1, 1}, pad{0, 0}, dilation{1, 1};
+  std::vector<int64_t> kernel, stride, pad, dilation;
 };
-ConvolutionWindows read_windows(const LayerSpec& spec, const Options& convolution_param);
-// The same for a layer of its own: throws Error where no such windows can be, and where `axis` is
-// another one than 1 or the bottom not N x C x H x W.
-ConvolutionWindows read_windows(const Setup& setup);
+ConvolutionWindows read_windows(const LayerSpec& spec, const Options& convolution_param,
+                                int spatial_axes);
+// The same for a layer of its own, whose bottom has spatial axes behind `axis`: throws Error where
+// no such windows can be.
+ConvolutionWindows read_windows(const Setup& setup, int axis);
+
+// Whether a convolution_param says, as far as it can be seen without a bottom, that this is N x C x
+// H x W.
+bool is_planar(const Options& convolution_param);
 
 }  // namespace orepa

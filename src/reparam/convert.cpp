@@ -65,7 +65,7 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   const NetSpec trained_spec(trained, spec.name());
   // Keeping every blob keeps every layer by itself, so that each value has a shape to ask for.
   NetOptions unfused = proof_options(common_blobs(trained_spec, trained_spec));
-  unfused.batch_size = 1;
+  if (has_source(trained)) unfused.batch_size = 1;
   Model source(spec, device, unfused);
   load_weights(weights, source.parameters, true);
   source.net.prepare();

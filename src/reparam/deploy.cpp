@@ -102,6 +102,10 @@ NetParameter test_layers(const NetSpec& spec) {
   return net;
 }
 
+bool has_source(const NetParameter& net) {
+  return std::any_of(net.layer().begin(), net.layer().end(), is_source);
+}
+
 NetParameter with_input(const NetParameter& net,
                         const std::function<Shape(const std::string&)>& shape_of,
                         int64_t batch_size) {

@@ -15,6 +15,9 @@ namespace orepa {
 // The layers that phase TEST keeps, without include and exclude rules.
 NetParameter test_layers(const NetSpec& net);
 
+// Whether one of the layers is a source of data.
+bool has_source(const NetParameter& net);
+
 // Sources of data become one Input layer of that shape, under the name of their first top. What
 // reads any other of their tops (labels) is left out, and so are losses, accuracies and the Inputs
 // that they alone read. Throws Error where nothing is left.

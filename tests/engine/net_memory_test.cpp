@@ -81,7 +81,7 @@ class RandomNet {
   void add_layer() {
     const Blob x = any();
     const int outputs = 1 + below(4);
-    switch (below(18)) {
+    switch (below(20)) {
       case 0:
       case 1:
         add("Convolution", {x.name},
@@ -183,6 +183,22 @@ class RandomNet {
         add("Axpy", {scale, x.name, other.channels > 0 ? other.name : x.name}, "", x.channels);
         break;
       }
+      case 18: {
+        const Blob other = any_with(x.channels);
+        add_of_two(x, other.channels > 0 ? other : x);
+        break;
+      }
+      case 19: {
+        // Two steps of as many sequences as x has channels; any numbers do for cont.
+        const std::string cont = add("Reduction", {x.name}, "reduction_param { axis: 2 }", 0);
+        const std::string hidden = add(chance(2) ? "LSTM" : "RNN", {x.name, cont},
+                                       "recurrent_param { num_output: 25 "
+                                       "weight_filler { type: \"xavier\" } }",
+                                       0);
+        add("Reshape", {hidden}, "reshape_param { shape { dim: 0 dim: 0 dim: 5 dim: 5 } }",
+            x.channels);
+        break;
+      }
     }
   }
   // Two tops, of which nobody may read one: the channels cut in two, or all of them twice.
@@ -196,6 +212,16 @@ class RandomNet {
     if (chance(2)) blobs_.push_back({name + "b", cuts ? x.channels - 1 : x.channels});
     if (chance(4))
       text_ += "layer { name: \"" + name + "s\" type: \"Silence\" bottom: \"" + name + "b\" }\n";
+  }
+  // One convolution of two bottoms.
+  void add_of_two(const Blob& x, const Blob& other) {
+    const std::string name = "l" + std::to_string(layers_++);
+    text_ += "layer { name: \"" + name + "\" type: \"" +
+             (chance(2) ? "Convolution" : "Deconvolution") + "\" bottom: \"" + x.name +
+             "\" bottom: \"" + other.name + "\" top: \"" + name + "a\" top: \"" + name +
+             "b\" convolution_param { num_output: 3 kernel_size: 3 pad: 1 "
+             "weight_filler { type: \"msra\" } } }\n";
+    for (const char* top : {"a", "b"}) blobs_.push_back({name + top, 3});
   }
   static std::string text_of(const std::string& message, const std::string& content) {
     return content.empty() ? "" : message + " { " + content + " }";

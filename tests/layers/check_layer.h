@@ -43,6 +43,9 @@ struct LayerCase {
   // False where backward() is no derivative by definition, or zero everywhere: then another test
   // has to pin it down.
   bool derivative = true;
+  // Whether it bends much within a step of a finite difference, which is then extrapolated from
+  // two.
+  bool bends = false;
 };
 
 inline void PrintTo(const LayerCase& row, std::ostream* out) { *out << row.layers; }
@@ -55,9 +58,11 @@ bool check_layer_in_bfloat16(Device& device, const LayerCase& row);
 // All rows; each file of rows adds its own.
 std::vector<LayerCase> layer_cases();
 std::vector<LayerCase> convolution_cases();
+std::vector<LayerCase> spatial_convolution_cases();
 std::vector<LayerCase> loss_cases();
 std::vector<LayerCase> elementwise_cases();
 std::vector<LayerCase> normalisation_cases();
 std::vector<LayerCase> shape_cases();
+std::vector<LayerCase> recurrent_cases();
 
 }  // namespace orepa

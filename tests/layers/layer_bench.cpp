@@ -175,12 +175,6 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
     if (slot.kind == Slot::Kind::kPersistent) bytes = declaration_.persistent[slot.index];
     if (slot.kind == Slot::Kind::kPacked) bytes = slot.copy->bytes;
     memory_.push_back(std::make_unique<Guarded>(device, bytes));
-    if (slot.kind == Slot::Kind::kPersistent) {
-      device.zero(memory_.back()->data(), bytes);
-      for (const Declaration::Constant& constant : declaration_.constants)
-        if (constant.index == slot.index)
-          write_tensor(device, {memory_.back()->floats(), constant.shape}, constant.values());
-    }
     value_.emplace_back();
     gradient_.emplace_back();
     if (slot.parameter == nullptr) continue;
@@ -202,6 +196,14 @@ LayerBench::LayerBench(Device& device, const std::string& text, const std::vecto
 
 LayerBench::~LayerBench() = default;
 
+// What stays from pass to pass, as a new net has it.
+void LayerBench::start_anew(const Slot& slot, const Guarded& memory) {
+  device_.zero(memory.data(), declaration_.persistent[slot.index]);
+  for (const Declaration::Constant& constant : declaration_.constants)
+    if (constant.index == slot.index)
+      write_tensor(device_, {memory.floats(), constant.shape}, constant.values());
+}
+
 std::vector<Values> LayerBench::forward() {
   for (size_t i = 0; i < input_.size(); ++i) input_[i]->write(inputs_[i]);
   for (size_t p = 0, s = 0; s < declaration_.slots.size(); ++s) {
@@ -211,7 +213,9 @@ std::vector<Values> LayerBench::forward() {
         value_[s]->poison();
       else
         value_[s]->write(parameter_values_[p++]);
-    } else if (slot.kind != Slot::Kind::kPersistent) {
+    } else if (slot.kind == Slot::Kind::kPersistent) {
+      start_anew(slot, *memory_[s]);
+    } else {
       memory_[s]->poison();
     }
   }

@@ -49,7 +49,8 @@ class LayerBench {
   // Parameters, buffers and factors in their order in files; derived weights are not among them.
   const std::vector<Parameter*>& parameters() const { return stored_; }
 
-  // What the next passes compute with. Buffers return to these values before every forward().
+  // What the next passes compute with. Buffers return to these values before every forward(), and
+  // what a layer keeps in persistent memory to that of a new net.
   void set_input(int i, const Values& values) { inputs_[i] = values; }
   void set_parameter(int i, const Values& values) { parameter_values_[i] = values; }
   const Values& parameter(int i) const { return parameter_values_[i]; }
@@ -67,7 +68,8 @@ class LayerBench {
 
  private:
   class BenchPass;
-  class Guarded;                        // device memory between sentinels
+  class Guarded;  // device memory between sentinels
+  void start_anew(const Slot& slot, const Guarded& memory);
   void check(const std::string& when);  // sentinels and parameters
   void poison_scratch();
 

@@ -582,8 +582,9 @@ std::vector<LayerCase> layer_cases() {
       accuracy("accuracy_ignore", {2, 3, 2, 3}, 1, {2, 2, 3}, "ignore_label: 1", 1, 1, 2),
       accuracy("accuracy_axis3", {2, 3, 2, 3}, 3, {2, 3, 2}, "", 1, -1, 1),
   };
-  for (const auto& more : {convolution_cases(), elementwise_cases(), normalisation_cases(),
-                           loss_cases(), shape_cases()})
+  for (const auto& more :
+       {convolution_cases(), elementwise_cases(), normalisation_cases(), loss_cases(),
+        shape_cases(), recurrent_cases(), spatial_convolution_cases()})
     rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }

@@ -57,6 +57,13 @@ void upgrade_statistics(LayerParameter& layer) {
   }
 }
 
+// Forks of Caffe have a type for what one with a group a channel is.
+void upgrade_depthwise(LayerParameter& layer) {
+  ConvolutionParameter& convolution = *layer.mutable_convolution_param();
+  layer.set_type("Convolution");
+  if (convolution.group() <= 1) convolution.set_group(convolution.num_output());
+}
+
 }  // namespace
 
 void upgrade(NetParameter& net, const std::string& name, const Positions* positions) {
@@ -68,6 +75,7 @@ void upgrade(NetParameter& net, const std::string& name, const Positions* positi
     if (options_of(layer.pooling_param()).has("ceil_mode"))
       upgrade_pool(*layer.mutable_pooling_param(), where(layer.pooling_param(), "ceil_mode"));
     upgrade_statistics(layer);
+    if (layer.type() == "DepthwiseConvolution") upgrade_depthwise(layer);
   }
 }
 

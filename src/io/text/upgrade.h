@@ -1,7 +1,7 @@
 // What Caffe's older versions and its forks say in other words, in the words of proto/orepa.proto:
 // a net-level `input` becomes an Input layer in front, `ceil_mode` of a pool becomes `round_mode`,
-// and a BatchNorm with three param {} does not learn its statistics. (Nets of layers {} are
-// upgraded before, io/legacy.)
+// a BatchNorm with three param {} does not learn its statistics, a DepthwiseConvolution is a
+// Convolution with a group an output. (Nets of layers {} are upgraded before, io/legacy.)
 #pragma once
 #include <string>
 

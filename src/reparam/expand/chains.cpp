@@ -35,6 +35,8 @@ Chain read_convolution(const Options& options) {
   chain.convolution = proto(options);
   chain.outputs = convolution.integer("num_output");
   chain.groups = convolution.integer("group");
+  chain.planar = is_planar(convolution);
+  if (!chain.planar) return chain;
   chain.kernel = read_pair(spec, convolution, "kernel_size", "kernel", 0);
   chain.stride = read_pair(spec, convolution, "stride", "stride", 1);
   chain.pad = read_pair(spec, convolution, "pad", "pad", 0);

@@ -13,8 +13,9 @@ namespace orepa {
 struct Chain {
   // Layers of the net; null where there is none. Each is the only reader of the one before.
   const LayerParameter *convolution = nullptr, *norm = nullptr, *scale = nullptr;
-  bool seen = false;   // whether a phase includes the convolution
-  bool clear = false;  // whether all phases that do agree on norm and scale
+  bool seen = false;    // whether a phase includes the convolution
+  bool planar = false;  // whether it is over height and width; else nothing below is known
+  bool clear = false;   // whether all phases that do agree on norm and scale
 
   int64_t outputs = 0, groups = 1;
   Pair kernel{}, stride{}, pad{}, dilation{};

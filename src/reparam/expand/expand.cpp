@@ -66,6 +66,7 @@ class Expander {
     require(!exclude_.matches(convolution.name()), "excluded");
     require(convolution.bottom_size() == 1 && convolution.top_size() == 1,
             "it has more than one bottom and one top");
+    require(chain.planar, "it is over other axes than height and width");
     require(chain.seen, "no phase has it at level 0 without stages");
     for (const LayerParameter* layer : {chain.convolution, chain.norm, chain.scale}) {
       if (layer == nullptr) continue;

@@ -101,6 +101,22 @@ TEST(Prototxt, CeilModeIsRoundMode) {
       std::string::npos);
 }
 
+// Of forks of Caffe, for what has a group a channel.
+TEST(Prototxt, DepthwiseConvolutionIsAConvolution) {
+  const auto groups = [](const std::string& fields) {
+    const NetSpec net =
+        NetSpec::parse("layer { type: \"DepthwiseConvolution\" convolution_param { num_output: 6 " +
+                           fields + " } }",
+                       "net.prototxt");
+    EXPECT_EQ(net.proto().layer(0).type(), "Convolution");
+    return net.proto().layer(0).convolution_param().group();
+  };
+  EXPECT_EQ(groups(""), 6u);
+  EXPECT_EQ(groups("group: 1"), 6u);
+  EXPECT_EQ(groups("group: 6"), 6u);
+  EXPECT_EQ(groups("group: 3"), 3u);
+}
+
 TEST(Prototxt, PointsAtWhatCannotBeRead) {
   const std::string cases[][2] = {
       {"layer { name: \"a\"", "1:18: "},                               // cut off

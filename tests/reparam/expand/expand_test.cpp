@@ -214,12 +214,14 @@ TEST(Reparam, LeavesAChainWithAnotherReaderWhole) {
 }
 
 TEST(Reparam, LeavesWhatNoBlockCanReplace) {
-  // A convolution with these fields, behind the layers.
-  const auto note = [](const std::string& fields, const std::string& layers = "") {
+  // A convolution with these fields (`more` of its convolution_param), behind the layers.
+  const auto note = [](const std::string& fields, const std::string& layers = "",
+                       const std::string& more = "") {
     ReparamReport report;
     reparam(NetSpec::parse("input: \"x\" input_shape { dim: 1 dim: 4 dim: 6 dim: 6 }" + layers +
                                "layer { name: \"c\" type: \"Convolution\" " + fields +
-                               " convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }",
+                               " convolution_param { num_output: 4 kernel_size: 3 pad: 1 " + more +
+                               "} }",
                            "net.prototxt"),
             {"acnet", "", ""}, &report);
     return report.rows[0].became + report.rows[0].note;
@@ -228,6 +230,8 @@ TEST(Reparam, LeavesWhatNoBlockCanReplace) {
   EXPECT_EQ(note("bottom: \"x\" top: \"x\""), "it writes over its bottom");
   EXPECT_EQ(note("bottom: \"x\" bottom: \"x\" top: \"c\" top: \"d\""),
             "it has more than one bottom and one top");
+  EXPECT_EQ(note("bottom: \"x\" top: \"c\"", "", "axis: 0 "),
+            "it is over other axes than height and width");
   EXPECT_EQ(note("bottom: \"x\" top: \"c\" param { name: \"w\" }"), "it shares parameter \"w\"");
   EXPECT_EQ(note("bottom: \"x\" top: \"c\" loss_weight: 1"), "no block has its loss_weight");
   EXPECT_EQ(note("bottom: \"x\" top: \"c\" include { stage: \"deploy\" }"),
