@@ -11,6 +11,7 @@
 //
 // A .caffemodel may also be one of Caffe's V1 or V0, and has 2 GiB at most.
 #pragma once
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,9 +43,10 @@ struct WeightsReport {
 // Loads the files, at least one; of two that hold the same blob the later wins. Throws Error,
 // before any parameter is changed, where a file cannot be read or is damaged, where a layer has
 // other blobs than the net's (it was trained as ORepaConv, say), where a number is not finite, and,
-// if `strict`, where anything is missing, unused or misshapen.
+// if `strict`, where anything is missing, unused or misshapen. `left_out`: layers that were trained
+// with the net but that these parameters are without; their blobs are passed over.
 WeightsReport load_weights(const std::vector<std::string>& files, Parameters& parameters,
-                           bool strict = false);
+                           bool strict = false, const std::set<std::string>& left_out = {});
 
 // Writes a .caffemodel (the net of `spec` with its blobs) or, by the ending, a .h5. Atomic: the
 // whole file, or an Error and no file. Throws Error where `parameters` has a layer that is not in
