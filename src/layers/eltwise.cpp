@@ -122,6 +122,20 @@ struct ProductGradient {
   }
 };
 
+template <>
+struct ProductGradient<TwoOperands> {
+  Numbers other, y, dy;
+  bool relu;
+  Numbers dx;
+  ProductGradient(const TwoOperands& in, const Tensor& y, const Tensor& dy, int which,
+                  const Tensor& dx)
+      : other(in.x[1 - which]), y(y), dy(dy), relu(in.relu), dx(dx) {}
+  OREPA_HD void operator()(int64_t i) const {
+    const float gradient = dy[i], top = y[i], factor = other[i];
+    dx.set(i, relu && !(top > 0) ? 0.0f * factor : gradient * factor);
+  }
+};
+
 template <class Operands>
 struct MaxGradient {
   Largest<Operands> largest;
