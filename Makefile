@@ -1,11 +1,11 @@
 # make build | tool | test | test-slow | test-survival | test-ranks | test-referees | test-mtcnn | test-checkpoints |
 # test-transforms | test-report | sanitize | fuzz | cuda | test-cuda | test-cuda-full | test-cudnn | test-cudnn-full |
-# test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu | bench-deploy | bench-models | bench-data |
+# test-gpu | package-gpu | demo | bench | bench-peers | bench-layers | bench-gpu | bench-deploy | bench-models | bench-data |
 # bench-ranks | experiment | data-glyphs | data-stamps | data-photographs | models | format | clean. Everything is built in
 # build/; each target first installs what it misses of Debian.
 .PHONY: build tool install test test-slow test-survival test-ranks test-referees test-mtcnn test-checkpoints \
   test-transforms test-report sanitize fuzz cuda emulation emulated-suite test-cuda test-cuda-full test-cudnn \
-  test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu bench-deploy bench-models bench-data \
+  test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-layers bench-gpu bench-deploy bench-models bench-data \
   bench-ranks experiment data-glyphs data-stamps data-photographs models format clean
 
 BUILD ?= build
@@ -184,6 +184,14 @@ bench-peers: tool
 	@/usr/bin/python3 -m venv $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --requirement tools/bench/requirements.txt
 	@/usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool --pytorch2 $(PEERS)/bin/python --programs '*' $(BENCH)
+
+# Each type of layer beside PyTorch's operation of the same name. BENCH: options of tools/bench_layers.py.
+bench-layers: install $(BUILD)/build.ninja
+	@sh .ci/install.sh python3-venv
+	@/usr/bin/python3 -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --requirement tools/bench/requirements.txt
+	@cmake --build $(BUILD) --parallel $(JOBS) --target layers
+	@/usr/bin/python3 tools/bench_layers.py --orepa $(BUILD)/layers --pytorch $(PEERS)/bin/python $(BENCH)
 
 # ResNet-18 and -50 at 256 and 64 images on the first GPU beside PyTorch and, as above, the published code, with the targets that
 # there are (docs/gpu.md). BENCH: options of tools/bench.py.

@@ -62,11 +62,13 @@ struct LogicalOrder {
   }
   bool is_row_major() const { return channels == 1; }
   OREPA_HD int64_t stored(int64_t i) const {
+    if (channels == 1) return i;
     const int64_t p = i % plane, c = i / plane % channels;
     return (i / (plane * channels) * plane + p) * channels + c;
   }
   // The other way round.
   OREPA_HD int64_t logical(int64_t i) const {
+    if (channels == 1) return i;
     const int64_t c = i % channels, p = i / channels % plane;
     return (i / (channels * plane) * channels + c) * plane + p;
   }
@@ -90,12 +92,20 @@ struct LabelOrder {
   }
 };
 
-// Copies numbers from one tensor to another of the same logical order.
+// Copies numbers from one tensor to another of the same logical order, that of `rows` in rows as it
+// is stored: row r has those of a pixel, whose places in the other one are a plane apart.
 struct CopyInOrder {
-  LogicalOrder from_order, to_order;
+  LogicalOrder rows, other_order;
   Numbers from, to;
-  OREPA_HD void operator()(int64_t i) const {
-    to.set(to_order.stored(i), from[from_order.stored(i)]);
+  bool from_rows;
+  OREPA_HD void operator()(int64_t r, int64_t c) const {
+    const int64_t in_rows = r * rows.channels + c;
+    const int64_t logical = (r / rows.plane * rows.channels + c) * rows.plane + r % rows.plane;
+    const int64_t other = other_order.stored(logical);
+    if (from_rows)
+      to.set(other, from[in_rows]);
+    else
+      to.set(in_rows, from[other]);
   }
 };
 
@@ -103,9 +113,12 @@ inline void copy_in_order(Device& device, const Tensor& from, const Tensor& to) 
   if (from.data == to.data) return;
   const LogicalOrder from_order(from.shape), to_order(to.shape);
   if (from_order.is_row_major() && to_order.is_row_major())
-    device.copy(to.data, from.data, from.bytes());
-  else
-    parallel_for(device, from.count(), CopyInOrder{from_order, to_order, from, to});
+    return device.copy(to.data, from.data, from.bytes());
+  const bool from_rows = to_order.is_row_major();
+  const LogicalOrder &rows = from_rows ? from_order : to_order,
+                     &other = from_rows ? to_order : from_order;
+  parallel_rows(device, from.count() / rows.channels, rows.channels,
+                CopyInOrder{rows, other, from, to, from_rows});
 }
 
 }  // namespace orepa

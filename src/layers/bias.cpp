@@ -10,7 +10,10 @@ struct Forward {
   Broadcast spread;
   const float *x, *bias;
   float* y;
-  OREPA_HD void operator()(int64_t i) const { y[i] = x[i] + bias[spread.small(i)]; }
+  OREPA_HD void operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * spread.columns() + j;
+    y[i] = x[i] + bias[spread.first(r) + j * spread.step()];
+  }
 };
 
 // y = x + bias, with a learned bias, or with a second bottom as the bias.
@@ -23,17 +26,15 @@ class Bias : public Layer {
     return {setup.input(0)};
   }
   void forward(Pass& pass) override {
-    const Tensor x = pass.input(0);
-    parallel_for(
-        pass.device(), x.count(),
-        Forward{bias_.spread, x.floats(), bias_.value(pass).floats(), pass.output(0).floats()});
+    const Broadcast& spread = bias_.spread;
+    parallel_rows(pass.device(), spread.rows(), spread.columns(),
+                  Forward{spread, pass.input(0).floats(), bias_.value(pass).floats(),
+                          pass.output(0).floats()});
   }
   void backward(Pass& pass) override {
     const Tensor dy = pass.output_gradient(0), dx = pass.input_gradient(0);
     if (const Tensor dbias = bias_.gradient(pass))
-      reduce_rows(pass.device(), bias_.spread.count(), bias_.spread.rest(),
-                  SpreadGradient{bias_.spread, nullptr, dy.floats()}, dbias.floats(),
-                  bias_.accumulates(pass));
+      bias_.add_up(pass, nullptr, dy.floats(), dbias.floats(), bias_.accumulates(pass));
     if (dx && dx.data != dy.data) pass.device().copy(dx.data, dy.data, dy.bytes());
   }
 

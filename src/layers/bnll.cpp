@@ -1,6 +1,5 @@
-#include <cmath>
-
 #include "layers/elementwise.h"
+#include "layers/exponential.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
@@ -8,9 +7,11 @@ namespace {
 
 // Binomial normal log likelihood, better known as softplus.
 struct BNLLFunction : NumberFunction {
-  OREPA_HD float value(float x) const { return (x > 0 ? x : 0) + log1pf(expf(-fabsf(x))); }
+  OREPA_HD float value(float x) const {
+    return (x > 0 ? x : 0) + logarithm_of_one_and(exponential(-fabsf(x)));
+  }
   // 1 / (1 + exp(-x)) by what y says of x.
-  OREPA_HD float slope(float y) const { return -expm1f(-y); }
+  OREPA_HD float slope(float y) const { return -exponential_less_one(-y); }
 };
 
 class BNLL : public Elementwise<BNLLFunction> {};

@@ -27,19 +27,31 @@ class Broadcast {
       mine_[2] = true;
     }
     rest_ = large.count() / count_;
+    column_axis_ = extent_[1] > 1 ? 1 : extent_[3] > 1 ? 3 : 2;
+    rows_ = large.count() / columns();
+    if (mine_[column_axis_]) {
+      step_ = 1;
+      for (int a = column_axis_ + 1; a < 4; ++a)
+        if (mine_[a]) step_ *= extent_[a];
+    }
   }
 
   int64_t count() const { return count_; }  // of the small one
+  // Whether the small one has a number for each column, and all rows have the same.
+  bool is_of_columns() const { return step_ == 1 && count_ == columns(); }
   // Numbers of the large one to each of the small one.
   OREPA_HD int64_t rest() const { return rest_; }
 
-  // The small one's index for number i of the large one.
-  OREPA_HD int64_t small(int64_t i) const {
-    int64_t at[4];
-    at[1] = i % extent_[1], i /= extent_[1];
-    at[3] = i % extent_[3], i /= extent_[3];
-    at[2] = i % extent_[2];
-    at[0] = i / extent_[2];
+  // The large one's memory as rows of its innermost axis.
+  int64_t rows() const { return rows_; }
+  OREPA_HD int64_t columns() const { return extent_[column_axis_]; }
+  // The small one's index for number j of row r of the large one is first(r) + j * step().
+  OREPA_HD int64_t step() const { return step_; }
+  OREPA_HD int64_t first(int64_t r) const {
+    int64_t at[4] = {};
+    if (column_axis_ == 1) at[3] = r % extent_[3], r /= extent_[3];
+    if (column_axis_ != 2) at[2] = r % extent_[2], r /= extent_[2];
+    at[0] = r;
     int64_t index = 0;
     for (int a = 0; a < 4; ++a)
       if (mine_[a]) index = index * extent_[a] + at[a];
@@ -59,7 +71,8 @@ class Broadcast {
  private:
   int64_t extent_[4] = {1, 1, 1, 1};  // stored in the order 0, 2, 3, 1
   bool mine_[4] = {false, false, false, false};
-  int64_t count_ = 1, rest_ = 1;
+  int64_t count_ = 1, rest_ = 1, rows_ = 1, step_ = 0;
+  int column_axis_ = 1;
 };
 
 }  // namespace orepa

@@ -18,6 +18,15 @@ struct Operands {
   OREPA_HD float open(float y) const { return relu && !(y > 0) ? 0.0f : y; }
 };
 
+// Two of them, by far the most common, as a type of its own, whose loops are vectorised.
+struct TwoOperands {
+  Numbers x[2];
+  bool relu;
+  static constexpr int count = 2;
+  explicit TwoOperands(const Operands& in) : x{in.x[0], in.x[1]}, relu(in.relu) {}
+  OREPA_HD float open(float y) const { return relu && !(y > 0) ? 0.0f : y; }
+};
+
 struct Sum {
   Operands in;
   Numbers y;
@@ -45,6 +54,7 @@ struct PlainSum {
   }
 };
 
+template <class Operands>
 struct Product {
   Operands in;
   Numbers y;
@@ -57,6 +67,7 @@ struct Product {
 
 // Caffe's ties: bottom 0 beats bottom 1 only where it is strictly greater; a later one wins only
 // where it is.
+template <class Operands>
 struct Largest {
   Operands in;
   OREPA_HD int winner(int64_t i) const {
@@ -67,11 +78,21 @@ struct Largest {
   }
 };
 
+template <class Operands>
 struct Max {
-  Largest largest;
+  Largest<Operands> largest;
   Numbers y;
   OREPA_HD void operator()(int64_t i) const {
     y.set(i, largest.in.open(largest.in.x[largest.winner(i)][i]));
+  }
+};
+template <>
+struct Max<TwoOperands> {
+  Largest<TwoOperands> largest;
+  Numbers y;
+  OREPA_HD void operator()(int64_t i) const {
+    const float a = largest.in.x[0][i], b = largest.in.x[1][i];
+    y.set(i, largest.in.open(a > b ? a : b));
   }
 };
 
@@ -86,27 +107,46 @@ struct SumGradient {
   }
 };
 
+template <class Operands>
 struct ProductGradient {
   Operands in;
   Numbers y, dy;
   int which;
   Numbers dx;
   OREPA_HD void operator()(int64_t i) const {
-    float product = in.relu && !(y[i] > 0) ? 0.0f : dy[i];
+    const float gradient = dy[i], top = y[i];
+    float product = in.relu && !(top > 0) ? 0.0f : gradient;
     for (int k = 0; k < in.count; ++k)
       if (k != which) product *= in.x[k][i];
     dx.set(i, product);
   }
 };
 
+template <>
+struct ProductGradient<TwoOperands> {
+  Numbers other, y, dy;
+  bool relu;
+  Numbers dx;
+  ProductGradient(const TwoOperands& in, const Tensor& y, const Tensor& dy, int which,
+                  const Tensor& dx)
+      : other(in.x[1 - which]), y(y), dy(dy), relu(in.relu), dx(dx) {}
+  OREPA_HD void operator()(int64_t i) const {
+    const float gradient = dy[i], top = y[i], factor = other[i];
+    dx.set(i, relu && !(top > 0) ? 0.0f * factor : gradient * factor);
+  }
+};
+
+template <class Operands>
 struct MaxGradient {
-  Largest largest;
+  Largest<Operands> largest;
   Numbers y, dy;
   int which;
   Numbers dx;
   OREPA_HD void operator()(int64_t i) const {
-    const bool open = !largest.in.relu || y[i] > 0;
-    dx.set(i, open && largest.winner(i) == which ? dy[i] : 0.0f);
+    // All are loaded in any case, so that the loop vectorises.
+    const float gradient = dy[i], top = y[i];
+    const bool wins = largest.winner(i) == which, open = !largest.in.relu || top > 0;
+    dx.set(i, wins && open ? gradient : 0.0f);
   }
 };
 
@@ -155,29 +195,45 @@ class Eltwise : public Layer {
       parallel_for(device, y.count(), PlainSum<4>(in, y));
     else if (operation_ == "SUM")
       parallel_for(device, y.count(), Sum{in, y});
-    else if (operation_ == "PROD")
-      parallel_for(device, y.count(), Product{in, y});
+    else if (in.count == 2)
+      combine(device, TwoOperands(in), y);
     else
-      parallel_for(device, y.count(), Max{{in}, y});
+      combine(device, in, y);
   }
 
   void backward(Pass& pass) override {
     const Tensor dy = pass.output_gradient(0);
-    const Tensor y = operands_.relu ? pass.output(0) : Tensor{};
+    const Tensor y = operands_.relu ? pass.output(0) : dy;  // else any numbers: none counts
     for (int i = 0; i < (shared_ ? 1 : operands_.count); ++i) {
       const Tensor dx = pass.input_gradient(i);
       if (!dx || (shared_ && !operands_.relu && dx.data == dy.data)) continue;
       if (operation_ == "SUM")
         parallel_for(pass.device(), dx.count(),
                      SumGradient{y, dy, operands_.coefficient[i], operands_.relu, dx});
-      else if (operation_ == "PROD")
-        parallel_for(pass.device(), dx.count(), ProductGradient{bound(pass), y, dy, i, dx});
+      else if (operands_.count == 2)
+        differentiate(pass.device(), TwoOperands(bound(pass)), y, dy, i, dx);
       else
-        parallel_for(pass.device(), dx.count(), MaxGradient{{bound(pass)}, y, dy, i, dx});
+        differentiate(pass.device(), bound(pass), y, dy, i, dx);
     }
   }
 
  private:
+  // PROD or MAX.
+  template <class In>
+  void combine(Device& device, const In& in, const Tensor& y) const {
+    if (operation_ == "PROD")
+      parallel_for(device, y.count(), Product<In>{in, y});
+    else
+      parallel_for(device, y.count(), Max<In>{{in}, y});
+  }
+  template <class In>
+  void differentiate(Device& device, const In& in, const Tensor& y, const Tensor& dy, int which,
+                     const Tensor& dx) const {
+    if (operation_ == "PROD")
+      parallel_for(device, dx.count(), ProductGradient<In>{in, y, dy, which, dx});
+    else
+      parallel_for(device, dx.count(), MaxGradient<In>{{in}, y, dy, which, dx});
+  }
   Operands bound(Pass& pass) const {
     Operands in = operands_;
     for (int i = 0; i < in.count; ++i) in.x[i] = pass.input(i);

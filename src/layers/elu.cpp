@@ -1,6 +1,5 @@
-#include <cmath>
-
 #include "layers/elementwise.h"
+#include "layers/exponential.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
@@ -15,10 +14,13 @@ struct ELUFunction : NumberFunction {
   void read(const Setup& setup) { alpha = alpha_of(setup.options()); }
   // With an alpha >= 0, y has the sign of x, and x need not be kept.
   SlopeOf slope_of() const { return alpha >= 0 ? SlopeOf::kOutput : SlopeOf::kInput; }
-  OREPA_HD float value(float x) const { return x > 0 ? x : alpha * expm1f(x); }
+  OREPA_HD float value(float x) const {
+    const float low = alpha * exponential_less_one(x);
+    return x > 0 ? x : low;
+  }
   OREPA_HD float slope(float known) const {
     if (known > 0) return 1;
-    return alpha >= 0 ? known + alpha : alpha * expf(known);
+    return alpha >= 0 ? known + alpha : alpha * exponential(known);
   }
 };
 

@@ -1,6 +1,5 @@
-#include <cmath>
-
 #include "layers/elementwise.h"
+#include "layers/exponential.h"
 #include "layers/logarithm.h"
 #include "layers/onnx_affine.h"
 
@@ -16,7 +15,7 @@ struct ExpFunction : NumberFunction {
     inner = static_cast<float>(log * options.number("scale"));
     outer = static_cast<float>(std::exp(log * options.number("shift")));
   }
-  OREPA_HD float value(float x) const { return outer * expf(inner * x); }
+  OREPA_HD float value(float x) const { return outer * exponential(inner * x); }
   OREPA_HD float slope(float y) const { return inner * y; }
 };
 

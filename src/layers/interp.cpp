@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "orepa/numbers.h"
 #include "orepa/onnx_layer.h"
@@ -58,22 +59,50 @@ struct Interpolate {
   }
 };
 
-// Row r is a pixel of x.
+// For each pixel of the bottom: the first pixel of the top that has something of it, and how much
+// it and those behind it have, as numbers that stand in memory.
+struct Shares {
+  int64_t most = 0;  // of the top, for one of the bottom
+  const float* table = nullptr;
+  OREPA_HD int64_t first(int64_t i) const { return static_cast<int64_t>(table[i * (most + 1)]); }
+  OREPA_HD float share(int64_t i, int64_t t) const { return table[i * (most + 1) + 1 + t]; }
+
+  static int64_t most_of(const Axis& axis) {
+    int64_t most = 0;
+    for (int64_t i = 0; i < axis.in; ++i) most = std::max(most, axis.past(i) - axis.first(i));
+    return most;
+  }
+  static std::vector<float> table_of(const Axis& axis, int64_t most) {
+    std::vector<float> table;
+    for (int64_t i = 0; i < axis.in; ++i) {
+      const int64_t first = std::min(axis.first(i), axis.out - most);
+      table.push_back(static_cast<float>(first));
+      for (int64_t t = 0; t < most; ++t) table.push_back(axis.share(first + t, i));
+    }
+    return table;
+  }
+};
+
+// Row r is a pixel of x; the terms are the pixels of y that may have something of it. For
+// contract_rows().
 struct PixelGradient {
   Axis h, w;
+  Shares of_h, of_w;
   int64_t height, width, channels;  // of x
   Numbers dy, dx;
-  OREPA_HD void operator()(int64_t r, int64_t c) const {
-    const int64_t n = r / (height * width);
-    const int64_t i = r / width % height - h.begin, j = r % width - w.begin;
-    float sum = 0;
-    if (i >= 0 && i < h.in && j >= 0 && j < w.in)
-      for (int64_t oh = h.first(i); oh < h.past(i); ++oh)
-        for (int64_t ow = w.first(j); ow < w.past(j); ++ow)
-          sum +=
-              h.share(oh, i) * w.share(ow, j) * dy[((n * h.out + oh) * w.out + ow) * channels + c];
-    dx.set(r * channels + c, sum);
+  OREPA_HD int64_t row(int64_t r) const { return r / width % height - h.begin; }
+  OREPA_HD int64_t column(int64_t r) const { return r % width - w.begin; }
+  OREPA_HD int64_t terms(int64_t r) const {
+    const int64_t i = row(r), j = column(r);
+    return i < 0 || i >= h.in || j < 0 || j >= w.in ? 0 : of_h.most * of_w.most;
   }
+  OREPA_HD float term(int64_t r, int64_t n, int64_t c) const {
+    const int64_t i = row(r), j = column(r), down = n / of_w.most, right = n % of_w.most;
+    const int64_t image = r / (height * width);
+    const int64_t pixel = (image * h.out + of_h.first(i) + down) * w.out + of_w.first(j) + right;
+    return of_h.share(i, down) * of_w.share(j, right) * dy[pixel * channels + c];
+  }
+  OREPA_HD void result(int64_t r, int64_t c, float sum) const { dx.set(r * channels + c, sum); }
 };
 
 Axis axis_of(const Options& options, int64_t pixels, const std::string& extent) {
@@ -111,6 +140,8 @@ class Interp : public Layer {
                   "pad_beg and pad_end leave nothing of the bottom ", x.str());
     h_ = axis_of(options, x[2], "height");
     w_ = axis_of(options, x[3], "width");
+    shares_of_h_ = declare_shares(setup, h_, most_of_h_);
+    shares_of_w_ = declare_shares(setup, w_, most_of_w_);
     return {{x[0], x[1], h_.out, w_.out}};
   }
   void forward(Pass& pass) override {
@@ -122,13 +153,27 @@ class Interp : public Layer {
   void backward(Pass& pass) override {
     const Tensor dx = pass.input_gradient(0);
     const int64_t channels = dx.shape[1];
-    parallel_rows(
-        pass.device(), dx.count() / channels, channels,
-        PixelGradient{h_, w_, dx.shape[2], dx.shape[3], channels, pass.output_gradient(0), dx});
+    contract_rows(pass.device(), dx.count() / channels, channels,
+                  PixelGradient{h_,
+                                w_,
+                                {most_of_h_, pass.floats(shares_of_h_)},
+                                {most_of_w_, pass.floats(shares_of_w_)},
+                                dx.shape[2],
+                                dx.shape[3],
+                                channels,
+                                pass.output_gradient(0),
+                                dx});
   }
 
  private:
+  static Handle declare_shares(Setup& setup, const Axis& axis, int64_t& most) {
+    most = Shares::most_of(axis);
+    return setup.constant({axis.in, most + 1},
+                          [axis, most] { return Shares::table_of(axis, most); });
+  }
   Axis h_{}, w_{};
+  int64_t most_of_h_ = 0, most_of_w_ = 0;
+  Handle shares_of_h_ = -1, shares_of_w_ = -1;
 };
 
 void write_onnx(const OnnxLayer& layer) {

@@ -1,6 +1,5 @@
-#include <cmath>
-
 #include "layers/elementwise.h"
+#include "layers/exponential.h"
 #include "layers/logarithm.h"
 #include "layers/onnx_affine.h"
 
@@ -18,7 +17,7 @@ struct LogFunction : NumberFunction {
     factor = static_cast<float>(1 / log);
   }
   SlopeOf slope_of() const { return SlopeOf::kInput; }
-  OREPA_HD float value(float x) const { return factor * logf(shift + scale * x); }
+  OREPA_HD float value(float x) const { return factor * logarithm(shift + scale * x); }
   OREPA_HD float slope(float x) const { return factor * scale / (shift + scale * x); }
 };
 

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "layers/broadcast.h"
+#include "layers/group_sums.h"
 #include "orepa/layer.h"
 #include "orepa/onnx_layer.h"
 #include "orepa/parallel.h"
@@ -9,28 +9,38 @@
 namespace orepa {
 namespace {
 
-// Terms of sums over a group: a sample, or one of its channels.
+// Numbers that are normalised together: those of a sample or of one of its channels. Memory is rows
+// of `columns` numbers; where `planes`, a group is a column of `rows` of them, else a row.
+struct Groups {
+  int64_t count = 1, rows = 1, columns = 1;
+  bool planes = false;
+  int64_t all_rows() const { return planes ? count / columns * rows : count; }
+  OREPA_HD int64_t size() const { return planes ? rows : columns; }
+  OREPA_HD int64_t of(int64_t r, int64_t j) const { return planes ? r / rows * columns + j : r; }
+};
+
+// Terms of sums over a group.
 struct Mean {
-  Broadcast groups;
+  Groups groups;
   const float* x;
-  OREPA_HD float operator()(int64_t g, int64_t k) const {
-    return x[groups.large(g, k)] / static_cast<float>(groups.rest());
+  OREPA_HD float operator()(int64_t r, int64_t j) const {
+    return x[r * groups.columns + j] / static_cast<float>(groups.size());
   }
 };
 struct MeanSquare {
-  Broadcast groups;
+  Groups groups;
   const float *x, *mean;
-  OREPA_HD float operator()(int64_t g, int64_t k) const {
-    const float away = x[groups.large(g, k)] - mean[g];
-    return away * away / static_cast<float>(groups.rest());
+  OREPA_HD float operator()(int64_t r, int64_t j) const {
+    const float away = x[r * groups.columns + j] - mean[groups.of(r, j)];
+    return away * away / static_cast<float>(groups.size());
   }
 };
 struct MeanProduct {
-  Broadcast groups;
+  Groups groups;
   const float *a, *b;
-  OREPA_HD float operator()(int64_t g, int64_t k) const {
-    const int64_t i = groups.large(g, k);
-    return a[i] * b[i] / static_cast<float>(groups.rest());
+  OREPA_HD float operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * groups.columns + j;
+    return a[i] * b[i] / static_cast<float>(groups.size());
   }
 };
 
@@ -42,22 +52,22 @@ struct Divisor {
 };
 
 struct Forward {
-  Broadcast groups;
+  Groups groups;
   const float *x, *mean, *divisor;  // null: 1
   float* y;
-  OREPA_HD void operator()(int64_t i) const {
-    const int64_t g = groups.small(i);
+  OREPA_HD void operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * groups.columns + j, g = groups.of(r, j);
     y[i] = (x[i] - mean[g]) / (divisor == nullptr ? 1.0f : divisor[g]);
   }
 };
 
 // Caffe's, which takes eps for nothing: exact for divisors that are large against it.
 struct Backward {
-  Broadcast groups;
+  Groups groups;
   const float *y, *dy, *mean, *product, *divisor;  // means of dy and of y dy
   float* dx;
-  OREPA_HD void operator()(int64_t i) const {
-    const int64_t g = groups.small(i);
+  OREPA_HD void operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * groups.columns + j, g = groups.of(r, j);
     const float flat = dy[i] - mean[g];
     dx[i] = divisor == nullptr ? flat : (flat - y[i] * product[g]) / divisor[g];
   }
@@ -72,10 +82,17 @@ class MVN : public Layer {
     setup.require(x.rank() >= (across ? 2 : 3), "bottom must be N x C x H x W",
                   across ? ", or N x C" : "", ", got ", x.str());
     eps_ = static_cast<float>(options.number("eps"));
-    groups_ = Broadcast(x, across ? Shape{x[0]} : Shape{x[0], x[1]}, 0);
-    const int64_t bytes = groups_.count() * int64_t{sizeof(float)};
+    const int64_t size = x.count(across ? 1 : 2, x.rank());
+    groups_ = {x.count() / size, 1, size, false};
+    if (x.rank() == 4 && !across) groups_ = {groups_.count, size, x[1], true};
+    const int64_t bytes = groups_.count * int64_t{sizeof(float)};
     mean_ = setup.scratch(Stage::kForward, bytes);
     gradient_mean_ = setup.scratch(Stage::kBackward, bytes);
+    if (groups_.planes) {
+      const int64_t partial = group_sums_scratch(x[0], size, x[1]);
+      partial_ = setup.scratch(Stage::kForward, partial);
+      gradient_partial_ = setup.scratch(Stage::kBackward, partial);
+    }
     if (options.flag("normalize_variance")) {
       divisor_ = setup.saved(bytes);
       product_ = setup.scratch(Stage::kBackward, bytes);
@@ -89,14 +106,14 @@ class MVN : public Layer {
   void forward(Pass& pass) override {
     const float* x = pass.input(0).floats();
     float *mean = pass.floats(mean_), *divisor = nullptr;
-    reduce(pass, Mean{groups_, x}, mean);
+    add_up(pass, partial_, Mean{groups_, x}, mean);
     if (divisor_ >= 0) {
       divisor = pass.floats(divisor_);
-      reduce(pass, MeanSquare{groups_, x, mean}, divisor);
-      parallel_for(pass.device(), groups_.count(), Divisor{eps_, divisor});
+      add_up(pass, partial_, MeanSquare{groups_, x, mean}, divisor);
+      parallel_for(pass.device(), groups_.count, Divisor{eps_, divisor});
     }
-    parallel_for(pass.device(), pass.input(0).count(),
-                 Forward{groups_, x, mean, divisor, pass.output(0).floats()});
+    parallel_rows(pass.device(), groups_.all_rows(), groups_.columns,
+                  Forward{groups_, x, mean, divisor, pass.output(0).floats()});
   }
 
   void backward(Pass& pass) override {
@@ -108,24 +125,29 @@ class MVN : public Layer {
                   nullptr,
                   nullptr,
                   pass.input_gradient(0).floats()};
-    reduce(pass, Mean{groups_, dy}, pass.floats(gradient_mean_));
+    add_up(pass, gradient_partial_, Mean{groups_, dy}, pass.floats(gradient_mean_));
     if (divisor_ >= 0) {
       back.y = pass.output(0).floats();
       back.product = pass.floats(product_);
       back.divisor = pass.floats(divisor_);
-      reduce(pass, MeanProduct{groups_, back.y, dy}, pass.floats(product_));
+      add_up(pass, gradient_partial_, MeanProduct{groups_, back.y, dy}, pass.floats(product_));
     }
-    parallel_for(pass.device(), pass.input_gradient(0).count(), back);
+    parallel_rows(pass.device(), groups_.all_rows(), groups_.columns, back);
   }
 
  private:
   template <class Term>
-  void reduce(Pass& pass, const Term& term, float* out) const {
-    reduce_rows(pass.device(), groups_.count(), groups_.rest(), term, out);
+  void add_up(Pass& pass, Handle partial, const Term& term, float* out) const {
+    if (groups_.planes)
+      sum_groups(pass.device(), groups_.count / groups_.columns, groups_.rows, groups_.columns,
+                 term, out, pass.floats(partial));
+    else
+      reduce_rows(pass.device(), groups_.count, groups_.columns, term, out);
   }
-  Broadcast groups_;
+  Groups groups_;
   float eps_ = 0;
   Handle mean_ = -1, divisor_ = -1, gradient_mean_ = -1, product_ = -1;
+  Handle partial_ = -1, gradient_partial_ = -1;
 };
 
 void write_onnx(const OnnxLayer& layer) {

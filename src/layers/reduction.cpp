@@ -39,17 +39,26 @@ struct Term {
   }
 };
 
+// Row r of the bottom's memory: the channels of a pixel, or what one number of the top sums up.
 struct Gradient {
-  Rows rows;
+  AxisView view;
+  int64_t plane;  // sums of a channel: those of N x C x H or of N x C
   Operation operation;
   float coefficient;
   const float* x;  // null for a sum
   const float* dy;
   LogicalOrder order;  // of dy
   float* dx;
-  OREPA_HD void operator()(int64_t r, int64_t k) const {
-    const int64_t at = rows.at(r, k);
-    const float slope = coefficient * dy[order.stored(r)];
+  OREPA_HD int64_t columns() const { return view.inner > 1 ? view.inner : view.extent; }
+  // Which number of the top has this one of the bottom, in the logical order.
+  OREPA_HD int64_t sum_of(int64_t r, int64_t j) const {
+    if (view.inner == 1) return r;
+    const int64_t outer = r / view.extent;
+    return (outer / plane * view.inner + j) * plane + outer % plane;
+  }
+  OREPA_HD void operator()(int64_t r, int64_t j) const {
+    const int64_t at = r * columns() + j;
+    const float slope = coefficient * dy[order.stored(sum_of(r, j))];
     switch (operation) {
       case Operation::kAbsolute:
         dx[at] = x[at] > 0 ? slope : x[at] < 0 ? -slope : 0;
@@ -97,9 +106,12 @@ class Reduction : public Layer {
   void backward(Pass& pass) override {
     const Tensor dy = pass.output_gradient(0);
     const float* x = operation_ == Operation::kSum ? nullptr : pass.input(0).floats();
-    parallel_rows(pass.device(), dy.count(), rows_.view.extent,
-                  Gradient{rows_, operation_, coefficient_, x, dy.floats(), LogicalOrder(dy.shape),
-                           pass.input_gradient(0).floats()});
+    const Tensor dx = pass.input_gradient(0);
+    const int64_t plane = dy.shape.rank() == 3 ? dy.shape[2] : 1;
+    const Gradient gradient{
+        rows_.view, plane, operation_, coefficient_, x, dy.floats(), LogicalOrder(dy.shape),
+        dx.floats()};
+    parallel_rows(pass.device(), dx.count() / gradient.columns(), gradient.columns(), gradient);
   }
 
  private:

@@ -8,9 +8,9 @@ struct Forward {
   Broadcast spread;
   const float *x, *scale, *bias;
   float* y;
-  OREPA_HD void operator()(int64_t i) const {
-    const int64_t j = spread.small(i);
-    y[i] = x[i] * scale[j] + (bias == nullptr ? 0.0f : bias[j]);
+  OREPA_HD void operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * spread.columns() + j, k = spread.first(r) + j * spread.step();
+    y[i] = x[i] * scale[k] + (bias == nullptr ? 0.0f : bias[k]);
   }
 };
 
@@ -18,7 +18,10 @@ struct InputGradient {
   Broadcast spread;
   const float *dy, *scale;
   float* dx;
-  OREPA_HD void operator()(int64_t i) const { dx[i] = dy[i] * scale[spread.small(i)]; }
+  OREPA_HD void operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * spread.columns() + j;
+    dx[i] = dy[i] * scale[spread.first(r) + j * spread.step()];
+  }
 };
 
 // y = x * scale (+ bias), with a learned scale, or with a second bottom as the scale.
@@ -36,10 +39,10 @@ class Scale : public Layer {
   }
 
   void forward(Pass& pass) override {
-    const Tensor x = pass.input(0);
-    parallel_for(
-        pass.device(), x.count(),
-        Forward{scale_.spread, x.floats(), scale_.value(pass).floats(),
+    const Broadcast& spread = scale_.spread;
+    parallel_rows(
+        pass.device(), spread.rows(), spread.columns(),
+        Forward{spread, pass.input(0).floats(), scale_.value(pass).floats(),
                 bias_ < 0 ? nullptr : pass.parameter(bias_).floats(), pass.output(0).floats()});
   }
 
@@ -47,15 +50,13 @@ class Scale : public Layer {
     const float *x = pass.input(0).floats(), *dy = pass.output_gradient(0).floats();
     const Broadcast& spread = scale_.spread;
     if (const Tensor dscale = scale_.gradient(pass))
-      reduce_rows(pass.device(), spread.count(), spread.rest(), SpreadGradient{spread, x, dy},
-                  dscale.floats(), scale_.accumulates(pass));
+      scale_.add_up(pass, x, dy, dscale.floats(), scale_.accumulates(pass));
     if (bias_ >= 0)
       if (const Tensor dbias = pass.gradient(bias_))
-        reduce_rows(pass.device(), spread.count(), spread.rest(),
-                    SpreadGradient{spread, nullptr, dy}, dbias.floats(), pass.accumulates(bias_));
+        scale_.add_up(pass, nullptr, dy, dbias.floats(), pass.accumulates(bias_));
     if (const Tensor dx = pass.input_gradient(0))
-      parallel_for(pass.device(), dx.count(),
-                   InputGradient{spread, dy, scale_.value(pass).floats(), dx.floats()});
+      parallel_rows(pass.device(), spread.rows(), spread.columns(),
+                    InputGradient{spread, dy, scale_.value(pass).floats(), dx.floats()});
   }
 
  private:

@@ -1,13 +1,12 @@
-#include <cmath>
-
 #include "layers/elementwise.h"
+#include "layers/exponential.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
 
 struct SigmoidFunction : NumberFunction {
-  OREPA_HD float value(float x) const { return 1 / (1 + expf(-x)); }
+  OREPA_HD float value(float x) const { return logistic(x); }
   OREPA_HD float slope(float y) const { return y * (1 - y); }
 };
 

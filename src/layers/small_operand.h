@@ -11,10 +11,26 @@
 
 namespace orepa {
 
+// Sums over what each number of the small tensor is spread over: of x dy, or of dy where x is null.
+struct SpreadGradient {
+  Broadcast spread;
+  const float *x, *dy;
+  OREPA_HD float term(int64_t i) const { return x == nullptr ? dy[i] : x[i] * dy[i]; }
+};
+// For reduce_rows().
+struct SpreadRows : SpreadGradient {
+  OREPA_HD float operator()(int64_t j, int64_t k) const { return term(spread.large(j, k)); }
+};
+// For reduce_columns(), where there is a number for each column.
+struct SpreadColumns : SpreadGradient {
+  OREPA_HD float operator()(int64_t r, int64_t j) const { return term(r * spread.columns() + j); }
+};
+
 struct SmallOperand {
   Shape shape;
   Broadcast spread;
   Handle parameter = -1;  // -1: the second bottom
+  Handle partial = -1;
 
   // By the fields axis, num_axes and filler (default: `value`) of a ScaleParameter or
   // BiasParameter.
@@ -41,6 +57,9 @@ struct SmallOperand {
       setup.require(shape[a] == x[axis + a], "a ", name, " of ", shape.str(), " from axis ", axis,
                     " does not fit the bottom ", x.str());
     operand.spread = Broadcast(x, shape, axis);
+    if (operand.spread.is_of_columns())
+      operand.partial = setup.scratch(Stage::kBackward,
+                                      reduce_columns_scratch(operand.spread.rows(), shape.count()));
     if (learned)
       operand.parameter =
           setup.parameter(name, shape, Filler::from(options, "filler", Filler::constant(value)));
@@ -55,16 +74,14 @@ struct SmallOperand {
     return is_learned() ? pass.gradient(parameter) : pass.input_gradient(1);
   }
   bool accumulates(Pass& pass) const { return is_learned() && pass.accumulates(parameter); }
-};
-
-// Sums over what each number of the small tensor is spread over, for reduce_rows(): of x dy, or of
-// dy where x is null.
-struct SpreadGradient {
-  Broadcast spread;
-  const float *x, *dy;
-  OREPA_HD float operator()(int64_t j, int64_t k) const {
-    const int64_t i = spread.large(j, k);
-    return x == nullptr ? dy[i] : x[i] * dy[i];
+  // Of the small one, or of a bias beside it: out = sums of x dy, or of dy where x is null.
+  void add_up(Pass& pass, const float* x, const float* dy, float* out, bool accumulates) const {
+    if (partial >= 0)
+      reduce_columns(pass.device(), spread.rows(), spread.columns(), SpreadColumns{{spread, x, dy}},
+                     out, accumulates, pass.floats(partial));
+    else
+      reduce_rows(pass.device(), spread.count(), spread.rest(), SpreadRows{{spread, x, dy}}, out,
+                  accumulates);
   }
 };
 

@@ -1,6 +1,5 @@
-#include <cmath>
-
 #include "layers/elementwise.h"
+#include "layers/exponential.h"
 #include "layers/onnx_affine.h"
 
 namespace orepa {
@@ -14,7 +13,7 @@ struct SwishFunction : NumberFunction {
   float beta = 1;
   void read(const Setup& setup) { beta = beta_of(setup.options()); }
   SlopeOf slope_of() const { return SlopeOf::kInput; }
-  OREPA_HD float sigmoid(float x) const { return 1 / (1 + expf(-beta * x)); }
+  OREPA_HD float sigmoid(float x) const { return logistic(beta * x); }
   OREPA_HD float value(float x) const { return x * sigmoid(x); }
   OREPA_HD float slope(float x) const {
     const float s = sigmoid(x);

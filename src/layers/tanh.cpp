@@ -1,13 +1,12 @@
-#include <cmath>
-
 #include "layers/elementwise.h"
+#include "layers/exponential.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
 
 struct TanHFunction : NumberFunction {
-  OREPA_HD float value(float x) const { return tanhf(x); }
+  OREPA_HD float value(float x) const { return hyperbolic_tangent(x); }
   OREPA_HD float slope(float y) const { return 1 - y * y; }
 };
 
