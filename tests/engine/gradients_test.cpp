@@ -41,6 +41,7 @@ class GradientsTest : public testing::Test {
     net_->forward(0);
     parameters_->begin_step();
     net_->backward();
+    device_->synchronize();  // the next one takes the place of this net, read or not
     return *net_;
   }
   std::string refusal(const std::string& text, const std::string& blob) {
