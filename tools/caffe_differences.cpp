@@ -116,8 +116,7 @@ const std::vector<Difference>& caffe_differences() {
        .what =
            "running statistics are a plain moving average, which begins at mean 0 and variance 1",
        .why = "Caffe's, a mean of all batches so far, forgets the first ones slowly; what is "
-              "trained is the "
-              "same",
+              "trained is the same",
        .restores = "`batch_norm_param { caffe_averaging: true }`",
        .layer =
            [](const LayerSpec& layer, Phase phase) {
@@ -127,8 +126,7 @@ const std::vector<Difference>& caffe_differences() {
            }},
       {.subject = "Pooling, SPP",
        .what = "`pool: STOCHASTIC` runs on every device, with its own random numbers, and in phase "
-               "TEST "
-               "has the gradient of its mean",
+               "TEST has the gradient of its mean",
        .why = "Caffe's runs on GPUs alone",
        .restores = "",
        .layer =
@@ -240,16 +238,14 @@ const std::vector<Difference>& caffe_differences() {
            }},
       {.subject = "debug_info",
        .what = "what it tells is a file of its own, `debug.jsonl` in the run's folder, and in it "
-               "layers "
-               "that run as one are one",
+               "layers that run as one are one",
        .why = "a log of every blob hides all else",
        .restores = "",
        .solver = [](const Options& solver) { return solver.flag("debug_info"); }},
       {.subject = "test_compute_loss, layer_wise_reduce",
        .what = "they have no effect",
        .why = "tests always tell their losses, and processes always add up gradients while the "
-              "backward "
-              "pass goes on",
+              "backward pass goes on",
        .restores = "",
        .solver =
            [](const Options& solver) {

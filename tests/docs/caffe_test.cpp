@@ -58,7 +58,10 @@ TEST(CaffeDifferences, AreMetByLayers) {
   EXPECT_EQ(met_by("type: 'Data' data_param { shuffle: false }"), Met{});
   const std::string mirror = " transform_param { mirror: true }";
   EXPECT_EQ(met_by("type: 'ImageData'" + mirror), Met{});
-  EXPECT_EQ(met_by("type: 'ImageData'" + mirror, test), Met{"Data, ImageData"});
+  EXPECT_EQ(met_by("type: 'ImageData'" + mirror, test), Met{"Data, ImageData, WindowData"});
+  EXPECT_EQ(met_by("type: 'WindowData'" + mirror), Met{"WindowData"});
+  EXPECT_EQ(met_by("type: 'MemoryData'"), Met{"MemoryData"});
+  EXPECT_EQ(met_by("type: 'HDF5Output'", test), Met{"HDF5Output"});
   EXPECT_EQ(met_by("type: 'HDF5Data'"), Met{});
   EXPECT_EQ(met_by("type: 'HDF5Data' hdf5_data_param { shuffle: true }"), Met{"HDF5Data"});
   EXPECT_EQ(met_by("type: 'DummyData' dummy_data_param { data_filler { value: 2 } }"), Met{});
@@ -73,6 +76,8 @@ TEST(CaffeDifferences, AreMetByLayers) {
   EXPECT_EQ(met_by("type: 'SPP' spp_param { pool: STOCHASTIC }"), Met{"Pooling, SPP"});
   EXPECT_EQ(met_by("type: 'Power' power_param { power: 2 }"), Met{});
   EXPECT_EQ(met_by("type: 'Power' power_param { power: 0.5 }"), Met{"Power"});
+  EXPECT_EQ(met_by("type: 'LSTM'"), Met{});
+  EXPECT_EQ(met_by("type: 'RNN' recurrent_param { expose_hidden: true }"), Met{"RNN, LSTM"});
   EXPECT_EQ(met_by("type: 'Normalize' norm_param { channel_shared: false }"),
             (Met{"Normalize", "layers that Caffe 1.0 lacks"}));
   EXPECT_EQ(met_by("type: 'Threshold'"), Met{"Threshold"});
