@@ -1,6 +1,7 @@
 #include "layers/convolution.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "layers/axis.h"
 #include "layers/linear.h"
@@ -25,6 +26,7 @@ std::vector<Shape> Convolution::setup(Setup& setup) {
                 "the kernel ", Shape(window).str(), " (dilated) is larger than the padded bottom ",
                 x.str());
   declare_parameters(setup, g.kernel[0]);
+  setup.require(y.fits(std::numeric_limits<int64_t>::max()), "a top would be ", y.str());
 
   plan_ = spatial_convolution(setup.device(), g);
   declare_packed(setup, ConvolutionPlan::kForward, Stage::kForward);

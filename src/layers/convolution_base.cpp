@@ -133,7 +133,8 @@ void write_convolution(const OnnxLayer& layer, const std::string& type) {
 }
 
 int64_t convolution_channels(const LayerSpec& spec, const std::vector<int64_t>&) {
-  return spec.options.message("convolution_param").integer("num_output");
+  const Options options = spec.options.message("convolution_param");
+  return options.integer("axis") == 1 ? options.integer("num_output") : 0;
 }
 
 }  // namespace orepa

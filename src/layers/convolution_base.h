@@ -50,7 +50,7 @@ class ConvolutionBase : public Layer {
 // As a node of that type, Conv or ConvTranspose.
 void write_convolution(const OnnxLayer& layer, const std::string& type);
 
-// What num_output says, for LayerRoles::channels.
+// For LayerRoles::channels.
 int64_t convolution_channels(const LayerSpec& spec, const std::vector<int64_t>& inputs);
 
 }  // namespace orepa

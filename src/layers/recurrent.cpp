@@ -6,20 +6,6 @@
 #include "layers/arithmetic.h"
 
 namespace orepa {
-namespace {
-
-// A state or its gradient through a passage.
-struct Through {
-  Passage passage;
-  const float* from;
-  float* to;
-  OREPA_HD void operator()(int64_t n, int64_t d) const {
-    const int64_t i = n * passage.width + d;
-    to[i] = passage.times_cont(n, from[i]);
-  }
-};
-
-}  // namespace
 
 std::vector<Shape> Recurrent::setup(Setup& setup) {
   const Options options = setup.options().message("recurrent_param");
@@ -112,8 +98,9 @@ void Recurrent::forward(Pass& pass) {
                        of_static);
   }
   for (int s = 0; s < states_; ++s)
-    parallel_rows(device, sequences_, width_,
-                  Through{passage(pass, 0, nullptr), states_before(pass, s), state(pass, s, 0)});
+    parallel_rows(
+        device, sequences_, width_,
+        ThroughPassage{passage(pass, 0, nullptr), states_before(pass, s), state(pass, s, 0)});
   for (int64_t t = 0; t < steps_; ++t) {
     of_hidden_.forward(device, state(pass, 0, t), pass.parameter(hidden_weight_).floats(),
                        made(pass, t), true);
@@ -142,8 +129,9 @@ void Recurrent::backward(Pass& pass) {
   }
   for (int s = 0; exposed_ && s < states_; ++s)
     if (const Tensor dfirst = pass.input_gradient(first_state() + s))
-      parallel_rows(device, sequences_, width_,
-                    Through{passage(pass, 0, nullptr), state_gradient(pass, s), dfirst.floats()});
+      parallel_rows(
+          device, sequences_, width_,
+          ThroughPassage{passage(pass, 0, nullptr), state_gradient(pass, s), dfirst.floats()});
   if (pass.input_gradient(0)) {
     of_x_.input_gradient(device, pass.floats(dinput_), pass.parameter(weight_).floats(),
                          x_.gradient(pass));

@@ -39,6 +39,17 @@ struct Passage {
   }
 };
 
+// All of a state, or of its gradient.
+struct ThroughPassage {
+  Passage passage;
+  const float* from;
+  float* to;
+  OREPA_HD void operator()(int64_t n, int64_t d) const {
+    const int64_t i = n * passage.width + d;
+    to[i] = passage.times_cont(n, from[i]);
+  }
+};
+
 // u_t of one step. What a layer makes of it takes the place of the product.
 struct StepInput {
   float* product;                 // N x columns: without the terms below

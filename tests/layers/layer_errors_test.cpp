@@ -174,9 +174,10 @@ INSTANTIATE_TEST_SUITE_P(
             "a convolution over more than 10 axes is not offered",
             "dim: 2 dim: 6 dim: 1 dim: 1 dim: 1 dim: 1 dim: 1 dim: 1 dim: 1 dim: 1 dim: 1 dim: 1 "
             "dim: 1"),
-        one("convolution_windows_of_a_space", "Convolution",
+        one("convolution_top_of_a_space", "Convolution",
             "convolution_param { num_output: 1 kernel_size: 1 pad: 1000000000 }",
-            "the windows of this convolution would be", "dim: 2 dim: 6 dim: 5 dim: 5 dim: 5"),
+            "a top would be 2 x 1 x 2000000005 x 2000000005 x 2000000005",
+            "dim: 2 dim: 6 dim: 5 dim: 5 dim: 5"),
         one("convolution_of_too_many_bottoms", "Convolution",
             "bottom: \"x\" convolution_param { num_output: 6 kernel_size: 3 }",
             "makes a top of each bottom, got 2 bottoms and 1 tops"),

@@ -137,10 +137,31 @@ LayerCase row(const std::string& name, const std::string& type, Sizes s,
   return row;
 }
 
+LayerCase lstm_unit(const std::string& name, int64_t sequences, int64_t width, V cont) {
+  LayerCase row{name,
+                "layer { name: \"it\" type: \"LSTMUnit\" top: \"c\" top: \"h\" }",
+                {{{1, sequences, width}}, {{1, sequences, 4 * width}}, {{1, sequences}, cont, 2}}};
+  row.bends = true;
+  row.expected = [=](const Arrays& in, const Arrays&) {
+    Arrays made(2);
+    for (int64_t n = 0; n < sequences; ++n)
+      for (int64_t d = 0; d < width; ++d) {
+        const double* u = in[1].data() + n * 4 * width + d;
+        const double i = sigmoid(u[0]), f = sigmoid(u[width]), o = sigmoid(u[2 * width]),
+                     g = std::tanh(u[3 * width]);
+        made[0].push_back(f * in[2][n] * in[0][n * width + d] + i * g);
+        made[1].push_back(o * std::tanh(made[0].back()));
+      }
+    return made;
+  };
+  return row;
+}
+
 }  // namespace
 
 std::vector<LayerCase> recurrent_cases() {
-  std::vector<LayerCase> rows;
+  std::vector<LayerCase> rows{lstm_unit("LSTMUnit", 5, 3, V::kLabels),
+                              lstm_unit("LSTMUnit_one_number", 1, 1, V::kPositive)};
   for (const std::string type : {"LSTM", "RNN"}) {
     const auto add = [&](const std::string& name, const Sizes& s,
                          const std::vector<int64_t>& per_step,

@@ -124,5 +124,24 @@ TEST(RecurrentErrors, SayWhatIsWrong) {
   }
 }
 
+TEST(RecurrentErrors, OfAnLSTMUnit) {
+  const auto error = [](const std::vector<int64_t>& c, const std::vector<int64_t>& sums,
+                        const std::vector<int64_t>& cont) {
+    const std::string net = input("c", c) + input("sums", sums) + input("cont", cont) +
+                            "layer { name: 'it' type: 'LSTMUnit' bottom: 'c' bottom: 'sums' "
+                            "bottom: 'cont' top: 'y' top: 'h' }";
+    const auto device = test_device();
+    Parameters parameters(*device, 1, true);
+    Arena arena(*device);
+    return error_of([&] { Net(NetSpec::parse(net, "bad.prototxt"), parameters, arena, {}); });
+  };
+  EXPECT_THAT(error({2, 5, 3}, {1, 5, 12}, {1, 5}),
+              testing::HasSubstr("bottom 0, c, must be 1 x N x D, got 2 x 5 x 3"));
+  EXPECT_THAT(error({1, 5, 3}, {1, 5, 9}, {1, 5}),
+              testing::HasSubstr("bottom 1 must be 1 x 5 x 12, got 1 x 5 x 9"));
+  EXPECT_THAT(error({1, 5, 3}, {1, 5, 12}, {5}),
+              testing::HasSubstr("bottom 2, cont, must be 1 x 5, got 5"));
+}
+
 }  // namespace
 }  // namespace orepa
