@@ -1,12 +1,12 @@
-# make build | tool | test | test-slow | test-survival | test-ranks | test-referees | test-checkpoints | test-transforms | test-report |
-# sanitize | fuzz | cuda | test-cuda | test-cuda-full | test-cudnn | test-cudnn-full | test-gpu | package-gpu | demo | bench
-# | bench-peers | bench-gpu | bench-deploy | bench-models | bench-data | bench-ranks | experiment | data-glyphs | data-stamps |
-# data-photographs | models | format | clean. Everything is built in build/; each target first installs what it misses of
-# Debian.
-.PHONY: build tool install test test-slow test-survival test-ranks test-referees test-checkpoints test-transforms test-report \
-  sanitize fuzz cuda emulation emulated-suite test-cuda test-cuda-full test-cudnn test-cudnn-full test-gpu package-gpu \
-  demo bench bench-peers bench-gpu bench-deploy bench-models bench-data bench-ranks experiment data-glyphs data-stamps \
-  data-photographs models format clean
+# make build | tool | test | test-slow | test-survival | test-ranks | test-referees | test-mtcnn | test-checkpoints |
+# test-transforms | test-report | sanitize | fuzz | cuda | test-cuda | test-cuda-full | test-cudnn | test-cudnn-full |
+# test-gpu | package-gpu | demo | bench | bench-peers | bench-gpu | bench-deploy | bench-models | bench-data |
+# bench-ranks | experiment | data-glyphs | data-stamps | data-photographs | models | format | clean. Everything is built in
+# build/; each target first installs what it misses of Debian.
+.PHONY: build tool install test test-slow test-survival test-ranks test-referees test-mtcnn test-checkpoints \
+  test-transforms test-report sanitize fuzz cuda emulation emulated-suite test-cuda test-cuda-full test-cudnn \
+  test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-gpu bench-deploy bench-models bench-data \
+  bench-ranks experiment data-glyphs data-stamps data-photographs models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -48,8 +48,20 @@ test-referees: build
 	@$(REFEREES)/bin/pip install --quiet --requirement tests/referees/requirements.txt
 	@sh tests/referees/caffe/build.sh $(REFEREES)
 	@$(REFEREES)/bin/python tests/referees/check.py --tool $(BUILD)/orepa_tool --folder $(REFEREES)/files \
-	  --readers caffe,onnxruntime,onnx_checker,netron tests/referees/nets/*.prototxt models/*/*/train_val.prototxt
+	  --readers caffe,onnxruntime,onnx_checker,netron tests/referees/nets/*.prototxt \
+	  $(filter-out models/caffe/lrcn/%,$(wildcard models/*/*/train_val.prototxt))
 	@TESTS=$(BUILD)/orepa_tests $(REFEREES)/bin/python tests/referees/test_events.py
+	@$(MAKE) --no-print-directory test-mtcnn
+
+# MTCNN with its trained weights beside PyTorch, and on photographs, a part of the above. The package pins a PyTorch of its own,
+# but Debian's does.
+FACENET = facenet-pytorch==2.6.0
+test-mtcnn: build
+	@sh .ci/install.sh python3-venv python3-torchvision python3-pil opencv-doc
+	@/usr/bin/python3 -m venv $(REFEREES)
+	@$(REFEREES)/bin/pip install --quiet --no-deps --upgrade --target $(REFEREES)/facenet $(FACENET)
+	@TOOL=$(BUILD)/orepa_tool FACENET=$(REFEREES)/facenet PYTHONDONTWRITEBYTECODE=1 \
+	  /usr/bin/python3 tests/referees/mtcnn/test_mtcnn.py
 
 # Checkpoints through PyTorch itself: .pth to .caffemodel and back.
 test-checkpoints: build
@@ -191,7 +203,7 @@ bench-deploy: tool
 # A step of every model and style: the times of README's table.
 bench-models: tool
 	@sh .ci/install.sh python3
-	@for model in $$(ls models | grep -v fashion_mnist); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
+	@for model in $$(ls models | grep -v -e fashion_mnist -e caffe); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
 	  --model $$model --rounds 2 --iterations 1 || exit 1; done
 
 # Two processes of a thread each beside one of two threads. Wants a machine that does nothing else.

@@ -62,10 +62,11 @@ struct ConvertReport {
   int64_t parameters_before = 0, parameters_after = 0;  // learned numbers, statistics not counted
 };
 
-// Loads the files `weights` (all weights have to be there), merges, writes, reads back what was
-// written (of ONNX, which is not read here: takes the net that it is written from) and compares
-// both nets on random inputs. Throws Error, and leaves the files as they were, where an output or
-// the top of a merged layer differs by more than the tolerance.
+// Loads the files `weights` (all weights have to be there; those of layers that only phase TRAIN
+// has are passed over), merges, writes, reads back what was written (of ONNX, which is not read
+// here: takes the net that it is written from) and compares both nets on random inputs. Throws
+// Error, and leaves the files as they were, where an output or the top of a merged layer differs by
+// more than the tolerance.
 ConvertReport convert(const NetSpec& net, const std::vector<std::string>& weights, Device& device,
                       const ConvertOptions& options);
 

@@ -8,6 +8,7 @@
 // goes back to its steady value, unless the layer averages as Caffe does (caffe_averaging), where
 // the stored one is kept. Files are written with a factor of 1.
 #pragma once
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,9 +40,10 @@ struct WeightsReport {
 // Loads the files, at least one; of two that hold the same blob the later wins. Throws Error,
 // before any parameter is changed, where a file cannot be read or is damaged, where a layer has
 // other blobs than the net's (it was trained as ORepaConv, say), where a number is not finite, and,
-// if `strict`, where anything is missing, unused or misshapen.
+// if `strict`, where anything is missing, unused or misshapen. `left_out`: layers that were trained
+// with the net but that these parameters are without; their blobs are passed over.
 WeightsReport load_weights(const std::vector<std::string>& files, Parameters& parameters,
-                           bool strict = false);
+                           bool strict = false, const std::set<std::string>& left_out = {});
 
 // Writes a .caffemodel (the net of `spec` with its blobs) or, by the ending, a .h5. Atomic: the
 // whole file, or an Error and no file. Throws Error where `parameters` has a layer that is not in

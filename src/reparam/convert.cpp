@@ -43,6 +43,14 @@ int64_t learned_numbers(const Parameters& parameters) {
   return count;
 }
 
+// Layers by name: heads that help a training, say.
+std::set<std::string> only_in_training(const NetParameter& whole, const NetParameter& used) {
+  std::set<std::string> names;
+  for (const LayerParameter& layer : whole.layer()) names.insert(layer.name());
+  for (const LayerParameter& layer : used.layer()) names.erase(layer.name());
+  return names;
+}
+
 }  // namespace
 
 void WeightRange::include(const std::vector<double>& weights) {
@@ -67,7 +75,7 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   NetOptions unfused = proof_options(common_blobs(trained_spec, trained_spec));
   unfused.batch_size = 1;
   Model source(spec, device, unfused);
-  load_weights(weights, source.parameters, true);
+  load_weights(weights, source.parameters, true, only_in_training(spec.proto(), trained));
   source.net.prepare();
   MergedNet merged = merge(
       trained, source.parameters, [&](const std::string& blob) { return source.net.shape(blob); },

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "caffe/caffe_models.h"
 #include "io/text/print_text.h"
 #include "orepa/error.h"
 #include "orepa/reparam.h"
@@ -167,7 +168,7 @@ NetSpec train_val(const Model& model, const std::string& style, const Task& task
 }
 
 std::map<std::string, std::string> files() {
-  std::map<std::string, std::string> all;
+  std::map<std::string, std::string> all = caffe_files();
   for (const Model& model : models()) {
     for (const std::string& style : model.styles) {
       const std::string folder = model.name + "/" + style + "/";

@@ -116,7 +116,7 @@ std::string WeightsReport::table() const {
 }
 
 WeightsReport load_weights(const std::vector<std::string>& files, Parameters& parameters,
-                           bool strict) {
+                           bool strict, const std::set<std::string>& left_out) {
   require(!files.empty(), "no weight file is named");
   WeightsReport report;
   const std::map<std::string, Parameter*> wanted = by_key(parameters);
@@ -127,6 +127,7 @@ WeightsReport load_weights(const std::vector<std::string>& files, Parameters& pa
     std::vector<StoredBlob> blobs = is_hdf5(file) ? read_hdf5_weights(file) : read_caffemodel(file);
     require_same_layers(blobs, file, parameters);
     for (StoredBlob& blob : blobs) {
+      if (left_out.contains(blob.layer)) continue;
       const auto found = wanted.find(blob.layer + "/" + blob.key);
       if (found == wanted.end()) {
         report.rows.push_back({Status::kUnused, blob.layer + "/" + blob.key, {}, blob.shape, file});
