@@ -1,12 +1,12 @@
 # make build | tool | test | test-slow | test-survival | test-ranks | test-referees | test-mtcnn | test-checkpoints |
-# test-transforms | test-report | sanitize | fuzz | cuda | test-cuda | test-cuda-full | test-cudnn | test-cudnn-full |
-# test-gpu | package-gpu | demo | bench | bench-peers | bench-layers | bench-gpu | bench-deploy | bench-models | bench-data |
+# test-transforms | test-report | sanitize | fuzz | cuda | test-cuda | test-cuda-full | test-cudnn | test-cudnn-full | test-gpu |
+# package-gpu | demo | bench | bench-peers | bench-layers | bench-gpu | bench-deploy | bench-models | bench-caffe | bench-data |
 # bench-ranks | experiment | data-glyphs | data-stamps | data-photographs | models | format | clean. Everything is built in
 # build/; each target first installs what it misses of Debian.
-.PHONY: build tool install test test-slow test-survival test-ranks test-referees test-mtcnn test-checkpoints \
-  test-transforms test-report sanitize fuzz cuda emulation emulated-suite test-cuda test-cuda-full test-cudnn \
-  test-cudnn-full test-gpu package-gpu demo bench bench-peers bench-layers bench-gpu bench-deploy bench-models bench-data \
-  bench-ranks experiment data-glyphs data-stamps data-photographs models format clean
+.PHONY: build tool install test test-slow test-survival test-ranks test-referees test-mtcnn test-checkpoints test-transforms \
+  test-report sanitize fuzz cuda emulation emulated-suite test-cuda test-cuda-full test-cudnn test-cudnn-full test-gpu \
+  package-gpu demo bench bench-peers bench-layers bench-gpu bench-deploy bench-models bench-caffe bench-data bench-ranks \
+  experiment data-glyphs data-stamps data-photographs models format clean
 
 BUILD ?= build
 JOBS ?= $(shell nproc)
@@ -213,6 +213,13 @@ bench-models: tool
 	@sh .ci/install.sh python3
 	@for model in $$(ls models | grep -v -e fashion_mnist -e caffe); do /usr/bin/python3 tools/bench.py --tool $(BUILD)/orepa_tool \
 	  --model $$model --rounds 2 --iterations 1 || exit 1; done
+
+# Steps of the nets of models/caffe beside Caffe's own. BENCH: options of tools/bench/caffe.py.
+bench-caffe: tool
+	@sh .ci/install.sh python3-venv
+	@/usr/bin/python3 -m venv $(REFEREES)
+	@sh tests/referees/caffe/build.sh $(REFEREES)
+	@/usr/bin/python3 tools/bench/caffe.py --tool $(BUILD)/orepa_tool --caffe $(REFEREES)/bin/caffe_step $(BENCH)
 
 # Two processes of a thread each beside one of two threads. Wants a machine that does nothing else.
 bench-ranks: tool

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds caffe_forward into the virtual environment FOLDER (make test-referees): build.sh FOLDER
+# Builds caffe_forward and caffe_step into the virtual environment FOLDER: build.sh FOLDER
 set -eu
 SOURCE=brocolli-caffe-9.0.2
 here=$(dirname "$0")

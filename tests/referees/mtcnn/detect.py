@@ -83,29 +83,29 @@ def proposals(image, pnet, least):
     return squares(moved(boxes, boxes[:, 5:9], 0))
 
 
+def judged(image, boxes, net, size, threshold):
+    """The boxes that a net takes for faces, and what else it says of each."""
+    outputs = net(cut(image, boxes, size))
+    scores = outputs.pop("prob1")[:, 1]
+    likely = scores > threshold
+    return (numpy.hstack([boxes[likely, :4], scores[likely, None]]),
+            {blob: values[likely] for blob, values in outputs.items()})
+
+
 def detect(image, pnet, rnet, onet, least=20):
     """image: height x width x (red, green, blue), bytes; least: the side of the smallest face, in pixels. Boxes of faces,
     each x1, y1, x2, y2 and its probability, and by face five points: eyes, nose, corners of the mouth."""
     image = image.astype("float64").transpose(2, 0, 1)
     boxes = proposals(image, pnet, least)
+    if len(boxes):
+        boxes, said = judged(image, boxes, rnet, 24, THRESHOLDS[1])
+        kept = best(boxes, 0.7)
+        boxes = squares(moved(boxes[kept], said["conv5-2"][kept], 1))
     if len(boxes) == 0:
         return boxes, numpy.zeros((0, 5, 2))
-
-    outputs = rnet(cut(image, boxes, 24))
-    scores = outputs["prob1"][:, 1]
-    likely = scores > THRESHOLDS[1]
-    boxes, moves = numpy.hstack([boxes[likely, :4], scores[likely, None]]), outputs["conv5-2"][likely]
-    kept = best(boxes, 0.7)
-    boxes = squares(moved(boxes[kept], moves[kept], 1))
-    if len(boxes) == 0:
-        return boxes, numpy.zeros((0, 5, 2))
-
-    outputs = onet(cut(image, boxes, 48))
-    scores = outputs["prob1"][:, 1]
-    likely = scores > THRESHOLDS[2]
-    boxes, moves = numpy.hstack([boxes[likely, :4], scores[likely, None]]), outputs["conv6-2"][likely]
-    marks = outputs["conv6-3"][likely].reshape(-1, 2, 5).transpose(0, 2, 1)
+    boxes, said = judged(image, boxes, onet, 48, THRESHOLDS[2])
+    marks = said["conv6-3"].reshape(-1, 2, 5).transpose(0, 2, 1)
     points = marks * (boxes[:, None, 2:4] - boxes[:, None, :2] + 1) + boxes[:, None, :2] - 1
-    boxes = moved(boxes, moves, 1)
+    boxes = moved(boxes, said["conv6-2"], 1)
     kept = best(boxes, 0.7, of_smaller=True)
     return boxes[kept], points[kept]

@@ -170,21 +170,9 @@ TEST_P(CaffeModels, ComeBackFromReparamAndConvert) {
   for (const auto& [blob, values] : outputs) expect_close(values, net.read(blob), kTolerance, blob);
 }
 
-// LRCN's LSTM is not there in every build.
-bool can_run(const CaffeModel& model) {
-  const NetSpec net = caffe_net(model, File::kDeploy);
-  const auto& layers = net.proto().layer();
-  return std::all_of(layers.begin(), layers.end(), [](const LayerParameter& layer) {
-    const std::vector<LayerType>& types = layer_types();
-    return std::any_of(types.begin(), types.end(),
-                       [&](const LayerType& type) { return type.name == layer.type(); });
-  });
-}
-
 std::vector<Case> cases(double width, int64_t batch) {
   std::vector<Case> all;
   for (const CaffeModel& model : caffe_models()) {
-    if (!can_run(model)) continue;
     // Two channels of an inception may both be dead.
     const double least = model.name == "googlenet" ? 0.25 : 0;
     all.push_back({model, std::max(width, least), model.name == "lrcn" ? 0 : batch});
@@ -246,7 +234,6 @@ TEST(CaffeModelCounts, AreThePublishedOnes) {
       {"mtcnn_rnet", {100178}},
       {"mtcnn_onet", {389040}}};
   for (const CaffeModel& model : caffe_models()) {
-    if (!can_run(model)) continue;
     ASSERT_TRUE(published.contains(model.name)) << model.name;
     const Count& count = published.at(model.name);
     EXPECT_EQ(learned(caffe_net(model, File::kDeploy), Phase::kTest), count.used) << model.name;

@@ -155,7 +155,10 @@ const std::vector<CaffeModel>& caffe_models() {
       {"mobilenet_v1", "MobileNet (Howard et al., arXiv 1704.04861)", write_mobilenet_v1,
        kMobileNet},
       {"mobilenet_v2", "MobileNet v2 (Sandler et al., CVPR 2018)", write_mobilenet_v2, kMobileNet},
-      {"densenet121", "DenseNet-121 (Huang et al., CVPR 2017)", write_densenet121, kResNet},
+      {"densenet121",
+       "DenseNet-121 (Huang et al., CVPR 2017), with a pool that Caffe 1.0 has no field for: "
+       "round_mode",
+       write_densenet121, kResNet},
       {"fcn8s", "FCN-8s (Long et al., CVPR 2015) on VGG-16", write_fcn8s, kFcn},
       {"lrcn", "LRCN for captions (Donahue et al., CVPR 2015) on CaffeNet", write_lrcn, kLrcn},
       {"mtcnn_pnet", "P-Net of MTCNN (Zhang et al., 2016)", write_mtcnn_pnet, ""},
