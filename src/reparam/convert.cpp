@@ -73,7 +73,7 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
   const NetSpec trained_spec(trained, spec.name());
   // Keeping every blob keeps every layer by itself, so that each value has a shape to ask for.
   NetOptions unfused = proof_options(common_blobs(trained_spec, trained_spec));
-  if (has_source(trained)) unfused.batch_size = 1;
+  unfused.batch_size = deploy_batch_size(trained);
   Model source(spec, device, unfused);
   load_weights(weights, source.parameters, true, only_in_training(spec.proto(), trained));
   source.net.prepare();
@@ -89,10 +89,10 @@ ConvertReport convert(const NetSpec& spec, const std::vector<std::string>& weigh
     merged.net = portable_pools(merged.net, shape_of);
     replace_biases(merged.net);
   }
-  const NetParameter plain_net = with_input(merged.net, shape_of, 1);
+  const NetParameter plain_net = with_input(merged.net, shape_of);
   NetSpec deploy(onnx ? plain_net : portable(plain_net), options.output);
   // The trained net under the same Input, to compare with, value by value.
-  const NetSpec reference(named_by_value(with_input(trained, shape_of, 1)), spec.name());
+  const NetSpec reference(named_by_value(with_input(trained, shape_of)), spec.name());
 
   std::vector<std::string> inputs = weights;
   inputs.push_back(spec.name());

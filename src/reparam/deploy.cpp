@@ -31,6 +31,40 @@ std::set<std::string> label_inputs(const NetParameter& net) {
   return labels;
 }
 
+// What layers read, or is an output, but for what measures it is measured by.
+std::set<std::string> needed_blobs(const NetParameter& net) {
+  std::set<std::string> read, needed;
+  for (const LayerParameter& layer : net.layer())
+    read.insert(layer.bottom().begin(), layer.bottom().end());
+  for (auto layer = net.layer().rbegin(); layer != net.layer().rend(); ++layer) {
+    if (measures(*layer)) {
+      needed.insert(layer->bottom(0));
+    } else if (std::any_of(layer->top().begin(), layer->top().end(), [&](const std::string& top) {
+                 return needed.contains(top) || !read.contains(top);
+               })) {
+      needed.insert(layer->bottom().begin(), layer->bottom().end());
+    }
+  }
+  return needed;
+}
+
+// The layer as an Input of its first top, and of the others that are needed.
+LayerParameter input_of(const LayerParameter& source, const std::set<std::string>& needed,
+                        const std::function<Shape(const std::string&)>& shape_of,
+                        int64_t batch_size) {
+  LayerParameter input;
+  input.set_type("Input");
+  for (const std::string& top : source.top()) {
+    if (top != source.top(0) && !needed.contains(top)) continue;
+    input.add_top(top);
+    BlobShape& shape = *input.mutable_input_param()->add_shape();
+    const Shape data = shape_of(top);
+    for (const int64_t extent : data.extents()) shape.add_dim(extent);
+    if (batch_size > 0) shape.set_dim(0, batch_size);
+  }
+  return input;
+}
+
 // The Input layer with the tops that stay, if any.
 void add_input(const LayerParameter& layer, const std::set<std::string>& dropped,
                NetParameter& made) {
@@ -102,30 +136,33 @@ NetParameter test_layers(const NetSpec& spec) {
   return net;
 }
 
-bool has_source(const NetParameter& net) {
-  return std::any_of(net.layer().begin(), net.layer().end(), is_source);
+int64_t deploy_batch_size(const NetParameter& net) {
+  static const std::set<std::string> sequences = {"LSTM", "LSTMUnit", "RNN"};
+  const auto& layers = net.layer();
+  const bool has_source = std::any_of(layers.begin(), layers.end(), is_source);
+  const bool has_sequences =
+      std::any_of(layers.begin(), layers.end(),
+                  [&](const LayerParameter& layer) { return sequences.contains(layer.type()); });
+  return has_source && !has_sequences ? 1 : 0;
 }
 
 NetParameter with_input(const NetParameter& net,
-                        const std::function<Shape(const std::string&)>& shape_of,
-                        int64_t batch_size) {
+                        const std::function<Shape(const std::string&)>& shape_of) {
   NetParameter made = net;
   made.clear_layer();
   std::set<std::string> dropped = label_inputs(net);  // blobs that exist no more
+  const std::set<std::string> needed = needed_blobs(net);
   for (const LayerParameter& layer : net.layer()) {
     if (is_source(layer)) {
-      for (int t = 1; t < layer.top_size(); ++t) dropped.insert(layer.top(t));
       LayerParameter& input = *made.add_layer();
+      input = input_of(layer, needed, shape_of, deploy_batch_size(net));
       std::set<std::string> others;
       for (const LayerParameter& other : net.layer())
         if (&other != &layer) others.insert(other.name());
       input.set_name(free_name(layer.top(0), others));
-      input.set_type("Input");
-      input.add_top(layer.top(0));
-      BlobShape& shape = *input.mutable_input_param()->add_shape();
-      const Shape data = shape_of(layer.top(0));
-      for (const int64_t extent : data.extents()) shape.add_dim(extent);
-      if (batch_size > 0) shape.set_dim(0, batch_size);
+      for (const std::string& top : layer.top())
+        if (std::find(input.top().begin(), input.top().end(), top) == input.top().end())
+          dropped.insert(top);
       continue;
     }
     if (layer.type() == "Input") {

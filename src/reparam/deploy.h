@@ -15,15 +15,17 @@ namespace orepa {
 // The layers that phase TEST keeps, without include and exclude rules.
 NetParameter test_layers(const NetSpec& net);
 
-// Whether one of the layers is a source of data.
-bool has_source(const NetParameter& net);
+// Of how many samples the net is for use and for proofs: 1 where sources of data say how many they
+// have; else 0, as many as its Inputs say. Blobs of sequences (RNN, LSTM) do not begin with
+// samples, and stay as they are, too.
+int64_t deploy_batch_size(const NetParameter& net);
 
-// Sources of data become one Input layer of that shape, under the name of their first top. What
-// reads any other of their tops (labels) is left out, and so are losses, accuracies and the Inputs
-// that they alone read. Throws Error where nothing is left.
+// Sources of data become Input layers of those shapes, of their first tops and of others that
+// something else reads than what measures results by them (labels). What reads any other top is
+// left out, and so are losses, accuracies and the Inputs that they alone read. Throws Error where
+// nothing is left.
 NetParameter with_input(const NetParameter& net,
-                        const std::function<Shape(const std::string&)>& shape_of,
-                        int64_t batch_size);
+                        const std::function<Shape(const std::string&)>& shape_of);
 
 // Turns weights that an InnerProduct has as inputs x outputs (transpose: true, which OpenCV does
 // not look at). `values` are those of the parameters by LAYER/NAME.

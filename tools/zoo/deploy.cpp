@@ -34,7 +34,7 @@ NetSpec deploy(const Model& model, const std::string& style, const Task& task) {
   const orepa::Model built(plain, *device, options);
   const auto shape_of = [&](const std::string& blob) { return built.net.shape(blob); };
   const NetParameter merged = portable_pools(folded(test_layers(plain)), shape_of);
-  NetParameter made = portable(with_input(merged, shape_of, 1));
+  NetParameter made = portable(with_input(merged, shape_of));
   made.set_name(model.name + "_" + style);
   return NetSpec(made, made.name());
 }

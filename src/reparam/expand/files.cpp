@@ -42,10 +42,9 @@ std::vector<CommonValue> common_values(const NetSpec& given, const NetSpec& writ
 NetSpec for_proof(const NetSpec& net, const EveryPhase& built) {
   const Net* test = built.find(Phase::kTest);
   require(test != nullptr, net.name(), ": has no phase TEST, in which the nets are compared");
-  return NetSpec(
-      named_by_value(with_input(
-          test_layers(net), [&](const std::string& blob) { return test->shape(blob); }, 1)),
-      net.name());
+  return NetSpec(named_by_value(with_input(
+                     test_layers(net), [&](const std::string& blob) { return test->shape(blob); })),
+                 net.name());
 }
 
 // Runs both nets and notes in the report how far they are apart.

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "orepa/error.h"
+#include "reparam/deploy.h"
 #include "reparam/expand/chains.h"
 
 namespace orepa {
@@ -80,7 +81,7 @@ EveryPhase::EveryPhase(const NetSpec& spec, Device& device)
     NetOptions options;
     options.phase = phase;
     options.precision = DType::kFloat32;
-    options.batch_size = 1;
+    options.batch_size = deploy_batch_size(spec.proto());
     options.weights_change_every_pass = false;
     nets.push_back(std::make_unique<Net>(spec, parameters, arena, options));
   }
