@@ -10,6 +10,7 @@ struct AxisView {
   int64_t outer = 1, extent = 1, inner = 1;
 
   OREPA_HD int64_t position(int64_t i, int64_t k) const {
+    if (inner == 1) return i * extent + k;  // without divisions
     return (i / inner * extent + k) * inner + i % inner;
   }
   int64_t positions() const { return outer * inner; }

@@ -34,17 +34,17 @@ struct Rows {
   }
 };
 
+// What is known at compile time is vectorised as a sum.
+template <Operation operation>
 struct Term {
-  Rows rows;
-  Operation operation;
+  int64_t columns;
   float coefficient;
   const float* x;
   OREPA_HD float operator()(int64_t r, int64_t j) const {
-    const float value = x[r * rows.columns() + j];
-    const float term = operation == Operation::kAbsolute ? fabsf(value)
-                       : operation == Operation::kSquare ? value * value
-                                                         : value;
-    return coefficient * term;
+    const float value = x[r * columns + j];
+    if constexpr (operation == Operation::kAbsolute) return coefficient * fabsf(value);
+    if constexpr (operation == Operation::kSquare) return coefficient * value * value;
+    return coefficient * value;
   }
 };
 
@@ -101,14 +101,13 @@ class Reduction : public Layer {
   }
   void forward(Pass& pass) override {
     const Tensor y = pass.output(0);
-    const AxisView& view = rows_.view;
     float* sums = sums_ < 0 ? y.floats() : pass.floats(sums_);
-    const Term term{rows_, operation_, coefficient_, pass.input(0).floats()};
-    if (rows_.are_pixels())
-      sum_groups(pass.device(), view.outer, view.extent, view.inner, term, sums,
-                 pass.floats(partial_));
+    if (operation_ == Operation::kAbsolute)
+      add_up<Operation::kAbsolute>(pass, sums);
+    else if (operation_ == Operation::kSquare)
+      add_up<Operation::kSquare>(pass, sums);
     else
-      reduce_rows(pass.device(), view.outer, view.extent, term, sums);
+      add_up<Operation::kSum>(pass, sums);
     if (sums_ >= 0) copy_in_order(pass.device(), {sums, sums_shape_}, y);
   }
   void backward(Pass& pass) override {
@@ -121,6 +120,16 @@ class Reduction : public Layer {
   }
 
  private:
+  template <Operation operation>
+  void add_up(Pass& pass, float* sums) const {
+    const AxisView& view = rows_.view;
+    const Term<operation> term{rows_.columns(), coefficient_, pass.input(0).floats()};
+    if (rows_.are_pixels())
+      sum_groups(pass.device(), view.outer, view.extent, view.inner, term, sums,
+                 pass.floats(partial_));
+    else
+      reduce_rows(pass.device(), view.outer, view.extent, term, sums);
+  }
   Operation operation_ = Operation::kSum;
   Rows rows_;
   Shape sums_shape_;
