@@ -32,13 +32,20 @@ class Arrangement {
   // Numbers of the source that the target does not have stay.
   void scatter(Device& device, const Tensor& target, const Tensor& source) const;
 
-  // A loop over the axes: the last one is a row's.
-  static constexpr int kMostAxes = 8;
+  // The axes as a device takes them: in blocks along two of them, one block behind another.
+  static constexpr int kMostAxes = 8;  // beside the columns
+  struct Step {
+    int64_t extent = 1, from = 0, to = 0;
+  };
   struct Walk {
-    int outer = 0;  // axes beside the row
-    int64_t extent[kMostAxes] = {}, from[kMostAxes] = {}, to[kMostAxes] = {};
-    int64_t rows = 1, columns = 1, from_step = 1, to_step = 1, from_begin = 0, to_begin = 0;
-    bool is_one_piece() const { return rows == 1 && from_step == 1 && to_step == 1; }
+    int outer = 0;  // axes of blocks; the last one goes along columns, `along_lines` along lines
+    int along_lines = 0;
+    Step axes[kMostAxes + 1];
+    Step lines, columns;  // all of them; columns lie closest in the tensor that is written
+    int64_t block_lines = 1, block_columns = 1;  // the most that a block has
+    int64_t blocks = 1, from_begin = 0, to_begin = 0;
+    bool is_contiguous() const { return columns.from == 1 && columns.to == 1; }
+    bool is_one_piece() const { return outer == 2 && lines.extent == 1 && is_contiguous(); }
   };
 
  private:

@@ -10,6 +10,7 @@ struct AxisView {
   int64_t outer = 1, extent = 1, inner = 1;
 
   OREPA_HD int64_t position(int64_t i, int64_t k) const {
+    if (inner == 1) return i * extent + k;  // without divisions
     return (i / inner * extent + k) * inner + i % inner;
   }
   int64_t positions() const { return outer * inner; }
@@ -60,7 +61,8 @@ struct LogicalOrder {
       plane = shape[2] * shape[3];
     }
   }
-  bool is_row_major() const { return channels == 1; }
+  bool operator==(const LogicalOrder&) const = default;
+  OREPA_HD bool is_row_major() const { return channels == 1; }
   OREPA_HD int64_t stored(int64_t i) const {
     if (channels == 1) return i;
     const int64_t p = i % plane, c = i / plane % channels;
@@ -87,38 +89,10 @@ struct LabelOrder {
     plane = axis == 0 ? scores[2] * scores[3] : scores[2] * scores[3] / scores[axis];
   }
   OREPA_HD int64_t stored(int64_t i) const {
+    if (channels == 1) return labels.stored(i);
     const int64_t c = i % channels, p = i / channels % plane, n = i / (channels * plane);
     return labels.stored((n * channels + c) * plane + p);
   }
 };
-
-// Copies numbers from one tensor to another of the same logical order, that of `rows` in rows as it
-// is stored: row r has those of a pixel, whose places in the other one are a plane apart.
-struct CopyInOrder {
-  LogicalOrder rows, other_order;
-  Numbers from, to;
-  bool from_rows;
-  OREPA_HD void operator()(int64_t r, int64_t c) const {
-    const int64_t in_rows = r * rows.channels + c;
-    const int64_t logical = (r / rows.plane * rows.channels + c) * rows.plane + r % rows.plane;
-    const int64_t other = other_order.stored(logical);
-    if (from_rows)
-      to.set(other, from[in_rows]);
-    else
-      to.set(in_rows, from[other]);
-  }
-};
-
-inline void copy_in_order(Device& device, const Tensor& from, const Tensor& to) {
-  if (from.data == to.data) return;
-  const LogicalOrder from_order(from.shape), to_order(to.shape);
-  if (from_order.is_row_major() && to_order.is_row_major())
-    return device.copy(to.data, from.data, from.bytes());
-  const bool from_rows = to_order.is_row_major();
-  const LogicalOrder &rows = from_rows ? from_order : to_order,
-                     &other = from_rows ? to_order : from_order;
-  parallel_rows(device, from.count() / rows.channels, rows.channels,
-                CopyInOrder{rows, other, from, to, from_rows});
-}
 
 }  // namespace orepa

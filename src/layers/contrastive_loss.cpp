@@ -6,8 +6,9 @@
 namespace orepa {
 namespace {
 
+template <class Order>
 struct SquaredDistance {
-  Difference difference;
+  Difference<Order> difference;
   int64_t columns;
   OREPA_HD double operator()(int64_t n, int64_t j) const {
     const double d = difference(n * columns + j);
@@ -41,11 +42,11 @@ struct PairLoss {
 };
 
 // Of number i of a.
+template <class Order>
 struct Slope {
-  Difference difference;
+  Difference<Order> difference;
   PairLoss pairs;
-  int64_t columns;
-  OREPA_HD float operator()(int64_t i) const { return pairs.slope(i / columns) * difference(i); }
+  OREPA_HD float operator()(int64_t n, int64_t i) const { return pairs.slope(n) * difference(i); }
 };
 
 class ContrastiveLoss : public Layer {
@@ -68,13 +69,17 @@ class ContrastiveLoss : public Layer {
     return {Shape{}};
   }
   void forward(Pass& pass) override {
-    reduce_rows(pass.device(), samples_, columns_,
-                SquaredDistance{Difference::of(pass, partner_), columns_}, pass.floats(squares_));
+    with_order(partner_, [&](const auto& order) {
+      reduce_rows(pass.device(), samples_, columns_,
+                  SquaredDistance{Difference(pass, order), columns_}, pass.floats(squares_));
+    });
     divisor_.divide(pass, pairs(pass));
   }
   void backward(Pass& pass) override {
-    backward_of_difference(pass, Slope{Difference::of(pass, partner_), pairs(pass), columns_},
-                           partner_, divisor_.divisor(pass));
+    with_order(partner_, [&](const auto& order) {
+      backward_of_difference(pass, Slope{Difference(pass, order), pairs(pass)}, order,
+                             divisor_.divisor(pass));
+    });
   }
 
  private:

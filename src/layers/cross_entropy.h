@@ -51,11 +51,23 @@ struct CrossEntropyGradient {
   OREPA_HD void operator()(int64_t i) const {
     const bool counts = target.counts(i) && target.is_sound(i);
     const float weight = counts ? dloss[0] / divisor[0] : 0.0f;
+    const int64_t only = counts ? target.only(i) : -1;
+    if (only >= 0 && target.view.inner == 1) return of_class(i * target.view.extent, only, weight);
     const float sum = counts ? target.sum(i) : 0.0f;
     for (int64_t k = 0; k < target.view.extent; ++k) {
       const int64_t at = target.view.position(i, k);
       dx[at] = counts ? weight * (p[at] * sum - target(i, k)) : 0.0f;
     }
+  }
+
+ private:
+  // Of neighbours from number `first` on, a loop that is vectorised.
+  OREPA_HD void of_class(int64_t first, int64_t only, float weight) const {
+    const float* from = p + first;
+    float* to = dx + first;
+#pragma omp simd
+    for (int64_t k = 0; k < target.view.extent; ++k) to[k] = weight * from[k];
+    to[only] = weight * (from[only] - 1);
   }
 };
 

@@ -27,30 +27,34 @@ struct Look {
   }
 };
 
-// Where the same word stood before, and whether it stands behind: each word's places become a list.
-struct Link {
-  const int32_t* word;
-  int32_t *before, *behind;
-  OREPA_HD void operator()(int64_t m) const {
-    int64_t at = m - 1;
-    while (at >= 0 && word[at] != word[m]) --at;
-    before[m] = static_cast<int32_t>(at);
-    if (at >= 0) behind[at] = 1;
-  }
-};
-
-// Whoever stands last adds up the gradients of its word, in an order that is always the same.
+// Adds up the gradients of each word, in the order of the batch. Team r has every kWordSets-th
+// word, and of their rows a part: nobody else adds there.
 struct AddRows {
-  const int32_t *word, *before, *behind;
+  static constexpr int64_t kWordSets = 16, kPart = 256;
+  const int32_t* word;
   const float* dy;
-  int64_t columns;
+  int64_t words, columns;
   LogicalOrder order;
   float* dweight;
-  OREPA_HD void operator()(int64_t m, int64_t j) const {
-    if (behind[m] != 0 || word[m] < 0) return;
-    float sum = 0;
-    for (int64_t at = m; at >= 0; at = before[at]) sum += dy[order.stored(at * columns + j)];
-    dweight[word[m] * columns + j] += sum;
+
+  int64_t parts() const { return (columns + kPart - 1) / kPart; }
+  template <class Team>
+  OREPA_HD void operator()(int64_t r, Team team) const {
+    const int64_t set = r % kWordSets, begin = r / kWordSets * kPart;
+    const int64_t past = begin + kPart < columns ? begin + kPart : columns;
+    for (int64_t m = 0; m < words; ++m)
+      if (word[m] >= 0 && word[m] % kWordSets == set)
+        add(dweight + word[m] * columns, m * columns, begin + team.first(), past, team.step());
+  }
+
+ private:
+  OREPA_HD void add(float* sum, int64_t row, int64_t begin, int64_t past, int64_t step) const {
+    if (order.is_row_major()) {
+#pragma omp simd
+      for (int64_t j = begin; j < past; j += step) sum[j] += dy[row + j];
+    } else {
+      for (int64_t j = begin; j < past; j += step) sum[j] += dy[order.stored(row + j)];
+    }
   }
 };
 
@@ -82,14 +86,9 @@ class Embed : public Layer {
     if (options.flag("bias_term"))
       bias_ = setup.parameter("bias", {columns_},
                               Filler::from(options, "bias_filler", Filler::constant(0)));
-    const int64_t indices = words_ * int64_t{sizeof(int32_t)};
-    word_ = setup.saved(indices);
-    if (setup.backward()) {
-      before_ = setup.scratch(Stage::kBackward, indices);
-      behind_ = setup.scratch(Stage::kBackward, indices);
-      if (bias_ >= 0)
-        sums_ = setup.scratch(Stage::kBackward, reduce_columns_scratch(words_, columns_));
-    }
+    word_ = setup.saved(words_ * int64_t{sizeof(int32_t)});
+    if (setup.backward() && bias_ >= 0)
+      sums_ = setup.scratch(Stage::kBackward, reduce_columns_scratch(words_, columns_));
     setup.no_input_gradient(0);
     std::vector<int64_t> extents = x.extents();
     extents.push_back(columns_);
@@ -101,9 +100,9 @@ class Embed : public Layer {
   void forward(Pass& pass) override {
     Labels words = labels_;
     words.label = pass.input(0).floats();
-    parallel_for(pass.device(), words_, ReadWords{words, indices(pass, word_)});
+    parallel_for(pass.device(), words_, ReadWords{words, word(pass)});
     parallel_rows(pass.device(), words_, columns_,
-                  Look{indices(pass, word_), pass.parameter(weight_).floats(),
+                  Look{word(pass), pass.parameter(weight_).floats(),
                        bias_ >= 0 ? pass.parameter(bias_).floats() : nullptr, columns_, order_,
                        pass.output(0).floats()});
   }
@@ -112,13 +111,9 @@ class Embed : public Layer {
     Device& device = pass.device();
     const float* dy = pass.output_gradient(0).floats();
     if (const Tensor dweight = pass.gradient(weight_)) {
-      int32_t *word = indices(pass, word_), *before = indices(pass, before_),
-              *behind = indices(pass, behind_);
       if (!pass.accumulates(weight_)) device.zero(dweight.data, dweight.bytes());
-      device.zero(behind, words_ * int64_t{sizeof(int32_t)});
-      parallel_for(device, words_, Link{word, before, behind});
-      parallel_rows(device, words_, columns_,
-                    AddRows{word, before, behind, dy, columns_, order_, dweight.floats()});
+      const AddRows add{word(pass), dy, words_, columns_, order_, dweight.floats()};
+      parallel_teams(device, add.parts() * AddRows::kWordSets, add);
     }
     if (bias_ >= 0)
       if (const Tensor dbias = pass.gradient(bias_))
@@ -131,13 +126,11 @@ class Embed : public Layer {
   }
 
  private:
-  static int32_t* indices(Pass& pass, Handle handle) {
-    return static_cast<int32_t*>(pass.memory(handle));
-  }
+  int32_t* word(Pass& pass) const { return static_cast<int32_t*>(pass.memory(word_)); }
   Labels labels_{};  // words are labels: whole numbers below input_dim
   LogicalOrder order_{Shape{}};
   int64_t words_ = 0, columns_ = 0;
-  Handle weight_ = -1, bias_ = -1, word_ = -1, before_ = -1, behind_ = -1, sums_ = -1;
+  Handle weight_ = -1, bias_ = -1, word_ = -1, sums_ = -1;
 };
 
 void write_onnx(const OnnxLayer& layer) {

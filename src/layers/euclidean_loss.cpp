@@ -4,12 +4,19 @@
 namespace orepa {
 namespace {
 
+template <class Order>
 struct HalfSquare {
-  Difference difference;
+  Difference<Order> difference;
   OREPA_HD float operator()(int64_t i) const {
     const float d = difference(i);
     return d * d / 2;
   }
+};
+
+template <class Order>
+struct Slope {
+  Difference<Order> difference;
+  OREPA_HD float operator()(int64_t, int64_t i) const { return difference(i); }
 };
 
 class EuclideanLoss : public Layer {
@@ -24,10 +31,14 @@ class EuclideanLoss : public Layer {
     return {Shape{}};
   }
   void forward(Pass& pass) override {
-    divisor_.divide(pass, HalfSquare{Difference::of(pass, partner_)});
+    with_order(partner_, [&](const auto& order) {
+      divisor_.divide(pass, HalfSquare{Difference(pass, order)});
+    });
   }
   void backward(Pass& pass) override {
-    backward_of_difference(pass, Difference::of(pass, partner_), partner_, divisor_.divisor(pass));
+    with_order(partner_, [&](const auto& order) {
+      backward_of_difference(pass, Slope{Difference(pass, order)}, order, divisor_.divisor(pass));
+    });
   }
 
  private:

@@ -6,39 +6,62 @@
 namespace orepa {
 namespace {
 
-// Row r is a window, column j a channel and a tap: c kh kw + a kw + b.
+// Row r is a window: of channel c and tap (a, b) it has number c kh kw + a kw + b.
 struct Columns {
   Taps h, w;
   int64_t channels;
   const float* x;
   float* y;
-  OREPA_HD void operator()(int64_t r, int64_t j) const {
-    const int64_t taps = h.size * w.size, c = j / taps, tap = j % taps;
-    const int64_t n = r / (h.out * w.out);
-    const int64_t i = h.pixel(r / w.out % h.out, tap / w.size),
-                  k = w.pixel(r % w.out, tap % w.size);
-    const bool inside = h.is_inside(i) && w.is_inside(k);
-    y[r * channels * taps + j] = inside ? x[((n * h.in + i) * w.in + k) * channels + c] : 0.0f;
+
+  template <class Team>
+  OREPA_HD void operator()(int64_t r, Team team) const {
+    const int64_t taps = h.size * w.size, n = r / w.out / h.out;
+    const int64_t oh = r / w.out % h.out, ow = r % w.out;
+    for (int64_t a = 0; a < h.size; ++a) {
+      const int64_t i = h.pixel(oh, a);
+      const float* row = x + (h.is_inside(i) ? (n * h.in + i) * w.in * channels : 0);
+      float* window = y + r * channels * taps + a * w.size;
+      for (int64_t c = team.first(); c < channels; c += team.step())
+        for (int64_t b = 0; b < w.size; ++b) {
+          const int64_t k = w.pixel(ow, b);
+          const bool inside = h.is_inside(i) && w.is_inside(k);
+          window[c * taps + b] = inside ? row[k * channels + c] : 0.0f;
+        }
+    }
   }
 };
 
 // Row r is a pixel of x.
 struct PixelGradient {
+  static constexpr int64_t kColumns = 64;  // channels that are summed at once
   Taps h, w;
   int64_t channels;
   const float* dy;
   float* dx;
-  OREPA_HD void operator()(int64_t r, int64_t c) const {
-    const int64_t n = r / (h.in * w.in), i = r / w.in % h.in, k = r % w.in;
+
+  template <class Team>
+  OREPA_HD void operator()(int64_t r, Team team) const {
+    for (int64_t begin = 0; begin < channels; begin += kColumns)
+      sum(r, begin, channels - begin < kColumns ? channels - begin : kColumns, team);
+  }
+
+ private:
+  template <class Team>
+  OREPA_HD void sum(int64_t r, int64_t begin, int64_t columns, Team team) const {
+    const int64_t n = r / w.in / h.in, i = r / w.in % h.in, k = r % w.in;
     const int64_t taps = h.size * w.size;
-    float sum = 0;
+    float sums[kColumns];
+    for (int64_t c = team.first(); c < columns; c += team.step()) sums[c] = 0;
     for (int64_t a = 0; a < h.size; ++a)
       for (int64_t b = 0; b < w.size; ++b) {
         const int64_t oh = h.window(i, a), ow = w.window(k, b);
         if (oh < 0 || ow < 0) continue;
-        sum += dy[((n * h.out + oh) * w.out + ow) * channels * taps + c * taps + a * w.size + b];
+        const int64_t window = (n * h.out + oh) * w.out + ow;
+        const float* number = dy + (window * channels + begin) * taps + a * w.size + b;
+        for (int64_t c = team.first(); c < columns; c += team.step()) sums[c] += number[c * taps];
       }
-    dx[r * channels + c] = sum;
+    float* pixel = dx + r * channels + begin;
+    for (int64_t c = team.first(); c < columns; c += team.step()) pixel[c] = sums[c];
   }
 };
 
@@ -69,14 +92,14 @@ class Im2col : public Layer {
   }
   void forward(Pass& pass) override {
     const Tensor x = pass.input(0), y = pass.output(0);
-    parallel_rows(pass.device(), y.count() / y.shape[1], y.shape[1],
-                  Columns{h_, w_, x.shape[1], x.floats(), y.floats()});
+    parallel_teams(pass.device(), y.count() / y.shape[1],
+                   Columns{h_, w_, x.shape[1], x.floats(), y.floats()});
   }
   void backward(Pass& pass) override {
     const Tensor dx = pass.input_gradient(0);
     const int64_t channels = dx.shape[1];
-    parallel_rows(pass.device(), dx.count() / channels, channels,
-                  PixelGradient{h_, w_, channels, pass.output_gradient(0).floats(), dx.floats()});
+    parallel_teams(pass.device(), dx.count() / channels,
+                   PixelGradient{h_, w_, channels, pass.output_gradient(0).floats(), dx.floats()});
   }
 
  private:

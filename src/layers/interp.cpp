@@ -29,33 +29,43 @@ struct Axis {
     const Between at = between(o);
     return (at.low == i ? 1 - at.share : 0.0f) + (at.high == i ? at.share : 0.0f);
   }
-  // The pixels [first, past) of the top that may have something of pixel i.
-  OREPA_HD int64_t first(int64_t i) const {
-    const float exact = step == 0 ? 0 : static_cast<float>(i - 1) / step - 1;
-    return exact < 0 ? 0 : static_cast<int64_t>(exact);
-  }
-  OREPA_HD int64_t past(int64_t i) const {
-    const float exact = step == 0 ? static_cast<float>(out) : static_cast<float>(i + 1) / step + 2;
-    return exact < static_cast<float>(out) ? static_cast<int64_t>(exact) : out;
-  }
 };
 
-// Row r is a pixel of y.
+// Row r is some neighbours in a row of pixels of y.
 struct Interpolate {
+  static constexpr int64_t kNeighbours = 8;
   Axis h, w;
   int64_t height, width, channels;  // of x
   Numbers x, y;
-  OREPA_HD float number(int64_t n, int64_t i, int64_t j, int64_t c) const {
-    return x[((n * height + h.begin + i) * width + w.begin + j) * channels + c];
+  OREPA_HD int64_t pieces() const { return (w.out + kNeighbours - 1) / kNeighbours; }  // of a row
+
+  template <class Team>
+  OREPA_HD void operator()(int64_t r, Team team) const {
+    const int64_t row = r / pieces(), begin = r % pieces() * kNeighbours;
+    const int64_t past = begin + kNeighbours < w.out ? begin + kNeighbours : w.out;
+    const Axis::Between i = h.between(row % h.out);
+    const int64_t image = row / h.out * height + h.begin;
+    for (int64_t o = begin; o < past; ++o)
+      pixel((image + i.low) * width, (image + i.high) * width, i.share, w.between(o),
+            (row * w.out + o) * channels, team);
   }
-  OREPA_HD void operator()(int64_t r, int64_t c) const {
-    const int64_t n = r / (h.out * w.out);
-    const Axis::Between i = h.between(r / w.out % h.out), j = w.between(r % w.out);
-    const float upper =
-        (1 - j.share) * number(n, i.low, j.low, c) + j.share * number(n, i.low, j.high, c);
-    const float lower =
-        (1 - j.share) * number(n, i.high, j.low, c) + j.share * number(n, i.high, j.high, c);
-    y.set(r * channels + c, (1 - i.share) * upper + i.share * lower);
+
+ private:
+  // `upper`, `lower`: the pixels where the two rows of x begin.
+  template <class Team>
+  OREPA_HD void pixel(int64_t upper, int64_t lower, float down, Axis::Between j, int64_t to,
+                      Team team) const {
+    const Numbers from = x, out = y;
+    const int64_t low = (w.begin + j.low) * channels, high = (w.begin + j.high) * channels;
+    upper *= channels;
+    lower *= channels;
+    const float right = j.share;
+#pragma omp simd
+    for (int64_t c = team.first(); c < channels; c += team.step()) {
+      const float above = (1 - right) * from[upper + low + c] + right * from[upper + high + c];
+      const float below = (1 - right) * from[lower + low + c] + right * from[lower + high + c];
+      out.set(to + c, (1 - down) * above + down * below);
+    }
   }
 };
 
@@ -67,42 +77,78 @@ struct Shares {
   OREPA_HD int64_t first(int64_t i) const { return static_cast<int64_t>(table[i * (most + 1)]); }
   OREPA_HD float share(int64_t i, int64_t t) const { return table[i * (most + 1) + 1 + t]; }
 
+  // The pixels of the top that have something of pixel i.
+  struct Range {
+    int64_t first, past;
+  };
+  static std::vector<Range> ranges(const Axis& axis) {
+    std::vector<Range> ranges(static_cast<size_t>(axis.in), Range{axis.out, 0});
+    for (int64_t o = 0; o < axis.out; ++o) {
+      const Axis::Between at = axis.between(o);
+      for (const int64_t i : {at.low, at.high}) {
+        if (axis.share(o, i) == 0) continue;
+        Range& range = ranges[static_cast<size_t>(i)];
+        range = {std::min(range.first, o), o + 1};
+      }
+    }
+    return ranges;
+  }
   static int64_t most_of(const Axis& axis) {
     int64_t most = 0;
-    for (int64_t i = 0; i < axis.in; ++i) most = std::max(most, axis.past(i) - axis.first(i));
+    for (const Range& range : ranges(axis)) most = std::max(most, range.past - range.first);
     return most;
   }
   static std::vector<float> table_of(const Axis& axis, int64_t most) {
     std::vector<float> table;
-    for (int64_t i = 0; i < axis.in; ++i) {
-      const int64_t first = std::min(axis.first(i), axis.out - most);
+    int64_t i = 0;
+    for (const Range& range : ranges(axis)) {
+      const int64_t first = std::min(range.first, axis.out - most);
       table.push_back(static_cast<float>(first));
       for (int64_t t = 0; t < most; ++t) table.push_back(axis.share(first + t, i));
+      ++i;
     }
     return table;
   }
 };
 
-// Row r is a pixel of x; the terms are the pixels of y that may have something of it. For
-// contract_rows().
+// Row r is a pixel of x: it adds up its shares in the pixels of y that have something of it.
 struct PixelGradient {
+  static constexpr int64_t kColumns = 64;  // channels that are summed at once
   Axis h, w;
   Shares of_h, of_w;
   int64_t height, width, channels;  // of x
   Numbers dy, dx;
-  OREPA_HD int64_t row(int64_t r) const { return r / width % height - h.begin; }
-  OREPA_HD int64_t column(int64_t r) const { return r % width - w.begin; }
-  OREPA_HD int64_t terms(int64_t r) const {
-    const int64_t i = row(r), j = column(r);
-    return i < 0 || i >= h.in || j < 0 || j >= w.in ? 0 : of_h.most * of_w.most;
+
+  template <class Team>
+  OREPA_HD void operator()(int64_t r, Team team) const {
+    const int64_t image = r / width / height, i = r / width % height - h.begin;
+    const int64_t j = r % width - w.begin;
+    const bool is_inside = i >= 0 && i < h.in && j >= 0 && j < w.in;
+    for (int64_t begin = 0; begin < channels; begin += kColumns)
+      sum(image, i, j, is_inside, r * channels, begin, team);
   }
-  OREPA_HD float term(int64_t r, int64_t n, int64_t c) const {
-    const int64_t i = row(r), j = column(r), down = n / of_w.most, right = n % of_w.most;
-    const int64_t image = r / (height * width);
-    const int64_t pixel = (image * h.out + of_h.first(i) + down) * w.out + of_w.first(j) + right;
-    return of_h.share(i, down) * of_w.share(j, right) * dy[pixel * channels + c];
+
+ private:
+  template <class Team>
+  OREPA_HD void sum(int64_t image, int64_t i, int64_t j, bool is_inside, int64_t to, int64_t begin,
+                    Team team) const {
+    const Numbers from = dy, out = dx;
+    const int64_t columns = channels - begin < kColumns ? channels - begin : kColumns;
+    float sums[kColumns];
+    for (int64_t c = team.first(); c < columns; c += team.step()) sums[c] = 0;
+    for (int64_t down = 0; is_inside && down < of_h.most; ++down)
+      for (int64_t right = 0; right < of_w.most; ++right) {
+        const float share = of_h.share(i, down) * of_w.share(j, right);
+        const int64_t pixel =
+            (image * h.out + of_h.first(i) + down) * w.out + of_w.first(j) + right;
+        const int64_t at = pixel * channels + begin;
+#pragma omp simd
+        for (int64_t c = team.first(); c < columns; c += team.step())
+          sums[c] += share * from[at + c];
+      }
+#pragma omp simd
+    for (int64_t c = team.first(); c < columns; c += team.step()) out.set(to + begin + c, sums[c]);
   }
-  OREPA_HD void result(int64_t r, int64_t c, float sum) const { dx.set(r * channels + c, sum); }
 };
 
 Axis axis_of(const Options& options, int64_t pixels, const std::string& extent) {
@@ -147,22 +193,22 @@ class Interp : public Layer {
   void forward(Pass& pass) override {
     const Tensor x = pass.input(0), y = pass.output(0);
     const int64_t channels = x.shape[1];
-    parallel_rows(pass.device(), y.count() / channels, channels,
-                  Interpolate{h_, w_, x.shape[2], x.shape[3], channels, x, y});
+    const Interpolate interpolate{h_, w_, x.shape[2], x.shape[3], channels, x, y};
+    parallel_teams(pass.device(), x.shape[0] * h_.out * interpolate.pieces(), interpolate);
   }
   void backward(Pass& pass) override {
     const Tensor dx = pass.input_gradient(0);
     const int64_t channels = dx.shape[1];
-    contract_rows(pass.device(), dx.count() / channels, channels,
-                  PixelGradient{h_,
-                                w_,
-                                {most_of_h_, pass.floats(shares_of_h_)},
-                                {most_of_w_, pass.floats(shares_of_w_)},
-                                dx.shape[2],
-                                dx.shape[3],
-                                channels,
-                                pass.output_gradient(0),
-                                dx});
+    parallel_teams(pass.device(), dx.count() / channels,
+                   PixelGradient{h_,
+                                 w_,
+                                 {most_of_h_, pass.floats(shares_of_h_)},
+                                 {most_of_w_, pass.floats(shares_of_w_)},
+                                 dx.shape[2],
+                                 dx.shape[3],
+                                 channels,
+                                 pass.output_gradient(0),
+                                 dx});
   }
 
  private:

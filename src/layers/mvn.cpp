@@ -10,66 +10,75 @@ namespace orepa {
 namespace {
 
 // Numbers that are normalised together: those of a sample or of one of its channels. Memory is rows
-// of `columns` numbers; where `planes`, a group is a column of `rows` of them, else a row.
-struct Groups {
-  int64_t count = 1, rows = 1, columns = 1;
-  bool planes = false;
+// of `columns` numbers.
+struct Extents {
+  int64_t count = 1, rows = 1, columns = 1;  // groups; rows and columns of one, or of a plane
+  float share = 1;                           // of one number in a mean
+};
+// Whether groups lie in planes is known at compile time, so that sums are vectorised: then a group
+// is a column of `rows` rows, else a row.
+template <bool planes>
+struct Groups : Extents {
   int64_t all_rows() const { return planes ? count / columns * rows : count; }
-  OREPA_HD int64_t size() const { return planes ? rows : columns; }
   OREPA_HD int64_t of(int64_t r, int64_t j) const { return planes ? r / rows * columns + j : r; }
 };
 
 // Terms of sums over a group.
+template <bool planes>
 struct Mean {
-  Groups groups;
+  Groups<planes> groups;
   const float* x;
   OREPA_HD float operator()(int64_t r, int64_t j) const {
-    return x[r * groups.columns + j] / static_cast<float>(groups.size());
+    return x[r * groups.columns + j] * groups.share;
   }
 };
+template <bool planes>
 struct MeanSquare {
-  Groups groups;
+  Groups<planes> groups;
   const float *x, *mean;
   OREPA_HD float operator()(int64_t r, int64_t j) const {
     const float away = x[r * groups.columns + j] - mean[groups.of(r, j)];
-    return away * away / static_cast<float>(groups.size());
+    return away * away * groups.share;
   }
 };
+template <bool planes>
 struct MeanProduct {
-  Groups groups;
+  Groups<planes> groups;
   const float *a, *b;
   OREPA_HD float operator()(int64_t r, int64_t j) const {
     const int64_t i = r * groups.columns + j;
-    return a[i] * b[i] / static_cast<float>(groups.size());
+    return a[i] * b[i] * groups.share;
   }
 };
 
-// From a mean square to what is divided by. Caffe adds eps outside of the root.
-struct Divisor {
+// From a mean square to what is multiplied by. Caffe adds eps outside of the root.
+struct Invert {
   float eps;
-  float* divisor;
-  OREPA_HD void operator()(int64_t g) const { divisor[g] = sqrtf(divisor[g]) + eps; }
+  float* inverse;
+  OREPA_HD void operator()(int64_t g) const { inverse[g] = 1 / (sqrtf(inverse[g]) + eps); }
 };
 
+template <bool planes>
 struct Forward {
-  Groups groups;
-  const float *x, *mean, *divisor;  // null: 1
+  Groups<planes> groups;
+  const float *x, *mean, *inverse;  // null: 1
   float* y;
   OREPA_HD void operator()(int64_t r, int64_t j) const {
     const int64_t i = r * groups.columns + j, g = groups.of(r, j);
-    y[i] = (x[i] - mean[g]) / (divisor == nullptr ? 1.0f : divisor[g]);
+    y[i] = (x[i] - mean[g]) * (inverse == nullptr ? 1.0f : inverse[g]);
   }
 };
 
-// Caffe's, which takes eps for nothing: exact for divisors that are large against it.
+// Caffe's, which takes eps for nothing: exact for deviations that are large against it.
+template <bool planes>
 struct Backward {
-  Groups groups;
-  const float *y, *dy, *mean, *product, *divisor;  // means of dy and of y dy
+  Groups<planes> groups;
+  const float *y, *dy, *mean, *product, *inverse;  // means of dy and of y dy
   float* dx;
   OREPA_HD void operator()(int64_t r, int64_t j) const {
     const int64_t i = r * groups.columns + j, g = groups.of(r, j);
     const float flat = dy[i] - mean[g];
-    dx[i] = divisor == nullptr ? flat : (flat - y[i] * product[g]) / divisor[g];
+    dx[i] = inverse == nullptr ? flat : (flat - y[i] * product[g]) * inverse[g];
   }
 };
 
@@ -83,18 +92,19 @@ class MVN : public Layer {
                   across ? ", or N x C" : "", ", got ", x.str());
     eps_ = static_cast<float>(options.number("eps"));
     const int64_t size = x.count(across ? 1 : 2, x.rank());
-    groups_ = {x.count() / size, 1, size, false};
-    if (x.rank() == 4 && !across) groups_ = {groups_.count, size, x[1], true};
-    const int64_t bytes = groups_.count * int64_t{sizeof(float)};
+    planes_ = x.rank() == 4 && !across;
+    extents_ = {x.count() / size, 1, size, 1 / static_cast<float>(size)};
+    if (planes_) extents_.rows = size, extents_.columns = x[1];
+    const int64_t bytes = extents_.count * int64_t{sizeof(float)};
     mean_ = setup.scratch(Stage::kForward, bytes);
     gradient_mean_ = setup.scratch(Stage::kBackward, bytes);
-    if (groups_.planes) {
+    if (planes_) {
       const int64_t partial = group_sums_scratch(x[0], size, x[1]);
       partial_ = setup.scratch(Stage::kForward, partial);
       gradient_partial_ = setup.scratch(Stage::kBackward, partial);
     }
     if (options.flag("normalize_variance")) {
-      divisor_ = setup.saved(bytes);
+      inverse_ = setup.saved(bytes);
       product_ = setup.scratch(Stage::kBackward, bytes);
       setup.backward_reads_output(0);
     }
@@ -104,49 +114,59 @@ class MVN : public Layer {
   }
 
   void forward(Pass& pass) override {
-    const float* x = pass.input(0).floats();
-    float *mean = pass.floats(mean_), *divisor = nullptr;
-    add_up(pass, partial_, Mean{groups_, x}, mean);
-    if (divisor_ >= 0) {
-      divisor = pass.floats(divisor_);
-      add_up(pass, partial_, MeanSquare{groups_, x, mean}, divisor);
-      parallel_for(pass.device(), groups_.count, Divisor{eps_, divisor});
-    }
-    parallel_rows(pass.device(), groups_.all_rows(), groups_.columns,
-                  Forward{groups_, x, mean, divisor, pass.output(0).floats()});
+    planes_ ? forward(pass, Groups<true>{extents_}) : forward(pass, Groups<false>{extents_});
   }
-
   void backward(Pass& pass) override {
-    const float* dy = pass.output_gradient(0).floats();
-    Backward back{groups_,
-                  nullptr,
-                  dy,
-                  pass.floats(gradient_mean_),
-                  nullptr,
-                  nullptr,
-                  pass.input_gradient(0).floats()};
-    add_up(pass, gradient_partial_, Mean{groups_, dy}, pass.floats(gradient_mean_));
-    if (divisor_ >= 0) {
-      back.y = pass.output(0).floats();
-      back.product = pass.floats(product_);
-      back.divisor = pass.floats(divisor_);
-      add_up(pass, gradient_partial_, MeanProduct{groups_, back.y, dy}, pass.floats(product_));
-    }
-    parallel_rows(pass.device(), groups_.all_rows(), groups_.columns, back);
+    planes_ ? backward(pass, Groups<true>{extents_}) : backward(pass, Groups<false>{extents_});
   }
 
  private:
-  template <class Term>
-  void add_up(Pass& pass, Handle partial, const Term& term, float* out) const {
-    if (groups_.planes)
-      sum_groups(pass.device(), groups_.count / groups_.columns, groups_.rows, groups_.columns,
-                 term, out, pass.floats(partial));
-    else
-      reduce_rows(pass.device(), groups_.count, groups_.columns, term, out);
+  template <bool planes>
+  void forward(Pass& pass, const Groups<planes>& groups) const {
+    const float* x = pass.input(0).floats();
+    float *mean = pass.floats(mean_), *inverse = nullptr;
+    add_up(pass, groups, partial_, Mean<planes>{groups, x}, mean);
+    if (inverse_ >= 0) {
+      inverse = pass.floats(inverse_);
+      add_up(pass, groups, partial_, MeanSquare<planes>{groups, x, mean}, inverse);
+      parallel_for(pass.device(), groups.count, Invert{eps_, inverse});
+    }
+    parallel_rows(pass.device(), groups.all_rows(), groups.columns,
+                  Forward<planes>{groups, x, mean, inverse, pass.output(0).floats()});
   }
-  Groups groups_;
+  template <bool planes>
+  void backward(Pass& pass, const Groups<planes>& groups) const {
+    const float* dy = pass.output_gradient(0).floats();
+    Backward<planes> back{groups,
+                          nullptr,
+                          dy,
+                          pass.floats(gradient_mean_),
+                          nullptr,
+                          nullptr,
+                          pass.input_gradient(0).floats()};
+    add_up(pass, groups, gradient_partial_, Mean<planes>{groups, dy}, pass.floats(gradient_mean_));
+    if (inverse_ >= 0) {
+      back.y = pass.output(0).floats();
+      back.product = pass.floats(product_);
+      back.inverse = pass.floats(inverse_);
+      add_up(pass, groups, gradient_partial_, MeanProduct<planes>{groups, back.y, dy},
+             pass.floats(product_));
+    }
+    parallel_rows(pass.device(), groups.all_rows(), groups.columns, back);
+  }
+  template <bool planes, class Term>
+  void add_up(Pass& pass, const Groups<planes>& groups, Handle partial, const Term& term,
+              float* out) const {
+    if constexpr (planes)
+      sum_groups(pass.device(), groups.count / groups.columns, groups.rows, groups.columns, term,
+                 out, pass.floats(partial));
+    else
+      reduce_rows(pass.device(), groups.count, groups.columns, term, out);
+  }
+  bool planes_ = false;
+  Extents extents_;
   float eps_ = 0;
-  Handle mean_ = -1, divisor_ = -1, gradient_mean_ = -1, product_ = -1;
+  Handle mean_ = -1, inverse_ = -1, gradient_mean_ = -1, product_ = -1;
   Handle partial_ = -1, gradient_partial_ = -1;
 };
 

@@ -8,65 +8,74 @@
 namespace orepa {
 namespace {
 
-// Memory as rows that have one norm each, with channels innermost: a pixel's channels, or a sample.
-struct Rows {
-  int64_t rows = 1, columns = 1, channels = 1;
+// Memory as pixels of channels; those of one norm lie one behind another.
+struct Pixels {
+  int64_t pixels = 1, channels = 1;
+  int64_t of_norm = 1;  // pixels of a norm: 1, or those of a sample
   bool shared = false;  // one scale for all channels
-  OREPA_HD int64_t scale(int64_t j) const { return shared ? 0 : j % channels; }
+  int64_t norms() const { return pixels / of_norm; }
+  OREPA_HD int64_t scale_step() const { return shared ? 0 : 1; }
 };
 
 struct Square {
-  Rows in;
+  int64_t columns;
   const float* x;
   OREPA_HD float operator()(int64_t r, int64_t j) const {
-    const float value = x[r * in.columns + j];
+    const float value = x[r * columns + j];
     return value * value;
   }
 };
 
-struct Norm {
+// Of a sum of squares.
+struct Invert {
   float eps;
-  float* norm;
-  OREPA_HD void operator()(int64_t r) const { norm[r] = sqrtf(norm[r] + eps); }
+  float* inverse;
+  OREPA_HD void operator()(int64_t r) const { inverse[r] = 1 / sqrtf(inverse[r] + eps); }
 };
 
+// Pixel p, channel c.
 struct Forward {
-  Rows in;
-  const float *x, *norm, *scale;
+  Pixels in;
+  const float *x, *inverse, *scale;
   float* y;
-  OREPA_HD void operator()(int64_t r, int64_t j) const {
-    const int64_t i = r * in.columns + j;
-    y[i] = x[i] / norm[r] * scale[in.scale(j)];
+  OREPA_HD void operator()(int64_t p, int64_t c) const {
+    const int64_t i = p * in.channels + c;
+    y[i] = x[i] * inverse[p / in.of_norm] * scale[c * in.scale_step()];
   }
 };
 
 // The gradient of x / norm, times x / norm.
 struct Share {
-  Rows in;
-  const float *x, *dy, *norm, *scale;
-  OREPA_HD float operator()(int64_t r, int64_t j) const {
-    const int64_t i = r * in.columns + j;
-    return dy[i] * scale[in.scale(j)] * x[i] / norm[r];
+  Pixels in;
+  const float *x, *dy, *inverse, *scale;
+  OREPA_HD float operator()(int64_t p, int64_t c) const {
+    const int64_t i = p * in.channels + c;
+    return dy[i] * scale[c * in.scale_step()] * x[i] * inverse[p / in.of_norm];
   }
+};
+
+struct ShareOfPixel {
+  const float* share;
+  int64_t of_norm;
+  OREPA_HD float operator()(int64_t r, int64_t p) const { return share[r * of_norm + p]; }
 };
 
 struct InputGradient {
-  Rows in;
-  const float *x, *dy, *norm, *scale, *share;
+  Pixels in;
+  const float *x, *dy, *inverse, *scale, *share;
   float* dx;
-  OREPA_HD void operator()(int64_t r, int64_t j) const {
-    const int64_t i = r * in.columns + j;
-    dx[i] = (dy[i] * scale[in.scale(j)] - x[i] / norm[r] * share[r]) / norm[r];
+  OREPA_HD void operator()(int64_t p, int64_t c) const {
+    const int64_t i = p * in.channels + c, r = p / in.of_norm;
+    dx[i] = (dy[i] * scale[c * in.scale_step()] - x[i] * inverse[r] * share[r]) * inverse[r];
   }
 };
 
-// Pixel p, channel c.
 struct ScaleGradient {
-  Rows in;
-  const float *x, *dy, *norm;
+  Pixels in;
+  const float *x, *dy, *inverse;
   OREPA_HD float operator()(int64_t p, int64_t c) const {
     const int64_t i = p * in.channels + c;
-    return dy[i] * x[i] / norm[i / in.columns];
+    return dy[i] * x[i] * inverse[p / in.of_norm];
   }
 };
 
@@ -84,16 +93,17 @@ class Normalize : public Layer {
                   x.str());
     eps_ = static_cast<float>(options.number("eps"));
     setup.require(eps_ > 0, "eps must be positive, got ", eps_);
-    pixels_ = x.count() / x[1];
-    in_.rows = options.flag("across_spatial") ? x[0] : pixels_;
-    in_.columns = x.count() / in_.rows;
+    in_.pixels = x.count() / x[1];
     in_.channels = x[1];
+    in_.of_norm = options.flag("across_spatial") ? in_.pixels / x[0] : 1;
     in_.shared = options.flag("channel_shared");
     scale_ = setup.parameter("scale", in_.shared ? Shape{} : Shape{x[1]},
                              Filler::from(options, "scale_filler", Filler::constant(1)));
-    norm_ = setup.saved(in_.rows * int64_t{sizeof(float)});
-    share_ = setup.scratch(Stage::kBackward, in_.rows * int64_t{sizeof(float)});
-    partial_ = setup.scratch(Stage::kBackward, reduce_columns_scratch(pixels_, x[1]));
+    inverse_ = setup.saved(in_.norms() * int64_t{sizeof(float)});
+    share_ = setup.scratch(Stage::kBackward, in_.norms() * int64_t{sizeof(float)});
+    if (in_.of_norm > 1)
+      of_pixels_ = setup.scratch(Stage::kBackward, in_.pixels * int64_t{sizeof(float)});
+    partial_ = setup.scratch(Stage::kBackward, reduce_columns_scratch(in_.pixels, x[1]));
     if (in_.shared) of_channels_ = setup.scratch(Stage::kBackward, x[1] * int64_t{sizeof(float)});
     setup.backward_reads_input(0);
     setup.output_may_overwrite_input(0, 0);
@@ -103,40 +113,46 @@ class Normalize : public Layer {
 
   void forward(Pass& pass) override {
     const float* x = pass.input(0).floats();
-    float* norm = pass.floats(norm_);
-    reduce_rows(pass.device(), in_.rows, in_.columns, Square{in_, x}, norm);
-    parallel_for(pass.device(), in_.rows, Norm{eps_, norm});
-    parallel_rows(pass.device(), in_.rows, in_.columns,
-                  Forward{in_, x, norm, pass.parameter(scale_).floats(), pass.output(0).floats()});
+    float* inverse = pass.floats(inverse_);
+    const int64_t columns = in_.of_norm * in_.channels;
+    reduce_rows(pass.device(), in_.norms(), columns, Square{columns, x}, inverse);
+    parallel_for(pass.device(), in_.norms(), Invert{eps_, inverse});
+    parallel_rows(
+        pass.device(), in_.pixels, in_.channels,
+        Forward{in_, x, inverse, pass.parameter(scale_).floats(), pass.output(0).floats()});
   }
 
   void backward(Pass& pass) override {
     const float *x = pass.input(0).floats(), *dy = pass.output_gradient(0).floats();
-    const float *norm = pass.floats(norm_), *scale = pass.parameter(scale_).floats();
+    const float *inverse = pass.floats(inverse_), *scale = pass.parameter(scale_).floats();
     if (const Tensor dscale = pass.gradient(scale_))
-      add_up(pass, ScaleGradient{in_, x, dy, norm}, dscale.floats());
+      add_up(pass, ScaleGradient{in_, x, dy, inverse}, dscale.floats());
     const Tensor dx = pass.input_gradient(0);
     if (!dx) return;
-    float* share = pass.floats(share_);
-    reduce_rows(pass.device(), in_.rows, in_.columns, Share{in_, x, dy, norm, scale}, share);
-    parallel_rows(pass.device(), in_.rows, in_.columns,
-                  InputGradient{in_, x, dy, norm, scale, share, dx.floats()});
+    float *share = pass.floats(share_),
+          *of_pixels = of_pixels_ < 0 ? share : pass.floats(of_pixels_);
+    reduce_rows(pass.device(), in_.pixels, in_.channels, Share{in_, x, dy, inverse, scale},
+                of_pixels);
+    if (of_pixels_ >= 0)
+      reduce_rows(pass.device(), in_.norms(), in_.of_norm, ShareOfPixel{of_pixels, in_.of_norm},
+                  share);
+    parallel_rows(pass.device(), in_.pixels, in_.channels,
+                  InputGradient{in_, x, dy, inverse, scale, share, dx.floats()});
   }
 
  private:
   void add_up(Pass& pass, const ScaleGradient& terms, float* dscale) const {
     const bool accumulates = pass.accumulates(scale_);
     float* channels = in_.shared ? pass.floats(of_channels_) : dscale;
-    reduce_columns(pass.device(), pixels_, in_.channels, terms, channels,
+    reduce_columns(pass.device(), in_.pixels, in_.channels, terms, channels,
                    !in_.shared && accumulates, pass.floats(partial_));
     if (in_.shared)
       reduce_rows(pass.device(), 1, in_.channels, Term{channels}, dscale, accumulates);
   }
 
-  Rows in_;
-  int64_t pixels_ = 0;
+  Pixels in_;
   float eps_ = 0;
-  Handle scale_ = -1, norm_ = -1, share_ = -1, partial_ = -1, of_channels_ = -1;
+  Handle scale_ = -1, inverse_ = -1, share_ = -1, partial_ = -1, of_pixels_ = -1, of_channels_ = -1;
 };
 
 void write_onnx(const OnnxLayer& layer) {

@@ -1,4 +1,7 @@
-#include "layers/axis.h"
+#include <cmath>
+
+#include "layers/copy_in_order.h"
+#include "layers/group_sums.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
@@ -6,69 +9,61 @@ namespace {
 
 enum class Operation { kSum, kAbsolute, kSquare };
 
-// Number k of those that row r of the top sums up; rows are in their logical order.
+// Memory as rows: what one number of the top sums up, or the channels of a pixel, of which a number
+// of the top sums up one each.
 struct Rows {
   AxisView view;
-  LogicalOrder order;
-  OREPA_HD int64_t at(int64_t r, int64_t k) const { return view.position(order.stored(r), k); }
+  OREPA_HD bool are_pixels() const { return view.inner > 1; }
+  OREPA_HD int64_t columns() const { return are_pixels() ? view.inner : view.extent; }
+  // The sum that has number j of row r is number first(r) + j * step(), in the order of `sums`.
+  OREPA_HD int64_t first(int64_t r) const {
+    return are_pixels() ? r / view.extent * view.inner : r;
+  }
+  OREPA_HD int64_t step() const { return are_pixels() ? 1 : 0; }
 
   // The axes from `axis` on are summed up.
   static Rows of(const Shape& x, int axis) {
     const int64_t each = x.count(axis, x.rank());
-    if (x.rank() != 4 || axis < 2) return {{x.count() / each, each, 1}, LogicalOrder(Shape{})};
-    const Shape rows{x[0], x[1], axis == 3 ? x[2] : 1, 1};
-    return {{rows.count() / x[1], each, x[1]}, LogicalOrder(rows)};
+    if (x.rank() != 4 || axis < 2) return {{x.count() / each, each, 1}};
+    return {{x.count() / each / x[1], each, x[1]}};
+  }
+  // A shape whose order in memory is that of the sums.
+  Shape sums(const Shape& x, int axis) const {
+    if (are_pixels()) return {x[0], x[1], axis == 3 ? x[2] : 1, 1};
+    return {view.positions()};
   }
 };
 
+// What is known at compile time is vectorised as a sum.
+template <Operation operation>
 struct Term {
+  int64_t columns;
+  float coefficient;
+  const float* x;
+  OREPA_HD float operator()(int64_t r, int64_t j) const {
+    const float value = x[r * columns + j];
+    if constexpr (operation == Operation::kAbsolute) return coefficient * fabsf(value);
+    if constexpr (operation == Operation::kSquare) return coefficient * value * value;
+    return coefficient * value;
+  }
+};
+
+struct Gradient {
   Rows rows;
   Operation operation;
   float coefficient;
-  const float* x;
-  OREPA_HD float operator()(int64_t r, int64_t k) const {
-    const float value = x[rows.at(r, k)];
-    switch (operation) {
-      case Operation::kAbsolute:
-        return coefficient * (value < 0 ? -value : value);
-      case Operation::kSquare:
-        return coefficient * value * value;
-      default:
-        return coefficient * value;
-    }
-  }
-};
-
-// Row r of the bottom's memory: the channels of a pixel, or what one number of the top sums up.
-struct Gradient {
-  AxisView view;
-  int64_t plane;  // sums of a channel: those of N x C x H or of N x C
-  Operation operation;
-  float coefficient;
-  const float* x;  // null for a sum
-  const float* dy;
-  LogicalOrder order;  // of dy
+  const float* x;     // null for a sum
+  const float* dsum;  // in the order of Rows::sums()
   float* dx;
-  OREPA_HD int64_t columns() const { return view.inner > 1 ? view.inner : view.extent; }
-  // Which number of the top has this one of the bottom, in the logical order.
-  OREPA_HD int64_t sum_of(int64_t r, int64_t j) const {
-    if (view.inner == 1) return r;
-    const int64_t outer = r / view.extent;
-    return (outer / plane * view.inner + j) * plane + outer % plane;
-  }
   OREPA_HD void operator()(int64_t r, int64_t j) const {
-    const int64_t at = r * columns() + j;
-    const float slope = coefficient * dy[order.stored(sum_of(r, j))];
-    switch (operation) {
-      case Operation::kAbsolute:
-        dx[at] = x[at] > 0 ? slope : x[at] < 0 ? -slope : 0;
-        break;
-      case Operation::kSquare:
-        dx[at] = slope * 2 * x[at];
-        break;
-      default:
-        dx[at] = slope;
+    const int64_t at = r * rows.columns() + j;
+    const float slope = coefficient * dsum[rows.first(r) + j * rows.step()];
+    if (operation == Operation::kSum) {
+      dx[at] = slope;
+      return;
     }
+    const float value = x[at], sign = value > 0 ? 1.0f : value < 0 ? -1.0f : 0.0f;
+    dx[at] = slope * (operation == Operation::kAbsolute ? sign : 2 * value);
   }
 };
 
@@ -93,32 +88,54 @@ class Reduction : public Layer {
     coefficient_ = coefficient_of(options, rows_.view.extent);
     if (operation_ != Operation::kSum) setup.backward_reads_input(0);
     const Shape y(std::vector<int64_t>(x.extents().begin(), x.extents().begin() + axis));
-    if (!LogicalOrder(y).is_row_major()) sums_ = setup.scratch(Stage::kForward, y.bytes());
+    sums_shape_ = rows_.sums(x, axis);
+    if (!(LogicalOrder(sums_shape_) == LogicalOrder(y))) {
+      sums_ = setup.scratch(Stage::kForward, y.bytes());
+      dsums_ = setup.scratch(Stage::kBackward, y.bytes());
+    }
+    if (rows_.are_pixels())
+      partial_ =
+          setup.scratch(Stage::kForward,
+                        group_sums_scratch(rows_.view.outer, rows_.view.extent, rows_.view.inner));
     return {y};
   }
   void forward(Pass& pass) override {
     const Tensor y = pass.output(0);
     float* sums = sums_ < 0 ? y.floats() : pass.floats(sums_);
-    reduce_rows(pass.device(), y.count(), rows_.view.extent,
-                Term{rows_, operation_, coefficient_, pass.input(0).floats()}, sums);
-    if (sums_ >= 0) copy_in_order(pass.device(), {sums, {y.count()}}, y);
+    if (operation_ == Operation::kAbsolute)
+      add_up<Operation::kAbsolute>(pass, sums);
+    else if (operation_ == Operation::kSquare)
+      add_up<Operation::kSquare>(pass, sums);
+    else
+      add_up<Operation::kSum>(pass, sums);
+    if (sums_ >= 0) copy_in_order(pass.device(), {sums, sums_shape_}, y);
   }
   void backward(Pass& pass) override {
-    const Tensor dy = pass.output_gradient(0);
+    const Tensor dy = pass.output_gradient(0), dx = pass.input_gradient(0);
     const float* x = operation_ == Operation::kSum ? nullptr : pass.input(0).floats();
-    const Tensor dx = pass.input_gradient(0);
-    const int64_t plane = dy.shape.rank() == 3 ? dy.shape[2] : 1;
-    const Gradient gradient{
-        rows_.view, plane, operation_, coefficient_, x, dy.floats(), LogicalOrder(dy.shape),
-        dx.floats()};
-    parallel_rows(pass.device(), dx.count() / gradient.columns(), gradient.columns(), gradient);
+    float* dsums = dsums_ < 0 ? dy.floats() : pass.floats(dsums_);
+    if (dsums_ >= 0) copy_in_order(pass.device(), dy, {dsums, sums_shape_});
+    parallel_rows(pass.device(), dx.count() / rows_.columns(), rows_.columns(),
+                  Gradient{rows_, operation_, coefficient_, x, dsums, dx.floats()});
   }
 
  private:
+  template <Operation operation>
+  void add_up(Pass& pass, float* sums) const {
+    const AxisView& view = rows_.view;
+    const Term<operation> term{rows_.columns(), coefficient_, pass.input(0).floats()};
+    if (rows_.are_pixels())
+      sum_groups(pass.device(), view.outer, view.extent, view.inner, term, sums,
+                 pass.floats(partial_));
+    else
+      reduce_rows(pass.device(), view.outer, view.extent, term, sums);
+  }
   Operation operation_ = Operation::kSum;
-  Rows rows_{{}, LogicalOrder(Shape{})};
+  Rows rows_;
+  Shape sums_shape_;
   float coefficient_ = 1;
-  Handle sums_ = -1;  // in logical order, where the top has another one
+  Handle sums_ = -1, dsums_ = -1;  // in their own order, where the top has another one
+  Handle partial_ = -1;
 };
 
 // All as means, times a number: OpenCV 4.6 does not read opset 13's ReduceSum.

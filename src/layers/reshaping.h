@@ -1,7 +1,7 @@
 // Base of layers whose top has the bottom's numbers in the same logical order, in another shape: a
 // copy where either is of rank 4 with channels and pixels (tensor.h); else nothing moves.
 #pragma once
-#include "layers/axis.h"
+#include "layers/copy_in_order.h"
 
 namespace orepa {
 

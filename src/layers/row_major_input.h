@@ -1,7 +1,7 @@
 // A bottom in Caffe's order, in which weights count its numbers: as it lies in memory, or where it
 // lies in another order (tensor.h) a copy.
 #pragma once
-#include "layers/axis.h"
+#include "layers/copy_in_order.h"
 
 namespace orepa {
 

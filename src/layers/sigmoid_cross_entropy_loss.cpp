@@ -1,5 +1,4 @@
-#include <cmath>
-
+#include "layers/exponential.h"
 #include "layers/loss_divisor.h"
 #include "layers/pairs.h"
 
@@ -7,39 +6,46 @@ namespace orepa {
 namespace {
 
 // A target is the probability that a score stands for, or `ignored` as a whole number.
+template <class Order>
 struct Targets {
   const float *x, *target;
-  PartnerOrder partner;
-  int64_t ignored;
+  Order partner;
+  int32_t ignored;
   bool ignores;
   OREPA_HD float operator()(int64_t i) const { return target[partner(i)]; }
-  OREPA_HD bool counts(int64_t i) const {
-    return !ignores || static_cast<int64_t>((*this)(i)) != ignored;
+  OREPA_HD bool counts(int64_t i) const {  // without a branch: loops over it are vectorised
+    return (!ignores) | (static_cast<int32_t>((*this)(i)) != ignored);
   }
 };
 
 // -t log s(x) - (1 - t) log(1 - s(x)), where s is the sigmoid, without an exp that overflows.
+template <class Order>
 struct ScoreLoss {
-  Targets targets;
-  OREPA_HD float operator()(int64_t i) const {
-    if (!targets.counts(i)) return 0;
+  Targets<Order> targets;
+  int64_t columns;
+  OREPA_HD float operator()(int64_t r, int64_t j) const {
+    const int64_t i = r * columns + j;
     const float x = targets.x[i], positive = x >= 0 ? 1.0f : 0.0f;
-    return logf(1 + expf(x - 2 * x * positive)) - x * (targets(i) - positive);
+    const float loss =
+        logarithm_of_one_and(exponential(x - 2 * x * positive)) - x * (targets(i) - positive);
+    return targets.counts(i) ? loss : 0.0f;
   }
 };
 
+template <class Order>
 struct Counts {
-  Targets targets;
+  Targets<Order> targets;
   OREPA_HD float operator()(int64_t i) const { return targets.counts(i) ? 1.0f : 0.0f; }
 };
 
+template <class Order>
 struct Gradient {
-  Targets targets;
+  Targets<Order> targets;
   const float *divisor, *dloss;
   float* dx;
   OREPA_HD void operator()(int64_t i) const {
-    const float probability = 1 / (1 + expf(-targets.x[i]));
-    dx[i] = targets.counts(i) ? dloss[0] / divisor[0] * (probability - targets(i)) : 0.0f;
+    const float d = dloss[0] / divisor[0] * (logistic(targets.x[i]) - targets(i));
+    dx[i] = targets.counts(i) ? d : 0.0f;
   }
 };
 
@@ -48,11 +54,11 @@ class SigmoidCrossEntropyLoss : public Layer {
   std::vector<Shape> setup(Setup& setup) override {
     const Options options = setup.options().message("loss_param");
     const Shape& x = setup.input(0);
-    targets_.partner = PartnerOrder(setup, 1);
-    targets_.ignored = options.integer("ignore_label");
-    targets_.ignores = options.has("ignore_label");
-    divisor_.declare(setup, LossDivisor::mode(options, "BATCH_SIZE"), x[0], x.count(),
-                     targets_.ignores);
+    partner_ = PartnerOrder(setup, 1);
+    ignored_ = static_cast<int32_t>(options.integer("ignore_label"));
+    ignores_ = options.has("ignore_label");
+    divisor_.declare(setup, LossDivisor::mode(options, "BATCH_SIZE"), x[0], x.count(), ignores_,
+                     x[0]);
     setup.backward_reads_input(0);
     setup.backward_reads_input(1);
     setup.no_input_gradient(1);
@@ -60,24 +66,30 @@ class SigmoidCrossEntropyLoss : public Layer {
     return {Shape{}};
   }
   void forward(Pass& pass) override {
-    const Targets targets = bound(pass);
-    divisor_.divide(pass, ScoreLoss{targets}, Counts{targets});
+    const Tensor x = pass.input(0);
+    const int64_t samples = x.shape[0], columns = x.count() / samples;
+    with_order(partner_, [&](const auto& order) {
+      const auto targets = bound(pass, order);
+      divisor_.divide_rows(pass, samples, columns, ScoreLoss{targets, columns}, Counts{targets});
+    });
   }
   void backward(Pass& pass) override {
     const Tensor dx = pass.input_gradient(0);
-    parallel_for(pass.device(), dx.count(),
-                 Gradient{bound(pass), divisor_.divisor(pass), pass.output_gradient(0).floats(),
-                          dx.floats()});
+    with_order(partner_, [&](const auto& order) {
+      parallel_for(pass.device(), dx.count(),
+                   Gradient{bound(pass, order), divisor_.divisor(pass),
+                            pass.output_gradient(0).floats(), dx.floats()});
+    });
   }
 
  private:
-  Targets bound(Pass& pass) const {
-    Targets targets = targets_;
-    targets.x = pass.input(0).floats();
-    targets.target = pass.input(1).floats();
-    return targets;
+  template <class Order>
+  Targets<Order> bound(Pass& pass, const Order& order) const {
+    return {pass.input(0).floats(), pass.input(1).floats(), order, ignored_, ignores_};
   }
-  Targets targets_{};
+  PartnerOrder partner_;
+  int32_t ignored_ = 0;
+  bool ignores_ = false;
   LossDivisor divisor_;
 };
 

@@ -13,14 +13,26 @@ struct Backward {
   float* dx;
   template <class Team>
   OREPA_HD void operator()(int64_t i, Team team) const {
+    if (view.inner == 1)  // loops of their own, which are vectorised
+      run(view.position(i, 0), 1, team);
+    else
+      run(view.position(i, 0), view.inner, team);
+  }
+
+ private:
+  // Of numbers that lie `stride` apart from `first` on.
+  template <class Team>
+  OREPA_HD void run(int64_t first, int64_t stride, Team team) const {
     float dot = 0;
+#pragma omp simd reduction(+ : dot)
     for (int64_t k = team.first(); k < view.extent; k += team.step()) {
-      const int64_t at = view.position(i, k);
+      const int64_t at = first + k * stride;
       dot += dy[at] * y[at];
     }
     dot = team.sum(dot);
+#pragma omp simd
     for (int64_t k = team.first(); k < view.extent; k += team.step()) {
-      const int64_t at = view.position(i, k);
+      const int64_t at = first + k * stride;
       dx[at] = y[at] * (dy[at] - dot);
     }
   }
