@@ -40,9 +40,10 @@ test-survival: build
 	  /usr/bin/python3 tests/survival/kills.py --kills $(KILLS)
 	@$(CTEST) --tests-regex '^survival\.faults$$'
 
-# The same nets and models shown to readers from PyPI, in a virtual environment, and event files to TensorBoard.
+# The same nets, and a model of each kind, shown to readers from PyPI, in a virtual environment, and event files to TensorBoard.
 REFEREES = $(BUILD)/referees
-LARGE_NETS = alexnet caffenet fcn8s lrcn vgg16
+KINDS = $(wildcard $(patsubst %,models/%/train_val.prototxt,fashion_mnist/* mobilenet_v1/* repvgg_a0/* resnet18/* resnet50/* \
+  resnext50_32x4d/* $(addprefix caffe/,cifar10_full googlenet lenet mobilenet_v2 siamese squeezenet_1.1)))
 CHECK = $(REFEREES)/bin/python tests/referees/check.py --tool $(BUILD)/orepa_tool --folder $(REFEREES)/files \
   --readers caffe,onnxruntime,onnx_checker,netron
 readers: build
@@ -51,16 +52,15 @@ readers: build
 	@$(REFEREES)/bin/pip install --quiet --requirement tests/referees/requirements.txt
 	@sh tests/referees/caffe/build.sh $(REFEREES)
 test-referees: readers
-	@$(CHECK) tests/referees/nets/*.prototxt \
-	  $(filter-out $(LARGE_NETS:%=models/caffe/%/%),$(wildcard models/*/*/train_val.prototxt))
+	@$(CHECK) tests/referees/nets/*.prototxt $(KINDS)
 	@TESTS=$(BUILD)/orepa_tests $(REFEREES)/bin/python tests/referees/test_events.py
 	@$(MAKE) --no-print-directory test-mtcnn
 
-# The largest of Caffe's nets (models/caffe) at full width: passes, conversions, what other programs read of them. Of LRCN they
-# read nothing: its LSTM needs cont, which ONNX's does not have.
+# What takes too long for every change: the larger ones of Caffe's nets (models/caffe) at full width, and all other models shown
+# to all readers. Of LRCN these read nothing: its LSTM needs cont, which ONNX's does not have.
 test-full: readers
 	@$(CTEST) --label-regex '^full$$'
-	@$(CHECK) $(patsubst %,models/caffe/%/train_val.prototxt,$(filter-out lrcn,$(LARGE_NETS)))
+	@$(CHECK) $(filter-out $(KINDS) models/caffe/lrcn/%,$(wildcard models/*/*/train_val.prototxt))
 
 # MTCNN with its trained weights beside PyTorch, and on photographs, a part of the above. The package pins a PyTorch of its own,
 # but Debian's does.
