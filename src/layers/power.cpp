@@ -1,7 +1,8 @@
 #include <algorithm>
-#include <cmath>
+#include <memory>
 
 #include "layers/elementwise.h"
+#include "layers/exponential.h"
 #include "layers/onnx_affine.h"
 
 namespace orepa {
@@ -17,22 +18,51 @@ struct PowerFunction : NumberFunction {
     scale = static_cast<float>(options.number("scale"));
     shift = static_cast<float>(options.number("shift"));
   }
-  void read(const Setup& setup) { *this = PowerFunction(setup.spec()); }
-  bool has_constant_slope() const { return power == 0 || power == 1 || scale == 0; }
+  OREPA_HD bool has_constant_slope() const { return power == 0 || power == 1 || scale == 0; }
   SlopeOf slope_of() const { return has_constant_slope() ? SlopeOf::kNothing : SlopeOf::kInput; }
+  OREPA_HD float base(float x) const { return shift + scale * x; }
+};
+
+// Of power 0, 1 or 2.
+struct Polynomial : PowerFunction {
+  using PowerFunction::PowerFunction;
+  void read(const Setup& setup) { *this = Polynomial(setup.spec()); }
   OREPA_HD float value(float x) const {
-    const float base = shift + scale * x;
-    return power == 1 ? base : power == 2 ? base * base : powf(base, power);
+    return power == 0 ? 1.0f : power == 1 ? base(x) : base(x) * base(x);
   }
   OREPA_HD float slope(float x) const {
-    const float factor = power * scale;
-    if (power == 1 || factor == 0) return factor;
-    const float base = shift + scale * x;
-    return factor * (power == 2 ? base : powf(base, power - 1));
+    return power * scale * (has_constant_slope() ? 1.0f : base(x));
   }
 };
 
-class Power : public Elementwise<PowerFunction> {};
+struct AnyPower : PowerFunction {
+  Raise raise, raise_slope;
+  AnyPower() = default;
+  explicit AnyPower(const LayerSpec& spec)
+      : PowerFunction(spec),
+        raise(power),
+        raise_slope(scale == 0 ? 1 : power - 1) {}  // the slope is 0 then: of what is finite
+  void read(const Setup& setup) { *this = AnyPower(setup.spec()); }
+  OREPA_HD float value(float x) const { return raise(base(x)); }
+  OREPA_HD float slope(float x) const { return power * scale * raise_slope(base(x)); }
+};
+
+class Power : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override {
+    const float power = PowerFunction(setup.spec()).power;
+    if (power == 0 || power == 1 || power == 2)
+      layer_ = std::make_unique<Elementwise<Polynomial>>();
+    else
+      layer_ = std::make_unique<Elementwise<AnyPower>>();
+    return layer_->setup(setup);
+  }
+  void forward(Pass& pass) override { layer_->forward(pass); }
+  void backward(Pass& pass) override { layer_->backward(pass); }
+
+ private:
+  std::unique_ptr<Layer> layer_;
+};
 
 std::optional<LinearShape> linear_shape(const LayerSpec& spec, const Shape& input, const Shape&) {
   const PowerFunction f(spec);

@@ -98,5 +98,32 @@ TEST(Logarithm, OfOneAndIsTheLibrarys) {
   EXPECT_TRUE(std::isnan(logarithm_of_one_and(kNaN)));
 }
 
+TEST(Raise, IsTheLibrarys) {
+  for (const float power : {0.7f, -0.3f, 0.5f, -2.0f, 3.0f, 7.5f, -1.0f}) {
+    const Raise raise(power);
+    const auto exact = [&](double x) { return std::pow(x, static_cast<double>(power)); };
+    EXPECT_LT(worst(0.01f, 3, raise, exact), 2 + std::fabs(power)) << power;
+    for (float x = 1e-30f; x < 1e38f; x *= 1.01f) {
+      const double value = exact(x);
+      if (value > 1e-37 && value < 3e38) {
+        EXPECT_LT(ulps(raise(x), value), 2 + std::fabs(power)) << x << "^" << power;
+      }
+    }
+    for (const float x : {0.0f, 1e-44f, 1.0f, -2.0f, kInfinity}) {
+      const float value = std::pow(x, power);
+      if (std::isnan(value)) {
+        EXPECT_TRUE(std::isnan(raise(x))) << x << "^" << power;
+      } else {
+        EXPECT_FLOAT_EQ(raise(x), value) << x << "^" << power;
+      }
+    }
+    EXPECT_TRUE(std::isnan(raise(kNaN)));
+  }
+  for (const float x : {1.42f, 10.0f, 1e30f}) {
+    EXPECT_EQ(Raise(1000)(x), kInfinity) << x;
+    EXPECT_EQ(Raise(-1000)(x), 0) << x;
+  }
+}
+
 }  // namespace
 }  // namespace orepa
