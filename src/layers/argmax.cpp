@@ -23,19 +23,57 @@ struct Largest {
     if (values) y[to_order.stored(to_view.position(i * planes + planes - 1, j))] = value;
   }
   OREPA_HD void operator()(int64_t i) const {
-    float last = 0;
-    int64_t last_k = -1;
+    const int64_t first = from_view.position(i, 0);
+    if (!from_order.is_row_major())
+      find(i, InOrder{from_view, from_order, i});
+    else if (from_view.inner == 1)  // loops of their own, which are vectorised
+      find(i, Neighbours{first});
+    else
+      find(i, Apart{first, from_view.inner});
+  }
+
+ private:
+  // Where number k of a position lies.
+  struct InOrder {
+    AxisView view;
+    LogicalOrder order;
+    int64_t i;
+    OREPA_HD int64_t operator()(int64_t k) const { return order.stored(view.position(i, k)); }
+  };
+  struct Neighbours {
+    int64_t first;
+    OREPA_HD int64_t operator()(int64_t k) const { return first + k; }
+  };
+  struct Apart {
+    int64_t first, step;
+    OREPA_HD int64_t operator()(int64_t k) const { return first + k * step; }
+  };
+
+  template <class Place>
+  OREPA_HD void find(int64_t i, Place place) const {
+    const auto extent = static_cast<int32_t>(from_view.extent);
+    float last = INFINITY;
+    int32_t last_k = extent;
     for (int64_t j = 0; j < top_k; ++j) {
-      float best = NAN;  // stays where there are too few that are numbers
-      int64_t best_k = -1;
-      for (int64_t k = 0; k < from_view.extent; ++k) {
-        const float value = x[from_order.stored(from_view.position(i, k))];
-        const bool left = j == 0 || value < last || (value == last && k < last_k);
-        if (left && value == value && !(value < best)) best = value, best_k = k;
+      // Of what is left: the others come before (last, last_k). NaN is none.
+      float best = -INFINITY;
+#pragma omp simd reduction(max : best)
+      for (int32_t k = 0; k < extent; ++k) {
+        const float value = x[place(k)];
+        const bool left = (value < last) | ((value == last) & (k < last_k));
+        const float candidate = left ? value : -INFINITY;
+        best = candidate > best ? candidate : best;
       }
-      write(i, j, best_k, best);
-      last = best;
+      int32_t best_k = -1;
+#pragma omp simd reduction(max : best_k)
+      for (int32_t k = 0; k < extent; ++k) {
+        const bool left = (best < last) | (k < last_k);
+        const int32_t candidate = left & (x[place(k)] == best) ? k : -1;
+        best_k = candidate > best_k ? candidate : best_k;
+      }
+      last = best_k < 0 ? NAN : best;  // NaN where there are too few that are numbers
       last_k = best_k;
+      write(i, j, best_k, last);
     }
   }
 };

@@ -16,14 +16,25 @@ struct Indices {
   OREPA_HD int64_t sample(int64_t i) const { return static_cast<int64_t>(index[i]); }
 };
 
+// Row r is a piece of a sample of y.
 struct TakeSamples {
+  static constexpr int64_t kPiece = 4096;
   Indices indices;
   int64_t each;  // numbers of a sample
   const float* x;
   float* y;
-  OREPA_HD void operator()(int64_t i, int64_t j) const {
-    // NaN, so that a run stops.
-    y[i * each + j] = indices.is_sample(i) ? x[indices.sample(i) * each + j] : NAN;
+  OREPA_HD int64_t pieces() const { return (each + kPiece - 1) / kPiece; }
+
+  template <class Team>
+  OREPA_HD void operator()(int64_t r, Team team) const {
+    const int64_t i = r / pieces(), begin = r % pieces() * kPiece;
+    const int64_t past = begin + kPiece < each ? begin + kPiece : each;
+    const bool is_sample = indices.is_sample(i);
+    const float* from = x + (is_sample ? indices.sample(i) * each : 0);
+    float* to = y + i * each;
+#pragma omp simd
+    for (int64_t j = begin + team.first(); j < past; j += team.step())
+      to[j] = is_sample ? from[j] : NAN;  // so that a run stops
   }
 };
 
@@ -57,8 +68,8 @@ class BatchReindex : public Layer {
   void forward(Pass& pass) override {
     const Tensor x = pass.input(0), y = pass.output(0);
     const int64_t each = x.count() / x.shape[0];
-    parallel_rows(pass.device(), y.shape[0], each,
-                  TakeSamples{indices(pass, x.shape), each, x.floats(), y.floats()});
+    const TakeSamples take{indices(pass, x.shape), each, x.floats(), y.floats()};
+    parallel_teams(pass.device(), y.shape[0] * take.pieces(), take);
   }
   void backward(Pass& pass) override {
     const Tensor dx = pass.input_gradient(0), dy = pass.output_gradient(0);

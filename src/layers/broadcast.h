@@ -38,7 +38,7 @@ class Broadcast {
 
   int64_t count() const { return count_; }  // of the small one
   // Whether the small one has a number for each column, and all rows have the same.
-  bool is_of_columns() const { return step_ == 1 && count_ == columns(); }
+  OREPA_HD bool is_of_columns() const { return step_ == 1 && count_ == columns(); }
   // Numbers of the large one to each of the small one.
   OREPA_HD int64_t rest() const { return rest_; }
 
@@ -48,6 +48,7 @@ class Broadcast {
   // The small one's index for number j of row r of the large one is first(r) + j * step().
   OREPA_HD int64_t step() const { return step_; }
   OREPA_HD int64_t first(int64_t r) const {
+    if (is_of_columns()) return 0;  // without divisions
     int64_t at[4] = {};
     if (column_axis_ == 1) at[3] = r % extent_[3], r /= extent_[3];
     if (column_axis_ != 2) at[2] = r % extent_[2], r /= extent_[2];

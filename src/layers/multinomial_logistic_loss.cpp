@@ -14,8 +14,11 @@ struct SampleLoss {
   LogicalOrder order;
   Labels labels;
 
+  OREPA_HD int64_t place_of_truth(int64_t n) const {
+    return order.stored(n * labels.classes + labels.truth(n));
+  }
   OREPA_HD float of_truth(int64_t n) const {
-    const float value = p[order.stored(n * labels.classes + labels.truth(n))];
+    const float value = p[place_of_truth(n)];
     return value < kLeast ? kLeast : value;
   }
   OREPA_HD float operator()(int64_t n) const {
@@ -23,14 +26,14 @@ struct SampleLoss {
   }
 };
 
+// By the probability of the true class; that by any other is 0.
 struct Gradient {
   SampleLoss loss;
   const float *divisor, *dloss;
   float* dp;
-  OREPA_HD void operator()(int64_t n, int64_t k) const {
-    const bool truth = loss.labels.is_class(n) && loss.labels.truth(n) == k;
-    dp[loss.order.stored(n * loss.labels.classes + k)] =
-        truth ? -dloss[0] / divisor[0] / loss.of_truth(n) : 0.0f;
+  OREPA_HD void operator()(int64_t n) const {
+    if (loss.labels.is_class(n))
+      dp[loss.place_of_truth(n)] = -dloss[0] / divisor[0] / loss.of_truth(n);
   }
 };
 
@@ -51,9 +54,10 @@ class MultinomialLogisticLoss : public Layer {
   void forward(Pass& pass) override { divisor_.divide(pass, loss(pass)); }
   void backward(Pass& pass) override {
     const Tensor dp = pass.input_gradient(0);
-    parallel_rows(pass.device(), dp.shape[0], loss_.labels.classes,
-                  Gradient{loss(pass), divisor_.divisor(pass), pass.output_gradient(0).floats(),
-                           dp.floats()});
+    pass.device().zero(dp.data, dp.bytes());
+    parallel_for(pass.device(), dp.shape[0],
+                 Gradient{loss(pass), divisor_.divisor(pass), pass.output_gradient(0).floats(),
+                          dp.floats()});
   }
   std::optional<BadRow> bad_row(Pass& pass) const override {
     return loss_.labels.bad_row(pass.device(), pass.input(1));
