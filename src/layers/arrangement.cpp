@@ -12,10 +12,12 @@ using Axis = Arrangement::Axis;
 using Step = Arrangement::Step;
 using Walk = Arrangement::Walk;
 
-constexpr int64_t kSide = 32;  // of a block that is transposed: both sides use whole cache lines
-constexpr int64_t kBlock =
-    1024;                      // numbers of any other block, and of a team where blocks are small
-constexpr int64_t kSums = 64;  // columns of a block that is summed up
+// Of a block that is transposed, so that both sides use whole cache lines.
+constexpr int64_t kSide = 32;
+// Numbers of any other block, and of a team where blocks are small.
+constexpr int64_t kBlock = 1024;
+// Columns of a block that is summed up.
+constexpr int64_t kSums = 64;
 
 // In the order in which `to` lies in memory; axes that lie one behind another become one.
 std::vector<Step> steps_over(std::vector<Axis> axes, int64_t Axis::*from, int64_t Axis::*to) {
@@ -40,7 +42,7 @@ Step blocks_along(const Step& step, int64_t block) {
 }
 
 // The innermost axis that is worth a loop, else the longest.
-std::vector<Step>::iterator longest_line(std::vector<Step>& steps) {
+std::vector<Step>::iterator long_line(std::vector<Step>& steps) {
   constexpr int64_t kLong = 8;
   const auto inner = std::find_if(steps.rbegin(), steps.rend(),
                                   [](const Step& step) { return step.extent >= kLong; });
@@ -66,7 +68,7 @@ Walk walk_over(const std::vector<Axis>& axes, int64_t Axis::*from, int64_t Axis:
   };
   auto line = std::min_element(steps.begin(), steps.end(), is_closer);
   const bool transposes = !sums && is_closer(*line, walk.columns);
-  if (!transposes) line = longest_line(steps);
+  if (!transposes) line = long_line(steps);
   walk.lines = *line;
   walk.block_columns = std::min(walk.columns.extent, transposes ? kSide : sums ? kSums : kBlock);
   walk.block_lines = std::min(walk.lines.extent, transposes ? kSide : kBlock / walk.block_columns);

@@ -48,7 +48,7 @@ class Broadcast {
   // The small one's index for number j of row r of the large one is first(r) + j * step().
   OREPA_HD int64_t step() const { return step_; }
   OREPA_HD int64_t first(int64_t r) const {
-    if (is_of_columns()) return 0;  // without divisions
+    if (count_ == 1 || is_of_columns()) return 0;  // without divisions
     int64_t at[4] = {};
     if (column_axis_ == 1) at[3] = r % extent_[3], r /= extent_[3];
     if (column_axis_ != 2) at[2] = r % extent_[2], r /= extent_[2];

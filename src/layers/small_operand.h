@@ -21,7 +21,7 @@ struct SpreadGradient {
 struct SpreadRows : SpreadGradient {
   OREPA_HD float operator()(int64_t j, int64_t k) const { return term(spread.large(j, k)); }
 };
-// For reduce_columns(), where there is a number for each column.
+// For reduce_columns(), where there is a number for each column, and for the sum of all.
 struct SpreadColumns : SpreadGradient {
   OREPA_HD float operator()(int64_t r, int64_t j) const { return term(r * spread.columns() + j); }
 };
@@ -79,6 +79,9 @@ struct SmallOperand {
     if (partial >= 0)
       reduce_columns(pass.device(), spread.rows(), spread.columns(), SpreadColumns{{spread, x, dy}},
                      out, accumulates, pass.floats(partial));
+    else if (spread.count() == 1)
+      reduce_rows(pass.device(), 1, spread.rest(), SpreadColumns{{spread, x, dy}}, out,
+                  accumulates);
     else
       reduce_rows(pass.device(), spread.count(), spread.rest(), SpreadRows{{spread, x, dy}}, out,
                   accumulates);
