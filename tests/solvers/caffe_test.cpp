@@ -11,11 +11,8 @@ class CaffeSolver : public testing::TestWithParam<std::string> {
 
   static std::string folder() { return kGoldenCaffe + "solver/" + GetParam() + "/"; }
 
-  // The last steps of lr_exp are small ones of large numbers, and a GPU sums in another order.
   void expect_close(const std::vector<float>& got, const std::string& name) const {
-    const bool noisy = GetParam() == "lr_exp" || test_device()->is_cuda();
-    expect_golden(got, golden_, name, noisy ? kGoldenTolerance : 2e-6,
-                  after_tie_ ? kGoldenTieNoise : 0);
+    expect_golden(got, golden_, name, kGoldenTolerance, after_tie_ ? kGoldenTieNoise : 0);
   }
   void expect_parameters(const Parameters& parameters, const std::string& group) const {
     for (const auto& parameter : parameters.all())
