@@ -2,6 +2,14 @@
 #include <caffe/net.hpp>
 #include <caffe/util/hdf5.hpp>
 
+// A blob's name may hold slashes, which HDF5 takes for groups.
+void make_groups(hid_t file, const std::string& name) {
+  for (size_t end = name.find('/'); end != std::string::npos; end = name.find('/', end + 1))
+    if (const std::string group = name.substr(0, end);
+        H5Lexists(file, group.c_str(), H5P_DEFAULT) == 0)
+      H5Gclose(H5Gcreate2(file, group.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+}
+
 int main(int argc, char** argv) {
   FLAGS_minloglevel = google::WARNING;
   google::InitGoogleLogging(argv[0]);
@@ -19,7 +27,9 @@ int main(int argc, char** argv) {
 
   const hid_t out = H5Fcreate(argv[4], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   CHECK_GE(out, 0) << argv[4];
-  for (const int blob : net.output_blob_indices())
+  for (const int blob : net.output_blob_indices()) {
+    make_groups(out, net.blob_names()[blob]);
     caffe::hdf5_save_nd_dataset(out, net.blob_names()[blob], *net.blobs()[blob]);
+  }
   H5Fclose(out);
 }
