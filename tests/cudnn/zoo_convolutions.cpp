@@ -81,6 +81,7 @@ std::set<ConvolutionGeometry> zoo_convolutions(int64_t batch, DType precision) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(OREPA_MODELS)) {
     const std::string file = entry.path().filename();
     if (file != "train_val.prototxt" && file != "deploy.prototxt") continue;
+    if (entry.path().parent_path().parent_path().filename() == "caffe") continue;
     const NetSpec spec = NetSpec::read(entry.path());
     build(spec, Phase::kTest, batch, precision, recorder);
     if (file == "train_val.prototxt") build(spec, Phase::kTrain, batch, precision, recorder);

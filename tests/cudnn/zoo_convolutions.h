@@ -7,8 +7,8 @@
 
 namespace orepa {
 
-// What the nets under models/ ask a device for at that batch size and precision: train_val in both
-// phases, and deploy.
+// What the nets under models/, but not those of models/caffe, ask a device for at that batch size
+// and precision: train_val in both phases, and deploy.
 std::set<ConvolutionGeometry> zoo_convolutions(int64_t batch, DType precision);
 
 }  // namespace orepa
