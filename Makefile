@@ -124,7 +124,7 @@ test-cudnn test-cudnn-full: install
 # a block's threads, convolutions without an engine of cuDNN, and a training beside the CPU's. Needs the toolkit's headers.
 EMULATION = build-emulation
 EMULATED = env OREPA_TEST_DEVICE=cuda:0 ctest --test-dir $(EMULATION) --parallel $(JOBS) --output-on-failure \
-  --no-tests=error --label-exclude slow
+  --no-tests=error --label-exclude 'slow|full'
 COMPUTING = '^(Rows/LayerTest|Published/|Golden/|Cases/GoldenCaffe|Branches|TrainingStep|UpdateRule|Totals|NetMemory|Cpu/[BCP])'
 test-cuda: emulated-suite
 	@for order in 1 2; do CUDAEMU_ORDER=$$order $(EMULATED) --tests-regex $(COMPUTING) || exit 1; done
@@ -154,7 +154,7 @@ test-gpu: cuda
 	  echo "make test-gpu: there is no GPU here; build-cuda/orepa_tool device_query says why" >&2; exit 1; }
 	@cmake --build build-cuda --parallel $(JOBS)
 	@OREPA_TEST_DEVICE=cuda:0 ctest --test-dir build-cuda --parallel $(GPU_JOBS) --output-on-failure --no-tests=error \
-	  --label-exclude slow
+	  --label-exclude 'slow|full'
 
 # Program and tests for another machine's GPU (docs/gpu.md), in build-gpu/orepa-gpu and, packed, beside it: for every x86-64-v3,
 # with what libraries they need.
