@@ -155,6 +155,17 @@ const std::vector<Difference>& caffe_differences() {
              return is_one_of(layer, {"RNN", "LSTM"}) && phase == Phase::kTrain &&
                     layer.options.message("recurrent_param").flag("expose_hidden");
            }},
+      {.subject = "RNN, LSTM",
+       .what =
+           "without `expose_hidden`, a test begins with hidden states of 0; Caffe's goes on from "
+           "the last test",
+       .why = "the same weights should come to the same result",
+       .restores = "",
+       .layer =
+           [](const LayerSpec& layer, Phase phase) {
+             return is_one_of(layer, {"RNN", "LSTM"}) && phase == Phase::kTest &&
+                    !layer.options.message("recurrent_param").flag("expose_hidden");
+           }},
       {.subject = "Normalize",
        .what =
            "the gradient is exact; that of SSD's fork is not where each channel has its own scale",

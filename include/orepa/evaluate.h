@@ -75,6 +75,7 @@ class Evaluator {
   void exchange(const std::vector<Batch>& own, Evaluation& evaluation) const;
 
   std::string name_;  // of the net, in messages
+  Device& device_;
   Communicator* ranks_;
   NetCache nets_;
   NetSizes rest_;  // its batch size is 0 where there is no rest

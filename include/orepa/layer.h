@@ -128,6 +128,9 @@ class Setup {
   virtual Handle saved(int64_t bytes) = 0;                 // from forward() to its backward()
   virtual Handle scratch(Stage stage, int64_t bytes) = 0;  // within one call of that stage
   virtual Handle persistent(int64_t bytes) = 0;            // as long as the net; starts as zero
+  // Numbers that each pass hands to the next: persistent, of the net alone, and in snapshots by
+  // this name.
+  virtual Handle state(const std::string& name, const Shape& shape) = 0;
   // Numbers that never change, stored as a tensor of that shape. values() gives them in Caffe's
   // order; it is called once, when the net gets its memory.
   virtual Handle constant(const Shape& shape, std::function<std::vector<float>()> values) = 0;
@@ -223,6 +226,14 @@ class Layer {
   }
   // Of a source: what the user should know of, since the last call.
   virtual std::vector<std::string> take_notes() { return {}; }
+  // Of a source whose samples the program gives: all those of a top, in Caffe's order, instead of
+  // those that it had. Returns false where it is none.
+  virtual bool set_samples(int /*top*/, const std::vector<float>& /*values*/) { return false; }
+  // Of a layer that writes files: gives them their names, or forgets what they have so far
+  // (Net::finish_files, Net::drop_files).
+  virtual bool writes_files() const { return false; }
+  virtual void finish_files() {}
+  virtual void drop_files() {}
   // Multiply-accumulates of one forward pass; 0 where they are not worth counting.
   virtual int64_t macs() const { return 0; }
 };

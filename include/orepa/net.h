@@ -162,6 +162,14 @@ class Net {
   void finish_files();
   void drop_files();
 
+  // What its layers hand from each pass to the next (Setup::state), in device memory: zeros in a
+  // new net.
+  struct State {
+    std::string name;  // LAYER/NAME
+    Tensor value;
+  };
+  const std::vector<State>& states() const;
+
   int64_t samples() const;  // of one walk over the data, as its source says; 0 without a source
   // What load() has spent in sources so far, layers without inputs: how long computing waited for
   // data.

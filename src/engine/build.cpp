@@ -37,12 +37,21 @@ Net::Engine::Engine(const NetSpec& spec, Parameters& parameters, Arena& arena, N
       step = DeviceMemory(device(), sizeof(uint64_t));
       step_upload = std::make_unique<Upload>(device(), step.bytes());
     }
-  for (const CompiledNode& node : nodes)
-    for (const Declaration::Constant& constant : node.declaration.constants) {
-      char* memory =
-          static_cast<char*>(persistent.data()) + node.persistent_offsets[constant.index];
-      write_tensor(device(), {reinterpret_cast<float*>(memory), constant.shape}, constant.values());
+  std::vector<Tensor> handed_on;
+  for (size_t n = 0; n < nodes.size(); ++n) {
+    const Declaration& declaration = nodes[n].declaration;
+    const auto tensor = [&](const auto& declared) {
+      char* memory = persistent_memory(nodes[n], declared.index);
+      return Tensor{reinterpret_cast<float*>(memory), declared.shape};
+    };
+    for (const Declaration::Constant& constant : declaration.constants)
+      write_tensor(device(), tensor(constant), constant.values());
+    for (const Declaration::State& state : declaration.states) {
+      handed_on.push_back(tensor(state));
+      states.push_back({graph.nodes[n].spec.name + "/" + state.name, handed_on.back()});
     }
+  }
+  if (!handed_on.empty()) states_before.emplace(device(), std::move(handed_on));
 }
 
 DType Net::Engine::precision_of(const NetSpec& spec) const {

@@ -3,9 +3,11 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/tensor_copy.h"
 #include "core/upload.h"
 #include "engine/graph.h"
 #include "engine/program.h"
@@ -89,6 +91,10 @@ struct Net::Engine {
     return tensor(id, {program.buffers[id].bytes / size_of(program.types[id])});
   }
   std::vector<float> read(const Tensor& tensor) const { return read_tensor(device(), tensor); }
+  // A piece of memory that stays.
+  char* persistent_memory(const CompiledNode& node, int index) const {
+    return static_cast<char*>(persistent.data()) + node.persistent_offsets[index];
+  }
   Tensor value(int v) const { return tensor(program.value_buffer[v], shapes[v]); }
   int find(const std::string& blob) const {
     const int v = graph.find(blob);
@@ -124,6 +130,8 @@ struct Net::Engine {
   MemoryPlan memory;
   int64_t arena_bytes = 0, persistent_bytes = 0;
   DeviceMemory persistent;
+  std::vector<State> states;
+  std::optional<TensorCopy> states_before;  // the last pass, where there are any
   std::vector<Blob> inputs, outputs;
   struct LossTerm {
     int value;

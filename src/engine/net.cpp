@@ -4,8 +4,6 @@
 #include <chrono>
 
 #include "engine/engine.h"
-#include "layers/file_output.h"
-#include "layers/memory_data.h"
 #include "orepa/parallel.h"
 
 namespace orepa {
@@ -45,6 +43,7 @@ void Net::load(int64_t index) {
   engine_->require_prepared();
   engine_->pass_index = index;
   engine_->hold(Engine::Held::kSources);
+  if (engine_->states_before) engine_->states_before->save();
   engine_->send_inputs();
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
@@ -107,19 +106,16 @@ const std::vector<Net::Blob>& Net::inputs() const { return engine_->inputs; }
 const std::vector<Net::Blob>& Net::outputs() const { return engine_->outputs; }
 
 bool Net::writes_files() const {
-  return std::any_of(engine_->nodes.begin(), engine_->nodes.end(), [](const auto& node) {
-    return dynamic_cast<const HDF5Output*>(node.layer.get()) != nullptr;
-  });
+  return std::any_of(engine_->nodes.begin(), engine_->nodes.end(),
+                     [](const auto& node) { return node.layer->writes_files(); });
 }
 
 void Net::finish_files() {
-  for (const Engine::CompiledNode& node : engine_->nodes)
-    if (auto* output = dynamic_cast<HDF5Output*>(node.layer.get())) output->file().finish();
+  for (const Engine::CompiledNode& node : engine_->nodes) node.layer->finish_files();
 }
 
 void Net::drop_files() {
-  for (const Engine::CompiledNode& node : engine_->nodes)
-    if (auto* output = dynamic_cast<HDF5Output*>(node.layer.get())) output->file().drop();
+  for (const Engine::CompiledNode& node : engine_->nodes) node.layer->drop_files();
 }
 
 void Net::Engine::stage(std::map<int, Upload>& uploads, int v, const std::vector<float>& values) {
@@ -136,15 +132,14 @@ void Net::set(const std::string& blob, const std::vector<float>& values) {
     const Value& value = engine_->graph.values[v];
     if (value.name != blob) continue;
     const Node& node = engine_->graph.nodes[value.producer];
-    if (auto* memory = dynamic_cast<MemoryData*>(engine_->nodes[value.producer].layer.get())) {
-      const auto top = std::find(node.outputs.begin(), node.outputs.end(), static_cast<int>(v));
-      memory->set(static_cast<size_t>(top - node.outputs.begin()), values);
-    } else if (node.spec.type == "Input") {
+    if (node.spec.type == "Input") {
       engine_->stage(engine_->staged_inputs, static_cast<int>(v), values);
+      known = true;
     } else {
-      continue;
+      const auto top = std::find(node.outputs.begin(), node.outputs.end(), static_cast<int>(v));
+      Layer& source = *engine_->nodes[value.producer].layer;
+      known |= source.set_samples(static_cast<int>(top - node.outputs.begin()), values);
     }
-    known = true;
   }
   require(known, "\"", blob, "\" is no top of an Input or MemoryData layer");
 }
@@ -201,6 +196,8 @@ std::vector<std::string> Net::take_notes() {
     for (std::string& note : node.layer->take_notes()) notes.push_back(std::move(note));
   return notes;
 }
+
+const std::vector<Net::State>& Net::states() const { return engine_->states; }
 
 int64_t Net::samples() const { return engine_->samples; }
 double Net::source_seconds() const { return engine_->source_seconds; }

@@ -52,8 +52,7 @@ class NodePass : public Pass {
     const Slot& slot = this->slot(handle);
     if (slot.kind == Slot::Kind::kPacked) return slot.copy->memory.data();
     if (slot.kind == Slot::Kind::kPersistent)
-      return static_cast<char*>(engine_.persistent.data()) +
-             engine_.nodes[node_].persistent_offsets[slot.index];
+      return engine_.persistent_memory(engine_.nodes[node_], slot.index);
     return engine_.buffer(engine_.program.memory[node_].at(slot.index));
   }
 

@@ -202,6 +202,7 @@ void Net::Engine::require_held(const std::string& what) const {
 
 std::string Net::find_non_finite() {
   engine_->hold(Engine::Held::kNothing);
+  if (engine_->states_before) engine_->states_before->restore();
   engine_->send_inputs();
   for (int s = engine_->program.forward; s < engine_->program.backward; ++s) {
     engine_->run(s, s + 1);

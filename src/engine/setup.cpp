@@ -256,6 +256,13 @@ Handle NodeSetup::persistent(int64_t bytes) {
   return add_memory(Slot::Kind::kPersistent, static_cast<int>(declaration_.persistent.size()) - 1);
 }
 
+Handle NodeSetup::state(const std::string& name, const Shape& shape) {
+  require(is_sound(shape), "state \"", name, "\" would be ", shape.str(), kSoundShapes);
+  const Handle handle = persistent(shape.bytes());
+  declaration_.states.push_back({declaration_.slots[handle].index, name, shape});
+  return handle;
+}
+
 Handle NodeSetup::constant(const Shape& shape, std::function<std::vector<float>()> values) {
   require(is_sound(shape), "a constant would be ", shape.str(), kSoundShapes);
   const Handle handle = persistent(shape.bytes());

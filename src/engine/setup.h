@@ -38,6 +38,12 @@ struct Declaration {
     std::function<std::vector<float>()> values;
   };
   std::vector<Constant> constants;
+  struct State {
+    int index;  // in `persistent`
+    std::string name;
+    Shape shape;
+  };
+  std::vector<State> states;
   int64_t samples = 0;
   std::map<int, LabelRange> labels;  // by output
   bool draws_random = false, takes_image_size = false;
@@ -112,6 +118,7 @@ class NodeSetup : public Setup {
   Handle saved(int64_t bytes) override;
   Handle scratch(Stage stage, int64_t bytes) override;
   Handle persistent(int64_t bytes) override;
+  Handle state(const std::string& name, const Shape& shape) override;
   Handle constant(const Shape& shape, std::function<std::vector<float>()> values) override;
 
   void backward_reads_input(int i) override { declaration_.traits.reads_input[checked(i)] = true; }

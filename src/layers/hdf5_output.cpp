@@ -1,8 +1,24 @@
-#include "layers/file_output.h"
+// HDF5Output: writes its bottoms, the arrays `data` and `label`, of all passes behind each other.
+#include <memory>
 
+#include "data/batch_file.h"
+#include "orepa/layer.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
+namespace {
+
+class HDF5Output : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override;
+  void forward(Pass& pass) override { file_->add(pass.device(), {pass.input(0), pass.input(1)}); }
+  bool writes_files() const override { return true; }
+  void finish_files() override { file_->finish(); }
+  void drop_files() override { file_->drop(); }
+
+ private:
+  std::shared_ptr<BatchFile> file_;
+};
 
 std::vector<Shape> HDF5Output::setup(Setup& setup) {
   const std::string path = setup.options().message("hdf5_output_param").string("file_name");
@@ -19,9 +35,8 @@ std::vector<Shape> HDF5Output::setup(Setup& setup) {
   return {};
 }
 
-void HDF5Output::forward(Pass& pass) { file_->add(pass.device(), {pass.input(0), pass.input(1)}); }
-
 OREPA_LAYER(HDF5Output, "writes its bottoms, data and label, into an HDF5 file, pass behind pass")
     .onnx([](const OnnxLayer&) {});
 
+}  // namespace
 }  // namespace orepa

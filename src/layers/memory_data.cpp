@@ -1,10 +1,39 @@
-#include "layers/memory_data.h"
-
+// MemoryData: samples that the program holds in memory, which passes walk through batch by batch,
+// over and over.
 #include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
 
+#include "core/upload.h"
 #include "layers/source_order.h"
+#include "orepa/layer.h"
 
 namespace orepa {
+namespace {
+
+// Tops: images N x C x H x W and, where a second is named, labels N.
+class MemoryData : public Layer {
+ public:
+  std::vector<Shape> setup(Setup& setup) override;
+  void forward(Pass& pass) override;
+  std::optional<int64_t> sample(int64_t index, int64_t row) const override {
+    return order_.sample(order_.walked(index, row));
+  }
+  // Throws Error unless they are whole ones, one at least.
+  bool set_samples(int top, const std::vector<float>& values) override;
+
+ private:
+  struct Top {
+    std::string name;
+    Shape row;                  // 1 x C x H x W, or 1
+    std::vector<float> values;  // as they are stored in a batch
+    std::unique_ptr<Upload> upload;
+    int64_t samples() const { return static_cast<int64_t>(values.size()) / row.count(); }
+  };
+  std::vector<Top> tops_;
+  SampleOrder order_;
+};
 
 std::vector<Shape> MemoryData::setup(Setup& setup) {
   const Options data = setup.options().message("memory_data_param");
@@ -29,8 +58,8 @@ std::vector<Shape> MemoryData::setup(Setup& setup) {
   return shapes;
 }
 
-void MemoryData::set(size_t index, const std::vector<float>& values) {
-  Top& top = tops_[index];
+bool MemoryData::set_samples(int index, const std::vector<float>& values) {
+  Top& top = tops_[static_cast<size_t>(index)];
   const auto count = static_cast<int64_t>(values.size());
   require(count > 0 && count % top.row.count() == 0, "blob \"", top.name, "\" was given ", count,
           " numbers, expected ", top.row.count(), " for each of its samples");
@@ -38,6 +67,7 @@ void MemoryData::set(size_t index, const std::vector<float>& values) {
   extents[0] = count / top.row.count();
   top.values.resize(values.size());
   from_caffe_order(Shape(extents), values.data(), top.values.data());
+  return true;
 }
 
 void MemoryData::forward(Pass& pass) {
@@ -63,4 +93,5 @@ void MemoryData::forward(Pass& pass) {
 
 OREPA_LAYER(MemoryData, "samples that the program gives (Net::set), batch after batch");
 
+}  // namespace
 }  // namespace orepa

@@ -9,6 +9,8 @@ namespace orepa {
 
 std::vector<Shape> Recurrent::setup(Setup& setup) {
   const Options options = setup.options().message("recurrent_param");
+  setup.require(setup.ranks() == nullptr, "has bottoms of T x N, but several processes share each ",
+                "batch by its first axis, which is time here; train with one");
   exposed_ = options.flag("expose_hidden");
   const int given = exposed_ ? states_ : 0;
   has_static_ = setup.inputs() == 3 + given;
@@ -53,7 +55,7 @@ std::vector<Shape> Recurrent::setup(Setup& setup) {
   for (int s = 0; s < states_; ++s) {
     carried_[s] = setup.saved(y.bytes());
     if (!exposed_) {
-      kept_[s] = setup.persistent(state.bytes());
+      kept_[s] = setup.state(s == 0 ? "hidden" : "cell", state);
       continue;
     }
     const Shape& first = setup.input(first_state() + s);

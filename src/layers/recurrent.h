@@ -9,8 +9,7 @@
 // Bottoms: x (T x N x ...), cont (T x N), perhaps x_static (N x ...), and with expose_hidden the
 // states before the first step (1 x N x D each). Tops: y (T x N x D), and with expose_hidden the
 // states behind the last step. Without it they stay in the net, and its next pass goes on from them
-// where cont_0 is not 0; they are 0 in a new net, so in a resumed run, and each net has its own:
-// all as in Caffe.
+// where cont_0 is not 0, as in Caffe; they are 0 in a new net, and each net has its own.
 //
 // W x_t is one product for all steps, and so are the gradients of the weights; in between each step
 // is a product and a loop.

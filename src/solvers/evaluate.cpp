@@ -7,6 +7,7 @@
 
 #include "core/rank_report.h"
 #include "orepa/error.h"
+#include "solvers/net_states.h"
 
 namespace orepa {
 
@@ -24,11 +25,16 @@ NetOptions for_testing(NetOptions options) {
 Evaluator::Evaluator(const NetSpec& spec, Parameters& parameters, Arena& arena, NetOptions options,
                      Communicator* ranks)
     : name_(spec.name()),
+      device_(parameters.device()),
       ranks_(ranks),
       nets_(spec, parameters, arena, for_testing(std::move(options))) {
   require(ranks_ == nullptr || !net().writes_files(), name_,
           ": an HDF5Output layer writes what one ",
           "process sees, but several share a test; run one, or leave the layer out");
+  require(
+      ranks_ == nullptr || net().states().empty(), name_,
+      ": each batch of a test goes on from the one before (RNN or LSTM), but several processes ",
+      "share it by batches; run one");
   const int64_t samples = net().samples(), batch = net().batch_size();
   if (samples == 0 || samples % batch == 0) return;
   rest_.batch_size = samples % batch;
@@ -49,12 +55,14 @@ Evaluation Evaluator::run(int64_t batches, const std::function<bool()>& stop,
     evaluation.outputs.push_back({blob.name,
                                   std::vector<double>(static_cast<size_t>(blob.shape.count())),
                                   whole.loss_weight(blob.name)});
-  whole.drop_files();  // of a test that came to no end
+  whole.drop_files();                // of a test that came to no end
+  write_states(device_, {}, whole);  // the same weights come to the same again
   std::vector<Batch> own;
   const auto run_batch = [&](int64_t b) {
     const bool is_rest = b == batches;
     Net& net = is_rest ? nets_.of(rest_) : whole;
     const int64_t size = std::max<int64_t>(net.batch_size(), 1);
+    if (is_rest) write_states(device_, read_states(device_, whole), net);
     net.prepare();
     if (feed && !is_rest) feed(net, b);
     net.forward(is_rest ? 0 : b);

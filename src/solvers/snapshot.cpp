@@ -76,16 +76,18 @@ void check_weights(const std::string& path, const SolverState& state) {
 
 using Buffers = google::protobuf::RepeatedPtrField<BufferState>;
 
+void save(const std::string& name, const std::vector<float>& values, Buffers& buffers) {
+  require_finite(values, name);
+  BufferState* buffer = buffers.Add();
+  buffer->set_name(name);
+  buffer->mutable_data()->Add(values.begin(), values.end());
+}
+
 // Running statistics as they are.
 void save(const Parameters& parameters, Buffers& buffers) {
-  for (const auto& parameter : parameters.all()) {
-    if (parameter->kind != Parameter::Kind::kBuffer) continue;
-    const std::vector<float> values = parameters.read(*parameter);
-    require_finite(values, parameter->path());
-    BufferState* buffer = buffers.Add();
-    buffer->set_name(parameter->path());
-    buffer->mutable_data()->Add(values.begin(), values.end());
-  }
+  for (const auto& parameter : parameters.all())
+    if (parameter->kind == Parameter::Kind::kBuffer)
+      save(parameter->path(), parameters.read(*parameter), buffers);
 }
 
 // Weights of a file, and statistics as they were.
@@ -126,6 +128,7 @@ Snapshot::Snapshot(const SnapshotState& taken, const NetSpec& net, const Paramet
       fill(values, parameter->value.shape, *state_->add_history());
     }
   save(parameters, *state_->mutable_buffer());
+  for (const auto& [name, values] : taken.states) save(name, values, *state_->mutable_state());
   if (averages == nullptr) return;
   averages->in_place([&] {
     averages_ = weights_bytes(text("iter_", taken.iteration, kAverages, ending_), net, parameters);
@@ -163,6 +166,8 @@ SnapshotState read_snapshot_state(const std::string& path) {
     read.best = Best{state.best().iteration(), state.best().output(), state.best().value(),
                      state.best().judged_since(), state.best().last_judged()};
   read.recent_losses.assign(state.recent_loss().begin(), state.recent_loss().end());
+  for (const BufferState& of_layer : state.state())
+    read.states[of_layer.name()] = {of_layer.data().begin(), of_layer.data().end()};
   return read;
 }
 

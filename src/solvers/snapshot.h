@@ -15,6 +15,7 @@
 #include "solvers/averages.h"
 #include "solvers/best.h"
 #include "solvers/history.h"
+#include "solvers/net_states.h"
 
 namespace orepa {
 
@@ -27,6 +28,7 @@ struct SnapshotState {
   std::string device;     // Device::description()
   std::optional<Best> best;
   std::vector<double> recent_losses;  // of the last iterations, the oldest first
+  NetStates states;                   // of the training net
   bool has_averages = false;          // read, not written: the averages that are given say it
 };
 

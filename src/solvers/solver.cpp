@@ -7,7 +7,7 @@
 #include "solvers/recent_losses.h"
 #include "solvers/settings.h"
 #include "solvers/snapshots.h"
-#include "solvers/statistics_mean.h"
+#include "solvers/statistics.h"
 #include "solvers/test_nets.h"
 #include "solvers/training_nets.h"
 #include "solvers/training_step.h"
@@ -87,6 +87,10 @@ struct Solver::State {
     snapshots.resume(resumed, iteration);
     best = state.best;
     for (const double loss : state.recent_losses) recent_losses.add(loss);
+    write_states(device, state.states, net());  // from which it comes to those of other sizes
+    if (!net().states().empty() && state.states.empty())
+      observer.note(text(resumed, " holds no states that layers hand from pass to pass: they ",
+                         "begin with zeros, as in Caffe"));
     if (best) snapshots.set_best(best->iteration);
     observer.note(text("resumed from ", resumed, " at iteration ", iteration));
     if (!state.device.empty() && state.device != place())
@@ -234,6 +238,7 @@ struct Solver::State {
     taken.device = place();
     taken.best = best;
     taken.recent_losses = recent_losses.all();
+    taken.states = read_states(device, nets->current());
     try {
       return {taken, net_spec, parameters, step->history(), settings.hdf5, step->averages()};
     } catch (const Error& error) {

@@ -72,6 +72,7 @@ std::string hdf5_bytes(const SolverState& state) {
   file.write_text("/orepa/device", state.device());
   file.write_integer("/orepa/learned_net_checksum", state.learned_net_checksum());
   write_buffers(file, "/orepa/buffer", state.buffer());
+  write_buffers(file, "/orepa/state", state.state());
   if (state.has_averages_checksum()) {
     file.write_integer("/orepa/averages_checksum", state.averages_checksum());
     write_buffers(file, "/orepa/averaged_buffer", state.averaged_buffer());
@@ -135,6 +136,7 @@ SolverState read_hdf5(const std::string& path) {
     }
   }
   read_buffers(file, "/orepa/buffer", *state.mutable_buffer());
+  read_buffers(file, "/orepa/state", *state.mutable_state());
   if (file.has("/orepa/averages_checksum")) {
     state.set_averages_checksum(
         static_cast<uint32_t>(file.read_integer("/orepa/averages_checksum")));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "solvers/net_states.h"
 #include "solvers/settings.h"
 
 namespace orepa {
@@ -51,9 +52,11 @@ int64_t TrainingNets::size(int64_t iteration) const {
 Net& TrainingNets::of(int64_t iteration) {
   if (is_current(iteration)) return current();
   if (other_) earlier_seconds_ += other_->source_seconds();
+  const NetStates states = read_states(parameters_.device(), current());
   other_.reset();
   size_ = size(iteration);
   if (size_ > 0) other_ = build(size_);
+  write_states(parameters_.device(), states, current());
   return current();
 }
 

@@ -4,6 +4,7 @@
 
 #include "engine/watch.h"
 #include "orepa/error.h"
+#include "solvers/statistics.h"
 
 namespace orepa {
 
@@ -28,12 +29,24 @@ TrainingStep::TrainingStep(const SolverSettings& settings, Net& net, Parameters&
     averages_ = std::make_unique<Averages>(parameters, settings.ema_decay);
   if (ranks != nullptr)
     sums_ = std::make_unique<GradientSums>(*ranks, parameters, settings.narrow_sums);
-  if (settings.iter_size > 1) statistics_ = std::make_unique<StatisticsCopy>(parameters);
+  if (settings.iter_size > 1)
+    statistics_ = std::make_unique<TensorCopy>(parameters.device(), running_statistics(parameters));
+  copy_states();
 }
 
 void TrainingStep::use(Net& net) {
   net_ = &net;
   recorded_ = {};
+  copy_states();
+}
+
+void TrainingStep::copy_states() {
+  states_.reset();
+  if (net_->states().empty()) return;
+  std::vector<Tensor> tensors;
+  for (const Net::State& state : net_->states()) tensors.push_back(state.value);
+  Device& device = parameters_.device();
+  states_.emplace(std::array{TensorCopy(device, tensors), TensorCopy(device, tensors)});
 }
 
 void TrainingStep::load(int64_t index) {
@@ -49,6 +62,7 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
   net_->watch(watch_);
   if (averages_) averages_->begin(iteration);
   parameters_.begin_step();
+  if (states_) states_->at(iteration % 2).save();
   issue(kPrepare, [&] {
     totals_.begin();
     net_->prepare();
@@ -59,6 +73,7 @@ bool TrainingStep::run(int64_t iteration, double rate, const std::function<bool(
     if (k > 0 && stop()) {
       net_->watch({});
       statistics_->restore();
+      if (states_) states_->at(iteration % 2).restore();
       return false;
     }
     load(iteration * settings_.iter_size + k);
@@ -154,6 +169,7 @@ std::optional<TrainingStep::Result> TrainingStep::result(bool wait) {
 // Parameters are still those of that iteration, so its passes give the same numbers again.
 std::string TrainingStep::find_non_finite(int64_t iteration) {
   net_->prepare();
+  if (states_) states_->at(iteration % 2).restore();
   for (int64_t k = 0; k < settings_.iter_size; ++k) {
     load(iteration * settings_.iter_size + k);
     net_->compute();

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/tensor_copy.h"
 #include "orepa/communicator.h"
 #include "orepa/net.h"
 #include "orepa/update_rule.h"
@@ -17,7 +18,6 @@
 #include "solvers/gradient_sums.h"
 #include "solvers/history.h"
 #include "solvers/settings.h"
-#include "solvers/statistics_copy.h"
 #include "solvers/step_totals.h"
 
 namespace orepa {
@@ -56,7 +56,8 @@ class TrainingStep {
   int64_t bytes() const {  // of device memory
     return totals_.bytes() + history_.bytes() + scratch_.bytes() +
            (statistics_ ? statistics_->bytes() : 0) + (averages_ ? averages_->bytes() : 0) +
-           (sums_ ? sums_->bytes() : 0);
+           (sums_ ? sums_->bytes() : 0) +
+           (states_ ? states_->at(0).bytes() + states_->at(1).bytes() : 0);
   }
   History& history() { return history_; }                 // of the update rule
   Averages* averages() const { return averages_.get(); }  // null where the settings want none
@@ -70,6 +71,7 @@ class TrainingStep {
     std::unique_ptr<Device::Recording> recording;
   };
 
+  void copy_states();
   void load(int64_t index);
   void issue(Part part, const std::function<void()>& work);
   void update();
@@ -88,8 +90,11 @@ class TrainingStep {
   Net::Watch watch_;
   std::array<RecordedPart, kParts> recorded_;
   std::unique_ptr<Averages> averages_;
-  std::unique_ptr<GradientSums> sums_;          // where there are several ranks
-  std::unique_ptr<StatisticsCopy> statistics_;  // where an iteration has several passes
+  std::unique_ptr<GradientSums> sums_;      // where there are several ranks
+  std::unique_ptr<TensorCopy> statistics_;  // where an iteration has several passes
+  // What passes hand on, as the last two iterations found it, by its number modulo 2: one may be
+  // pending while another runs.
+  std::optional<std::array<TensorCopy, 2>> states_;
 };
 
 }  // namespace orepa

@@ -77,6 +77,7 @@ TEST(CaffeDifferences, AreMetByLayers) {
   EXPECT_EQ(met_by("type: 'Power' power_param { power: 2 }"), Met{});
   EXPECT_EQ(met_by("type: 'Power' power_param { power: 0.5 }"), Met{"Power"});
   EXPECT_EQ(met_by("type: 'LSTM'"), Met{});
+  EXPECT_EQ(met_by("type: 'LSTM'", test), Met{"RNN, LSTM"});
   EXPECT_EQ(met_by("type: 'RNN' recurrent_param { expose_hidden: true }"), Met{"RNN, LSTM"});
   EXPECT_EQ(met_by("type: 'Normalize' norm_param { channel_shared: false }"),
             (Met{"Normalize", "layers that Caffe 1.0 lacks"}));

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "orepa.pb.h"
+#include "orepa/evaluate.h"
 #include "orepa/net.h"
 #include "tests/data/sources/idx_files.h"
 #include "tests/error_of.h"
@@ -154,6 +155,21 @@ TEST_F(BatchRowsTest, AreRefusedWhereTheyCannotBe) {
                         "multiple of 6"),
               std::string::npos)
         << rank;
+  const std::string sequences = text(R"(
+      layer { name: 'x' type: 'DummyData' top: 'x' top: 'cont'
+              dummy_data_param { shape { dim: 4 dim: 2 dim: 3 } shape { dim: 4 dim: 2 } } }
+      layer { name: 'h' type: 'RNN' bottom: 'x' bottom: 'cont' top: 'h'
+              recurrent_param { num_output: 2 } } )");
+  EXPECT_NE(error_of([&] { rows(sequences, 0, 2); }).find("first axis, which is time here"),
+            std::string::npos);
+  Rank ranks(0, 2);
+  Parameters parameters(*device_, 5, true);
+  Arena arena(*device_);
+  const NetSpec spec = NetSpec::parse(sequences, "net.prototxt");
+  EXPECT_NE(error_of([&] {
+              Evaluator(spec, parameters, arena, {}, &ranks);
+            }).find("each batch of a test goes on from the one before"),
+            std::string::npos);
 }
 
 }  // namespace

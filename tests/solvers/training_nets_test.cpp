@@ -99,6 +99,31 @@ TEST_F(ImageSizes, FollowOneAnother) {
   }
 }
 
+// What layers hand from pass to pass is handed on to the net of another size, too.
+TEST_F(ImageSizes, KeepWhatLayersHandOn) {
+  const std::string tail = text(kPooled, R"(
+      layer { name: "cont" type: "DummyData" top: "cont"
+              dummy_data_param { shape { dim: 1 dim: 4 }
+                                 data_filler { type: "constant" value: 1 } } }
+      layer { name: "step" type: "Reshape" bottom: "ip" top: "step"
+              reshape_param { shape { dim: 1 dim: 4 dim: -1 } } }
+      layer { name: "lstm" type: "LSTM" bottom: "step" bottom: "cont" top: "lstm"
+              recurrent_param { num_output: 3 weight_filler { type: "xavier" } } }
+      layer { name: "score" type: "Reshape" bottom: "lstm" top: "score"
+              reshape_param { shape { dim: 4 dim: -1 } } } )");
+  std::string recurrent = net(data(""), tail);
+  const std::string before = "bottom: \"ip\" bottom: \"t\"";
+  recurrent.replace(recurrent.find(before), before.size(), "bottom: 'score' bottom: 't'");
+  const std::string snapshots = solver(recurrent, text("max_iter: 9 snapshot: 1 ", kSizes));
+  Training whole(snapshots);
+  ASSERT_TRUE(whole->solve());
+  for (const int64_t iteration : {2, 3, 5, 6, 7}) {
+    Training resumed(snapshots, resuming(text(folder_, "run_iter_", iteration, ".solverstate")));
+    ASSERT_TRUE(resumed->solve());
+    EXPECT_EQ(resumed.state(), whole.state()) << "from iteration " << iteration;
+  }
+}
+
 // The images themselves are what the list of transforms makes of that size.
 TEST_F(ImageSizes, AreThoseOfTransforms) {
   const std::string part = "transform { random_resized_crop { size: ", tail = " } }";

@@ -1,4 +1,4 @@
-#include "solvers/statistics_mean.h"
+#include "solvers/statistics.h"
 
 #include "orepa/parallel.h"
 
@@ -11,25 +11,25 @@ struct Divide {
   OREPA_HD void operator()(int64_t i) const { x[i] /= by; }
 };
 
-template <class Call>
-void for_each_statistic(const Parameters& parameters, Call call) {
-  for (const auto& parameter : parameters.all())
-    if (parameter->kind == Parameter::Kind::kBuffer) call(parameter->value);
-}
-
 }  // namespace
+
+std::vector<Tensor> running_statistics(const Parameters& parameters) {
+  std::vector<Tensor> statistics;
+  for (const auto& parameter : parameters.all())
+    if (parameter->kind == Parameter::Kind::kBuffer) statistics.push_back(parameter->value);
+  return statistics;
+}
 
 void average_statistics(Communicator& ranks, Parameters& parameters, Averages* averages) {
   Device& device = parameters.device();
+  const std::vector<Tensor> statistics = running_statistics(parameters);
   const auto average = [&] {
-    for_each_statistic(parameters, [&](const Tensor& statistic) {
+    for (const Tensor& statistic : statistics)
       ranks.start_sum({statistic.data, statistic.count(), Communicator::Numbers::Type::kFloat32});
-    });
     ranks.finish_sums();
-    for_each_statistic(parameters, [&](const Tensor& statistic) {
+    for (const Tensor& statistic : statistics)
       parallel_for(device, statistic.count(),
                    Divide{statistic.floats(), static_cast<float>(ranks.size())});
-    });
     parameters.touch();
   };
   average();
