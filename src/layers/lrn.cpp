@@ -7,79 +7,103 @@
 namespace orepa {
 namespace {
 
-// What stands around a number: along the channels, or in its own channel's plane. Both sides are
-// odd, and one of them is 1.
-struct Neighbourhood {
-  int64_t height = 1, width = 1, channels = 1;
-  int64_t plane_side = 1, channel_side = 1;
+// What stands around a number, itself in the middle: either side is odd.
 
-  OREPA_HD int64_t size() const { return plane_side * plane_side * channel_side; }
-  // Where the n-th neighbour of channel c of pixel r stands; -1: outside of the image.
-  OREPA_HD int64_t position(int64_t r, int64_t n, int64_t c) const {
-    const int64_t w = r % width, h = r / width % height;
-    const int64_t channel = c + n % channel_side - channel_side / 2;
-    const int64_t right = n / channel_side % plane_side - plane_side / 2;
-    const int64_t down = n / channel_side / plane_side - plane_side / 2;
-    const bool inside = channel >= 0 && channel < channels && w + right >= 0 && w + right < width &&
-                        h + down >= 0 && h + down < height;
-    return inside ? (r + down * width + right) * channels + channel : -1;
+// The same pixel's numbers of other channels.
+struct Channels {
+  int64_t channels, side;
+
+  OREPA_HD int64_t count() const { return side; }
+  // Whether channel c of pixel r has its n-th neighbour, and where that stands.
+  OREPA_HD bool has(int64_t, int64_t n, int64_t c) const {
+    const int64_t channel = c + n - side / 2;
+    return channel >= 0 && channel < channels;
   }
+  OREPA_HD int64_t position(int64_t r, int64_t n, int64_t c) const {
+    return r * channels + c + n - side / 2;
+  }
+};
+
+// Other pixels' numbers of the same channel.
+struct Pixels {
+  int64_t height, width, channels, side;
+
+  OREPA_HD int64_t count() const { return side * side; }
+  OREPA_HD bool has(int64_t r, int64_t n, int64_t) const {
+    const int64_t w = r % width + right(n), h = r / width % height + down(n);
+    return w >= 0 && w < width && h >= 0 && h < height;
+  }
+  OREPA_HD int64_t position(int64_t r, int64_t n, int64_t c) const {
+    return (r + down(n) * width + right(n)) * channels + c;
+  }
+  OREPA_HD int64_t right(int64_t n) const { return n % side - side / 2; }
+  OREPA_HD int64_t down(int64_t n) const { return n / side - side / 2; }
+};
+
+// scale ^ -beta: one that everybody uses, which is much faster, and any. Either has a type of its
+// own, for GCC makes no vectors of a loop that may go both ways.
+struct ThreeQuarters {
+  OREPA_HD float operator()(float scale) const { return 1 / sqrtf(scale * sqrtf(scale)); }
+};
+struct AnyPower {
+  float beta;
+  OREPA_HD float operator()(float scale) const { return powf(scale, -beta); }
 };
 
 // y = x * scale ^ -beta, with scale = k + alpha * the sum of squares around x.
 struct Formula {
   float k, alpha, beta;
-  OREPA_HD float factor(float scale) const {
-    return beta == 0.75f ? 1 / sqrtf(scale * sqrtf(scale)) : powf(scale, -beta);
-  }
 };
 
 // For contract_rows().
+template <class Around, class Power>
 struct Forward {
-  Neighbourhood around;
+  Around around;
+  Power power;
   Formula formula;
   Numbers x;
   float* scale;
   Numbers y;
-  OREPA_HD int64_t terms(int64_t) const { return around.size(); }
+  OREPA_HD int64_t terms(int64_t) const { return around.count(); }
   OREPA_HD float term(int64_t r, int64_t n, int64_t c) const {
-    const int64_t at = around.position(r, n, c);
-    const float value = at < 0 ? 0.0f : x[at];
+    const float value = around.has(r, n, c) ? x[around.position(r, n, c)] : 0.0f;
     return value * value;
   }
   OREPA_HD void result(int64_t r, int64_t c, float sum) const {
     const int64_t i = r * around.channels + c;
     scale[i] = formula.k + formula.alpha * sum;
-    y.set(i, x[i] * formula.factor(scale[i]));
+    y.set(i, x[i] * power(scale[i]));
   }
 };
 
 // dy * y / scale: what the neighbours of y's x read of it.
+template <class Power>
 struct Ratio {
-  Formula formula;
+  Power power;
   Numbers x, dy;
   const float* scale;
   float* ratio;
   OREPA_HD void operator()(int64_t i) const {
-    ratio[i] = dy[i] * x[i] * formula.factor(scale[i]) / scale[i];
+    ratio[i] = dy[i] * x[i] * power(scale[i]) / scale[i];
   }
 };
 
 // dx = dy * scale ^ -beta - 2 * alpha * beta * x * the sum of the ratios around x
+template <class Around, class Power>
 struct Backward {
-  Neighbourhood around;
+  Around around;
+  Power power;
   Formula formula;
   Numbers x, dy;
   const float *scale, *ratio;
   Numbers dx;
-  OREPA_HD int64_t terms(int64_t) const { return around.size(); }
+  OREPA_HD int64_t terms(int64_t) const { return around.count(); }
   OREPA_HD float term(int64_t r, int64_t n, int64_t c) const {
-    const int64_t at = around.position(r, n, c);
-    return at < 0 ? 0.0f : ratio[at];
+    return around.has(r, n, c) ? ratio[around.position(r, n, c)] : 0.0f;
   }
   OREPA_HD void result(int64_t r, int64_t c, float sum) const {
     const int64_t i = r * around.channels + c;
-    dx.set(i, dy[i] * formula.factor(scale[i]) - 2 * formula.alpha * formula.beta * x[i] * sum);
+    dx.set(i, dy[i] * power(scale[i]) - 2 * formula.alpha * formula.beta * x[i] * sum);
   }
 };
 
@@ -100,13 +124,9 @@ struct Statement {
     formula.beta = static_cast<float>(options.number("beta"));
   }
   // What is farther away than the sides of x lies outside.
-  Neighbourhood around(const Shape& x) const {
-    Neighbourhood around{x[2], x[3], x[1]};
-    if (within_channel)
-      around.plane_side = std::min(size, 2 * std::max(x[2], x[3]) - 1);
-    else
-      around.channel_side = std::min(size, 2 * x[1] - 1);
-    return around;
+  Channels channels(const Shape& x) const { return {x[1], std::min(size, 2 * x[1] - 1)}; }
+  Pixels pixels(const Shape& x) const {
+    return {x[2], x[3], x[1], std::min(size, 2 * std::max(x[2], x[3]) - 1)};
   }
 };
 
@@ -119,7 +139,9 @@ class LRN : public Layer {
     const Statement statement(setup.options().message("lrn_param"));
     setup.require(statement.size % 2 == 1, "local_size must be odd, got ", statement.size);
     formula_ = statement.formula;
-    around_ = statement.around(x);
+    within_channel_ = statement.within_channel;
+    channels_ = statement.channels(x);
+    pixels_ = statement.pixels(x);
     const int64_t bytes = x.count() * int64_t{sizeof(float)};
     scale_ = setup.saved(bytes);
     ratio_ = setup.scratch(Stage::kBackward, bytes);
@@ -130,21 +152,41 @@ class LRN : public Layer {
 
   void forward(Pass& pass) override {
     const Tensor x = pass.input(0);
-    contract_rows(pass.device(), x.count() / around_.channels, around_.channels,
-                  Forward{around_, formula_, x, pass.floats(scale_), pass.output(0)});
+    run(pass.device(), x, [&](const auto& around, const auto& power) {
+      return Forward{around, power, formula_, x, pass.floats(scale_), pass.output(0)};
+    });
   }
 
   void backward(Pass& pass) override {
     const Tensor x = pass.input(0), dy = pass.output_gradient(0);
     const float* scale = pass.floats(scale_);
     float* ratio = pass.floats(ratio_);
-    parallel_for(pass.device(), x.count(), Ratio{formula_, x, dy, scale, ratio});
-    contract_rows(pass.device(), x.count() / around_.channels, around_.channels,
-                  Backward{around_, formula_, x, dy, scale, ratio, pass.input_gradient(0)});
+    run(pass.device(), x, [&](const auto& around, const auto& power) {
+      parallel_for(pass.device(), x.count(), Ratio{power, x, dy, scale, ratio});
+      return Backward{around, power, formula_, x, dy, scale, ratio, pass.input_gradient(0)};
+    });
   }
 
  private:
-  Neighbourhood around_;
+  // Of the contraction that `sums(around, power)` returns.
+  template <class Sums>
+  void run(Device& device, const Tensor& x, Sums sums) const {
+    const auto of_power = [&](const auto& power) {
+      const int64_t channels = channels_.channels, pixels = x.count() / channels;
+      if (within_channel_)
+        contract_rows(device, pixels, channels, sums(pixels_, power));
+      else
+        contract_rows(device, pixels, channels, sums(channels_, power));
+    };
+    if (formula_.beta == 0.75f)
+      of_power(ThreeQuarters{});
+    else
+      of_power(AnyPower{formula_.beta});
+  }
+
+  bool within_channel_ = false;
+  Channels channels_{};
+  Pixels pixels_{};
   Formula formula_{};
   Handle scale_ = -1, ratio_ = -1;
 };
@@ -161,8 +203,8 @@ void write_onnx(const OnnxLayer& layer) {
                        {"alpha", static_cast<float>(options.number("alpha"))},
                        {"beta", formula.beta},
                        {"bias", formula.k}});
-  const Neighbourhood around = statement.around(layer.input_shapes[0]);
-  const int64_t channels = around.channels, side = around.plane_side, pad = side / 2;
+  const Pixels around = statement.pixels(layer.input_shapes[0]);
+  const int64_t channels = around.channels, side = around.side, pad = side / 2;
   const Shape kernel{channels, 1, side, side};
   const std::vector<float> alphas(static_cast<size_t>(kernel.count()), formula.alpha);
   const std::string sum =
