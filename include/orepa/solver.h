@@ -137,8 +137,8 @@ class Solver {
   std::vector<float> history(const Parameter& parameter, int block = 0) const;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct Run;
+  std::unique_ptr<Run> run_;
 };
 
 }  // namespace orepa
