@@ -60,6 +60,12 @@ inline SolverOptions resuming(const std::string& snapshot) {
   return options;
 }
 
+inline SolverOptions graphs_where_there_are() {
+  SolverOptions options;
+  options.cuda_graph = test_device()->is_cuda();
+  return options;
+}
+
 // A solver with all that must outlive it.
 struct Training {
   Training(SolverSpec given, SolverOptions options = {}, Listener told = {})

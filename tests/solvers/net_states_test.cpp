@@ -38,7 +38,7 @@ TEST_P(RunWithStates, GoesOnFromASnapshotBitForBit) {
   for (const char* more :
        {"snapshot_format: HDF5 ", "snapshot_format: BINARYPROTO ", "iter_size: 3 "}) {
     SCOPED_TRACE(more);
-    Training whole(solver_ + more), first(solver_ + more);
+    Training whole(solver_ + more, graphs_where_there_are()), first(solver_ + more);
     std::vector<double> losses;
     for (int i = 0; i < 6; ++i) losses.push_back(whole->step());
     for (int i = 0; i < 3; ++i) first->step();

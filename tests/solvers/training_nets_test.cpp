@@ -60,12 +60,6 @@ class ImageSizes : public testing::Test {
   std::string folder_ = test_folder();
 };
 
-SolverOptions graphs_where_there_are() {
-  SolverOptions options;
-  options.cuda_graph = test_device()->is_cuda();
-  return options;
-}
-
 // A run of three iterations at 4 pixels, three at 12 and three at its own 8 is that of three
 // solvers with one size each, which go on from one another.
 TEST_F(ImageSizes, FollowOneAnother) {
