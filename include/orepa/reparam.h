@@ -55,7 +55,7 @@ struct ReparamFiles {
   std::string output;                // the prototxt
   std::vector<std::string> weights;  // of the net as it is: .caffemodel or .h5; may be empty
   std::string output_weights;
-  double tolerance = 1e-5;  // of every blob, relative to its largest number
+  double tolerance = 1e-4;  // of every blob, relative to its largest number
 };
 
 // The same with files. With weights, every block starts as exactly the given convolution: the

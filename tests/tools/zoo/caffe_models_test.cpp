@@ -138,7 +138,10 @@ TEST_P(CaffeModels, ComeBackFromReparamAndConvert) {
     files.weights = {trained};
     files.output = prototxt = folder + "blocks.prototxt";
     files.output_weights = trained = folder + "blocks.caffemodel";
-    const ReparamReport report = reparam_files(plain, {"orepa", "", ""}, files, *original.device);
+    // The block of FCN-8s's fc6 would have a thousand million numbers.
+    const std::string exclude = GetParam().model.name == "fcn8s" ? "fc6" : "";
+    const ReparamReport report =
+        reparam_files(plain, {"orepa", "", exclude}, files, *original.device);
     EXPECT_GT(report.rewritten(), 0);
     EXPECT_LE(report.largest_error, files.tolerance) << report.largest_error_value;
   }
