@@ -141,6 +141,16 @@ std::vector<Refusal> refusals() {
       {"Filter", "", "the size of its tops depends on its numbers", two("dim: 2")},
       {"Upsample", "upsample_param { scale: 0 }", "scale must be positive"},
       {"Upsample", "", "bottom must be N x C x H x W", kRows},
+      {"Upsample", "upsample_param { upsample_h: 9 }", "upsample_h needs a second bottom"},
+      {"Upsample", "", "bottom 1, a mask, must be as bottom 0, 2 x 6 x 5 x 5, got 2 x 6 x 5 x 4",
+       two("dim: 2 dim: 6 dim: 5 dim: 4")},
+      {"Upsample", "", "takes one bottom, or two", {kOneImage, kOneImage, kOneImage}},
+      {"Upsample", "upsample_param { scale: 2 scale_w: 3 }", "takes either scale, or scale_h",
+       two(kOneImage)},
+      {"Upsample", "upsample_param { scale_h: 0 }", "scale_h must be positive, got 0",
+       two(kOneImage)},
+      {"Upsample", "upsample_param { scale: 1 upsample_w: 0 }",
+       "the top would have 0 pixels along w", two(kOneImage)},
   };
 }
 
