@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
+#include "layers/transpose.h"
 #include "orepa/numbers.h"
 
 namespace orepa {
@@ -12,8 +14,9 @@ using Axis = Arrangement::Axis;
 using Step = Arrangement::Step;
 using Walk = Arrangement::Walk;
 
-// Of a block that is transposed, so that both sides use whole cache lines.
-constexpr int64_t kSide = 32;
+// Of a block that is transposed, so that both sides use whole cache lines, and a warp all its
+// lanes.
+constexpr int64_t kTransposedLines = 16, kTransposedColumns = 32;
 // Numbers of any other block, and of a team where blocks are small.
 constexpr int64_t kBlock = 1024;
 // Columns of a block that is summed up.
@@ -70,11 +73,21 @@ Walk walk_over(const std::vector<Axis>& axes, int64_t Axis::*from, int64_t Axis:
   const bool transposes = !sums && is_closer(*line, walk.columns);
   if (!transposes) line = long_line(steps);
   walk.lines = *line;
-  walk.block_columns = std::min(walk.columns.extent, transposes ? kSide : sums ? kSums : kBlock);
-  walk.block_lines = std::min(walk.lines.extent, transposes ? kSide : kBlock / walk.block_columns);
+  walk.block_columns = std::min(walk.columns.extent, transposes ? kTransposedColumns
+                                                     : sums     ? kSums
+                                                                : kBlock);
+  walk.block_lines =
+      std::min(walk.lines.extent, transposes ? kTransposedLines : kBlock / walk.block_columns);
   walk.along_lines = static_cast<int>(line - steps.begin());
+  walk.along_columns = static_cast<int>(steps.size());
   *line = blocks_along(walk.lines, walk.block_lines);
   steps.push_back(blocks_along(walk.columns, walk.block_columns));
+  // Of what is transposed, blocks follow one another along the longer side: memory has fewer places
+  // to be read or written at once.
+  if (transposes && walk.lines.extent > walk.columns.extent) {
+    std::swap(steps[static_cast<size_t>(walk.along_lines)], steps.back());
+    std::swap(walk.along_lines, walk.along_columns);
+  }
   for (const Step& step : steps) {
     walk.axes[walk.outer++] = step;
     walk.blocks *= step.extent;
@@ -111,7 +124,7 @@ struct Place {
     return left < walk.block_lines ? left : walk.block_lines;
   }
   OREPA_HD int64_t columns(const Walk& walk) const {
-    const int64_t left = walk.columns.extent - at[walk.outer - 1] * walk.block_columns;
+    const int64_t left = walk.columns.extent - at[walk.along_columns] * walk.block_columns;
     return left < walk.block_columns ? left : walk.block_columns;
   }
 };
@@ -166,6 +179,9 @@ struct MoveNumbers {
     const int64_t in_step = walk.columns.from, out_step = walk.columns.to;
     const Number* in = from + place.from;
     Number* out = to + place.to;
+    if constexpr (std::is_same_v<Team, parallel::OneLane>)
+      if (walk.lines.from == 1 && out_step == 1)
+        return transpose(columns, lines, in, in_step, out, walk.lines.to);
     for (int64_t i = 0; i < lines; ++i, in += walk.lines.from, out += walk.lines.to)
       for (int64_t j = team.first(); j < columns; j += team.step())
         out[j * out_step] = in[j * in_step];

@@ -38,8 +38,8 @@ class Arrangement {
     int64_t extent = 1, from = 0, to = 0;
   };
   struct Walk {
-    int outer = 0;  // axes of blocks; the last one goes along columns, `along_lines` along lines
-    int along_lines = 0;
+    int outer = 0;  // axes of blocks
+    int along_lines = 0, along_columns = 0;
     Step axes[kMostAxes + 1];
     Step lines, columns;  // all of them; columns lie closest in the tensor that is written
     int64_t block_lines = 1, block_columns = 1;  // the most that a block has

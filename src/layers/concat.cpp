@@ -2,7 +2,7 @@
 #include <numeric>
 
 #include "layers/axis.h"
-#include "layers/part.h"
+#include "layers/parts.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
@@ -33,21 +33,22 @@ class Concat : public Layer {
       bottoms.push_back(setup.input(i));
     }
     const Shape top(std::move(extents));
-    parts_ = parts_along(axis, top, bottoms);
+    parts_ = Parts(axis, top, bottoms);
     return {top};
   }
   void forward(Pass& pass) override {
-    for (size_t i = 0; i < parts_.size(); ++i)
-      parts_[i].scatter(pass.device(), pass.input(static_cast<int>(i)), pass.output(0));
+    std::vector<Tensor> bottoms;
+    for (int i = 0; i < parts_.count(); ++i) bottoms.push_back(pass.input(i));
+    parts_.join(pass.device(), bottoms, pass.output(0));
   }
   void backward(Pass& pass) override {
-    for (size_t i = 0; i < parts_.size(); ++i)
-      if (const Tensor part = pass.input_gradient(static_cast<int>(i)))
-        parts_[i].gather(pass.device(), pass.output_gradient(0), part);
+    std::vector<Tensor> gradients;
+    for (int i = 0; i < parts_.count(); ++i) gradients.push_back(pass.input_gradient(i));
+    parts_.cut(pass.device(), pass.output_gradient(0), gradients);
   }
 
  private:
-  std::vector<Arrangement> parts_;  // of the top, one a bottom
+  Parts parts_;  // of the top, one a bottom
 };
 
 int64_t count_channels(const LayerSpec& spec, const std::vector<int64_t>& inputs) {

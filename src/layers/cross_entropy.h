@@ -92,8 +92,7 @@ class CrossEntropy {
 
   void forward(Pass& pass, const Target& target) const {
     float* p = pass.floats(probability_);
-    parallel_teams(pass.device(), view_.positions(),
-                   SoftmaxAlongAxis{view_, pass.input(0).floats(), p});
+    softmax_along_axis(pass.device(), view_, pass.input(0).floats(), p);
     divisor_.divide(pass, CrossEntropyLoss<Target>{target, p}, CrossEntropyCounts<Target>{target});
     if (has_probability_top_)
       pass.device().copy(pass.output(1).floats(), p, pass.output(1).bytes());

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "orepa/numbers.h"
@@ -113,7 +114,7 @@ struct Shares {
 
 // Row r is a pixel of x: it adds up its shares in the pixels of y that have something of it.
 struct PixelGradient {
-  static constexpr int64_t kColumns = 64;  // channels that are summed at once
+  static constexpr int64_t kColumns = 32;  // channels that are summed at once
   Axis h, w;
   Shares of_h, of_w;
   int64_t height, width, channels;  // of x
@@ -124,16 +125,19 @@ struct PixelGradient {
     const int64_t image = r / width / height, i = r / width % height - h.begin;
     const int64_t j = r % width - w.begin;
     const bool is_inside = i >= 0 && i < h.in && j >= 0 && j < w.in;
-    for (int64_t begin = 0; begin < channels; begin += kColumns)
-      sum(image, i, j, is_inside, r * channels, begin, team);
+    constexpr std::integral_constant<int64_t, kColumns> all;
+    int64_t begin = 0;
+    for (; begin + kColumns <= channels; begin += kColumns)
+      sum(image, i, j, is_inside, r * channels, begin, all, team);
+    if (begin < channels) sum(image, i, j, is_inside, r * channels, begin, channels - begin, team);
   }
 
  private:
-  template <class Team>
+  // Where Count is a constant, the sums stay in registers.
+  template <class Count, class Team>
   OREPA_HD void sum(int64_t image, int64_t i, int64_t j, bool is_inside, int64_t to, int64_t begin,
-                    Team team) const {
+                    Count columns, Team team) const {
     const Numbers from = dy, out = dx;
-    const int64_t columns = channels - begin < kColumns ? channels - begin : kColumns;
     float sums[kColumns];
     for (int64_t c = team.first(); c < columns; c += team.step()) sums[c] = 0;
     for (int64_t down = 0; is_inside && down < of_h.most; ++down)

@@ -17,16 +17,4 @@ inline Arrangement part_of(const Shape& whole, const Shape& part,
   return Arrangement(axes, first);
 }
 
-// A row of parts along one axis, in their order.
-inline std::vector<Arrangement> parts_along(int axis, const Shape& whole,
-                                            const std::vector<Shape>& parts) {
-  std::vector<int64_t> begin(static_cast<size_t>(whole.rank()), 0);
-  std::vector<Arrangement> all;
-  for (const Shape& part : parts) {
-    all.push_back(part_of(whole, part, begin));
-    begin[static_cast<size_t>(axis)] += part[axis];
-  }
-  return all;
-}
-
 }  // namespace orepa

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "layers/axis.h"
-#include "layers/part.h"
+#include "layers/parts.h"
 #include "orepa/onnx_layer.h"
 
 namespace orepa {
@@ -24,17 +24,18 @@ class Slice : public Layer {
       extents[axis] = extent;
       tops.emplace_back(std::move(extents));
     }
-    parts_ = parts_along(axis, x, tops);
+    parts_ = Parts(axis, x, tops);
     return tops;
   }
   void forward(Pass& pass) override {
-    for (size_t o = 0; o < parts_.size(); ++o)
-      parts_[o].gather(pass.device(), pass.input(0), pass.output(static_cast<int>(o)));
+    std::vector<Tensor> tops;
+    for (int o = 0; o < parts_.count(); ++o) tops.push_back(pass.output(o));
+    parts_.cut(pass.device(), pass.input(0), tops);
   }
   void backward(Pass& pass) override {
-    for (size_t o = 0; o < parts_.size(); ++o)
-      parts_[o].scatter(pass.device(), pass.output_gradient(static_cast<int>(o)),
-                        pass.input_gradient(0));
+    std::vector<Tensor> gradients;
+    for (int o = 0; o < parts_.count(); ++o) gradients.push_back(pass.output_gradient(o));
+    parts_.join(pass.device(), gradients, pass.input_gradient(0));
   }
 
  private:
@@ -62,7 +63,7 @@ class Slice : public Layer {
     }
     return extents;
   }
-  std::vector<Arrangement> parts_;
+  Parts parts_;  // of the bottom, one a top
 };
 
 int64_t count_channels(const LayerSpec& spec, const std::vector<int64_t>& inputs) {

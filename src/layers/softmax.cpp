@@ -50,8 +50,7 @@ class Softmax : public Layer {
     return {x};
   }
   void forward(Pass& pass) override {
-    parallel_teams(pass.device(), view_.positions(),
-                   SoftmaxAlongAxis{view_, pass.input(0).floats(), pass.output(0).floats()});
+    softmax_along_axis(pass.device(), view_, pass.input(0).floats(), pass.output(0).floats());
   }
   void backward(Pass& pass) override {
     parallel_teams(pass.device(), view_.positions(),
