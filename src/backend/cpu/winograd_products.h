@@ -2,6 +2,7 @@
 // bfloat16 with sums in float32 (oneDNN's matmul). Only src/backend/cpu includes this.
 #pragma once
 #include "backend/cpu/onednn.h"
+#include "orepa/error.h"
 #include "orepa/numbers.h"
 
 namespace orepa::cpu::winograd {
@@ -14,6 +15,10 @@ struct Product {
   int64_t lda, ldb, ldc;
   int64_t count = 1, stride_a = 0, stride_b = 0, stride_c = 0;
 };
+
+inline void require_products(int failures) {
+  require(failures == 0, "a product of Winograd's convolution was refused by oneDNN");
+}
 
 // Multiplies on the calling thread alone, if that is inside of a parallel region. Returns the
 // number of failures, which is 0: exceptions cannot leave such a region.

@@ -1,12 +1,10 @@
 // Tiles of images as the matrices of tiles x channels that Winograd's convolution multiplies, and
-// back. Element is the type of images, of the matrices that are multiplied, and of packed kernels;
-// products are float32. Only src/backend/cpu includes this.
+// back. Only src/backend/cpu includes this.
 #pragma once
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <type_traits>
 
 #include "backend/cpu/instruction_set.h"
 #include "backend/cpu/winograd_transforms.h"
@@ -14,14 +12,15 @@
 
 namespace orepa::cpu::winograd {
 
-template <class Element>
-using Transforms = std::conditional_t<std::is_same_v<Element, float>, F4, F2>;
-template <class Element>
-constexpr int64_t kTile = Transforms<Element>::kTile;
-template <class Element>
-constexpr int64_t kProducts = (kTile<Element> + 2) * (kTile<Element> + 2);
+constexpr int64_t kBlockBytes = 1 << 20;  // about what the matrices of a block take
+constexpr int64_t kFewestTiles = 64;      // of a block: fewer would read the kernel too often
 
-inline int64_t panels(int64_t channels) { return (channels + kPanel - 1) / kPanel; }
+// How many tiles a block has: as many as fit, in blocks of equal size.
+inline int64_t block_of(int64_t tiles, int64_t bytes_of_tile) {
+  const int64_t fit = kBlockBytes / bytes_of_tile;
+  const int64_t most = std::max(fit, kFewestTiles), blocks = (tiles + most - 1) / most;
+  return (tiles + blocks - 1) / blocks;
+}
 
 // `count` matrices of rows x channels, padded to whole panels. A cache line more keeps the
 // matrices, and where a row is a multiple of 1 KiB the rows, from sharing cache sets.
@@ -34,7 +33,8 @@ class Matrices {
                  ? (panels(channels) + 1) * kPanel
                  : panels(channels) * kPanel),
         matrix_(rows * row_ + 64 / size_of_number()) {}
-  int64_t bytes() const { return count_ * matrix_ * size_of_number(); }
+  int64_t numbers() const { return count_ * matrix_; }
+  int64_t bytes() const { return numbers() * size_of_number(); }
   int64_t row() const { return row_; }
   int64_t matrix() const { return matrix_; }  // numbers from one to the next
   T* at(T* data, int64_t k, int64_t r, int64_t panel = 0) const {
@@ -48,10 +48,24 @@ class Matrices {
 };
 
 // Images, and the tiles that they are read or written in: down x across an image, their corners at
-// `side` (row, column) - pad.
+// `side` (row, column) - pad. They are of the channels of one group, where the image begins.
 struct Tiles {
-  int64_t side;  // of the outputs of a tile
-  int64_t height, width, channels, down, across;
+  // Of images `from`, whose convolution has outputs of `to`, each tile `side` x `side` of them.
+  Tiles(int64_t side, const Shape& from, const Shape& to, const Pair& pad, int64_t groups)
+      : side(side),
+        height(from[2]),
+        width(from[3]),
+        pixel(from[1]),
+        channels(from[1] / groups),
+        down((to[2] + side - 1) / side),
+        across((to[3] + side - 1) / side),
+        count(from[0] * down * across),
+        pad(pad) {}
+
+  int64_t side, height, width;
+  int64_t pixel;     // numbers from one to the next: the channels of all groups
+  int64_t channels;  // of a group
+  int64_t down, across, count;
   Pair pad;
 
   // visit(place, offset of its channels; negative outside of the image)
@@ -63,14 +77,10 @@ struct Tiles {
       for (int j = 0; j < kSize; ++j) {
         const int64_t y = y0 + i, x = x0 + j;
         const bool inside = y >= 0 && y < height && x >= 0 && x < width;
-        visit(i * kSize + j, inside ? ((n * height + y) * width + x) * channels : -1);
+        visit(i * kSize + j, inside ? ((n * height + y) * width + x) * pixel : -1);
       }
   }
 };
-
-inline int64_t lanes_of(int64_t panel, int64_t channels) {
-  return std::min<int64_t>(kPanel, channels - panel * kPanel);
-}
 
 // A tile of `image` into row r of the matrices.
 template <class Transform, class Element>
@@ -95,14 +105,16 @@ void gather(InstructionSet set, const Tiles& tiles, const Element* image, int64_
 struct Epilogue {
   const float* bias;  // null: none
   bool relu;
+  Epilogue from(int64_t channel) const {
+    return {bias == nullptr ? nullptr : bias + channel, relu};
+  }
 };
 
 // Row r of the matrices into the places of a tile of `image`.
-template <class Element>
+template <class Transform, class Element>
 void scatter(InstructionSet set, const Tiles& tiles, const Matrices<float>& m, float* from,
              int64_t r, Element* image, int64_t tile, const Epilogue& epilogue) {
   execute(set, [&] {
-    using Transform = typename Transforms<Element>::Output;
     int64_t places[Transform::kOut * Transform::kOut];
     tiles.for_each_place<Transform::kOut>(tile, [&](int k, int64_t offset) { places[k] = offset; });
     const Panel least = Panel{} + (epilogue.relu ? 0 : -std::numeric_limits<float>::infinity());
