@@ -37,7 +37,7 @@ OREPA_HD void transpose_square(const Number* from, int64_t from_step, Number* to
 }
 
 // The same of any rows and columns of `from`, in squares of kSide where there is room for them,
-// then in smaller ones. Squares of 16 were not faster: GCC mixes vectors of two sizes in them.
+// then in smaller ones (docs/performance.md, "Layers one by one").
 template <int64_t kSide = 8, class Number>
 OREPA_HD void transpose(int64_t rows, int64_t columns, const Number* from, int64_t from_step,
                         Number* to, int64_t to_step) {
