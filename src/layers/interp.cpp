@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <type_traits>
 #include <vector>
 
 #include "orepa/numbers.h"
@@ -125,18 +124,18 @@ struct PixelGradient {
     const int64_t image = r / width / height, i = r / width % height - h.begin;
     const int64_t j = r % width - w.begin;
     const bool is_inside = i >= 0 && i < h.in && j >= 0 && j < w.in;
-    constexpr std::integral_constant<int64_t, kColumns> all;
     int64_t begin = 0;
     for (; begin + kColumns <= channels; begin += kColumns)
-      sum(image, i, j, is_inside, r * channels, begin, all, team);
-    if (begin < channels) sum(image, i, j, is_inside, r * channels, begin, channels - begin, team);
+      sum<true>(image, i, j, is_inside, r * channels, begin, team);
+    if (begin < channels) sum<false>(image, i, j, is_inside, r * channels, begin, team);
   }
 
  private:
-  // Where Count is a constant, the sums stay in registers.
-  template <class Count, class Team>
+  // Of kColumns channels, whose sums stay in registers, or of those that are left.
+  template <bool kAll, class Team>
   OREPA_HD void sum(int64_t image, int64_t i, int64_t j, bool is_inside, int64_t to, int64_t begin,
-                    Count columns, Team team) const {
+                    Team team) const {
+    const int64_t columns = kAll ? kColumns : channels - begin;
     const Numbers from = dy, out = dx;
     float sums[kColumns];
     for (int64_t c = team.first(); c < columns; c += team.step()) sums[c] = 0;
