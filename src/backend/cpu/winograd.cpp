@@ -96,12 +96,12 @@ bool is_winograd(const ConvolutionGeometry& g, Algorithm algorithm) {
                         g.pad[0] < side && g.pad[1] < side;
   if (algorithm != Algorithm::kAuto || !possible) return false;
   const Shape y = g.output();
+  if ((side == 5 || g.groups > 1) && std::min(y[2], y[3]) < 8) return false;
   const int64_t channels = std::min(g.kernel[1], g.kernel[0] / g.groups);
   const auto tiles = [&](int64_t tile) { return Tiles(tile, y, y, {0, 0}, g.groups).count; };
   if (g.type == DType::kBFloat16)
     return multiplies_bfloat16() && channels >= 128 && tiles(F2x3::kTile) >= 64;
   if (instruction_set() == InstructionSet::kBaseline || channels < 32) return false;
-  if ((side == 5 || g.groups > 1) && std::min(y[2], y[3]) < 8) return false;
   return side == 3 ? tiles(F4x3::kTile) >= 32 : tiles(F2x5::kTile) >= 64;
 }
 
