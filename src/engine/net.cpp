@@ -206,6 +206,9 @@ int64_t Net::batch_size() const { return engine_->batch_size; }
 BatchRows Net::rows() const { return engine_->rows; }
 const void* Net::arena_memory() const { return engine_->arena.data(); }
 int64_t Net::arena_bytes() const { return engine_->arena_bytes; }
-int64_t Net::persistent_bytes() const { return engine_->persistent_bytes; }
+int64_t Net::persistent_bytes() const {
+  const auto& before = engine_->states_before;
+  return engine_->persistent_bytes + (before ? before->bytes() : 0);
+}
 
 }  // namespace orepa

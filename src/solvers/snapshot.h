@@ -1,7 +1,7 @@
 // Snapshots: PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate, or the same as HDF5 (.h5
 // appended), Caffe's formats. Our own fields make a resume exact: running statistics as they were,
-// and checksums of all files. Where training averages, PREFIX_iter_N_ema.caffemodel holds the
-// averages.
+// what layers hand from pass to pass, and checksums of all files. Where training averages,
+// PREFIX_iter_N_ema.caffemodel holds the averages.
 #pragma once
 #include <cstdint>
 #include <map>

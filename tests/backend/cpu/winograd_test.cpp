@@ -197,6 +197,12 @@ TEST(ConvolutionAlgorithm, IsAFunctionOfShape) {
   const ConvolutionGeometry grouped{
       .input = {16, 384, 13, 13}, .kernel = {384, 192, 3, 3}, .pad = {1, 1}, .groups = 2};
   EXPECT_EQ(device->convolution(grouped)->algorithm(), vectors ? "winograd" : "direct");
+  // A kernel of one shape is packed in another way for another number of groups.
+  const ConvolutionGeometry whole{
+      .input = {16, 192, 13, 13}, .kernel = {384, 192, 3, 3}, .pad = {1, 1}};
+  for (const auto direction : {ConvolutionPlan::kForward, ConvolutionPlan::kBackwardData})
+    EXPECT_NE(device->convolution(grouped)->packed_layout(direction),
+              device->convolution(whole)->packed_layout(direction));
   ConvolutionGeometry wide{.input = {16, 32, 8, 8}, .kernel = {64, 32, 5, 5}, .pad = {2, 2}};
   EXPECT_EQ(device->convolution(wide)->algorithm(), vectors ? "winograd" : "direct");
   wide.type = DType::kBFloat16;
