@@ -124,7 +124,7 @@ test-cudnn test-cudnn-full: install
 # a block's threads, convolutions without an engine of cuDNN, and a training beside the CPU's. Needs the toolkit's headers.
 EMULATION = build-emulation
 EMULATED = env OREPA_TEST_DEVICE=cuda:0 ctest --test-dir $(EMULATION) --parallel $(JOBS) --output-on-failure \
-  --no-tests=error --label-exclude 'slow|full'
+  --no-tests=error --label-exclude 'slow|full|referees'
 COMPUTING = '^(Rows/LayerTest|Published/|Golden/|Cases/GoldenCaffe|Branches|TrainingStep|UpdateRule|Totals|NetMemory|Cpu/[BCP])'
 test-cuda: emulated-suite
 	@for order in 1 2; do CUDAEMU_ORDER=$$order $(EMULATED) --tests-regex $(COMPUTING) || exit 1; done

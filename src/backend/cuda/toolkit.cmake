@@ -20,21 +20,9 @@ find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
 find_path(CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
 find_path(NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)  # the library is loaded, not linked
 
-# Sets in `functors` those of the sources whose loops a device runs: every layer, and who else
-# hands functors to parallel.h.
-function(find_functors functors)
-  set(found)
-  foreach(source ${ARGN})
-    file(STRINGS ${source} lines REGEX
-      "OREPA_HD|parallel_(for|rows|teams)|reduce_(all|rows|columns)|contract_rows")
-    if(NOT source MATCHES "/src/backend/cpu/" AND (lines OR source MATCHES "/src/layers/"))
-      list(APPEND found ${source})
-    endif()
-  endforeach()
-  set(${functors} ${found} PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/functors.cmake)
 
-# Compiles them with nvcc, for the processor and for the device. Warnings are errors, but for those
+# Compiles the functors of a target with nvcc, for the processor and for the device. Warnings are errors, but for those
 # of ptxas, which tells of registers that a kernel spills.
 function(compile_functors_as_cuda target)
   get_target_property(sources ${target} SOURCES)
