@@ -12,18 +12,20 @@ namespace {
 
 constexpr int kMostAxes = 8;
 
-// All axes but that of the channels; along one that counts samples, a window is one of them.
+// All axes but that of the channels: those before it, which count samples, and those of a window.
 struct WindowAxes {
   struct Axis {
     Taps taps;
     int64_t from, to;  // how far apart neighbours lie in the bottom and in the top
   };
-  int count = 0;
+  int samples = 0, count = 0;  // of the axes before the channels, and of all
   Axis axes[kMostAxes];
   int64_t channels, from_channel, to_channel;
-  int64_t taps = 1;  // of a window: it has tap t of channel c as its number c taps + t
+  int64_t lines = 1;  // of taps along the last axis
 
   OREPA_HD const Axis& last() const { return axes[count - 1]; }
+  // Of a window, which has tap t of channel c as its number c taps() + t.
+  OREPA_HD int64_t taps() const { return lines * last().taps.size; }
 };
 
 // Row r is a window.
@@ -35,32 +37,40 @@ struct Columns {
   template <class Team>
   OREPA_HD void operator()(int64_t r, Team team) const {
     const WindowAxes& w = windows;
-    const WindowAxes::Axis& last = w.last();
     int64_t window[kMostAxes];
+    const float* image = x;
     float* to = y;
     for (int a = w.count - 1; a >= 0; --a) {
       const WindowAxes::Axis& axis = w.axes[a];
       window[a] = r % axis.taps.out;
       r /= axis.taps.out;
       to += window[a] * axis.to;
+      if (a < w.samples) image += window[a] * axis.from;
     }
-    for (int64_t tap = 0; tap < w.taps; tap += last.taps.size) {
-      int64_t line = 0, rest = tap / last.taps.size;
+    const Taps last = w.last().taps;
+    const int64_t first = last.pixel(window[w.count - 1], 0), step = w.last().from;
+    const int64_t channels = w.channels, taps = w.taps();
+    const int64_t from_channel = w.from_channel, to_channel = w.to_channel;
+    for (int64_t line = 0; line < w.lines; ++line, to += last.size * to_channel) {
+      const float* pixels = image;
       bool has_line = true;
-      for (int a = w.count - 2; a >= 0; --a) {
-        const WindowAxes::Axis& axis = w.axes[a];
-        const int64_t pixel = axis.taps.pixel(window[a], rest % axis.taps.size);
-        rest /= axis.taps.size;
-        has_line = has_line && axis.taps.is_inside(pixel);
-        line += pixel * axis.from;
+      int64_t rest = line;
+      for (int a = w.count - 2; a >= w.samples; --a) {
+        const Taps& along = w.axes[a].taps;
+        const int64_t pixel = along.pixel(window[a], rest % along.size);
+        rest /= along.size;
+        has_line = has_line && along.is_inside(pixel);
+        pixels += has_line ? pixel * w.axes[a].from : 0;
       }
-      for (int64_t c = team.first(); c < w.channels; c += team.step())
-        for (int64_t b = 0; b < last.taps.size; ++b) {
-          const int64_t pixel = last.taps.pixel(window[w.count - 1], b);
-          const bool inside = has_line && last.taps.is_inside(pixel);
-          to[(c * w.taps + tap + b) * w.to_channel] =
-              inside ? x[line + c * w.from_channel + pixel * last.from] : 0.0f;
+      for (int64_t c = team.first(); c < channels; c += team.step()) {
+        const float* from = pixels + c * from_channel;
+        float* column = to + c * taps * to_channel;
+        for (int64_t b = 0; b < last.size; ++b) {
+          const int64_t pixel = first + b * last.dilation;
+          const bool inside = has_line && last.is_inside(pixel);
+          column[b * to_channel] = inside ? from[pixel * step] : 0.0f;
         }
+      }
     }
   }
 };
@@ -76,41 +86,49 @@ struct PixelGradient {
   OREPA_HD void operator()(int64_t r, Team team) const {
     const WindowAxes& w = windows;
     int64_t pixel[kMostAxes];
+    const float* image = dy;
     float* to = dx;
     for (int a = w.count - 1; a >= 0; --a) {
       const WindowAxes::Axis& axis = w.axes[a];
       pixel[a] = r % axis.taps.in;
       r /= axis.taps.in;
       to += pixel[a] * axis.from;
+      if (a < w.samples) image += pixel[a] * axis.to;
     }
+    const int64_t each = w.taps() * w.to_channel;  // from a channel to the next
     for (int64_t begin = 0; begin < w.channels; begin += kColumns)
-      sum(pixel, begin, w.channels - begin < kColumns ? w.channels - begin : kColumns, to, team);
+      sum(pixel, image + begin * each, to + begin * w.from_channel,
+          w.channels - begin < kColumns ? w.channels - begin : kColumns, team);
   }
 
  private:
   template <class Team>
-  OREPA_HD void sum(const int64_t* pixel, int64_t begin, int64_t columns, float* to,
+  OREPA_HD void sum(const int64_t* pixel, const float* image, float* to, int64_t columns,
                     Team team) const {
     const WindowAxes& w = windows;
+    const Taps last = w.last().taps;
+    const int64_t each = w.taps() * w.to_channel;
     float sums[kColumns];
     for (int64_t c = team.first(); c < columns; c += team.step()) sums[c] = 0;
-    for (int64_t tap = 0; tap < w.taps; ++tap) {
-      const float* from = dy + (begin * w.taps + tap) * w.to_channel;
-      int64_t rest = tap;
-      bool has_window = true;
-      for (int a = w.count - 1; a >= 0 && has_window; --a) {
-        const WindowAxes::Axis& axis = w.axes[a];
-        const int64_t window = axis.taps.window(pixel[a], rest % axis.taps.size);
-        rest /= axis.taps.size;
-        has_window = window >= 0;
-        from += window * axis.to;
+    for (int64_t line = 0; line < w.lines; ++line, image += last.size * w.to_channel) {
+      const float* windows_of_line = image;
+      bool has_windows = true;
+      int64_t rest = line;
+      for (int a = w.count - 2; a >= w.samples && has_windows; --a) {
+        const Taps& along = w.axes[a].taps;
+        const int64_t window = along.window(pixel[a], rest % along.size);
+        rest /= along.size;
+        has_windows = window >= 0;
+        windows_of_line += has_windows ? window * w.axes[a].to : 0;
       }
-      if (!has_window) continue;
-      for (int64_t c = team.first(); c < columns; c += team.step())
-        sums[c] += from[c * w.taps * w.to_channel];
+      for (int64_t b = 0; b < last.size && has_windows; ++b) {
+        const int64_t window = last.window(pixel[w.count - 1], b);
+        if (window < 0) continue;
+        const float* number = windows_of_line + window * w.last().to + b * w.to_channel;
+        for (int64_t c = team.first(); c < columns; c += team.step()) sums[c] += number[c * each];
+      }
     }
-    for (int64_t c = team.first(); c < columns; c += team.step())
-      to[(begin + c) * w.from_channel] = sums[c];
+    for (int64_t c = team.first(); c < columns; c += team.step()) to[c * w.from_channel] = sums[c];
   }
 };
 
@@ -140,6 +158,7 @@ class Im2col : public Layer {
     }
     const std::vector<int64_t> from = strides_of(x), to = strides_of(Shape(top));
     WindowAxes& w = windows_;
+    w.samples = channels;
     w.channels = x[channels];
     w.from_channel = from[channels];
     w.to_channel = to[channels];
@@ -149,13 +168,13 @@ class Im2col : public Layer {
       if (const int s = a - channels - 1; s >= 0)
         taps = {x[a], top[a], along.kernel[s], along.stride[s], along.pad[s], along.dilation[s]};
       w.axes[w.count++] = {taps, from[a], to[a]};
-      w.taps *= taps.size;
+      if (a + 1 < x.rank()) w.lines *= taps.size;
     }
     return {Shape(std::move(top))};
   }
   void forward(Pass& pass) override {
     const Tensor y = pass.output(0);
-    parallel_teams(pass.device(), y.count() / (windows_.channels * windows_.taps),
+    parallel_teams(pass.device(), y.count() / (windows_.channels * windows_.taps()),
                    Columns{windows_, pass.input(0).floats(), y.floats()});
   }
   void backward(Pass& pass) override {
@@ -201,7 +220,7 @@ void write_onnx(const OnnxLayer& layer) {
       layer.before("Transpose", {layer.reshaped(pixels, Shape(extents))}, {{"perm", order}}));
 }
 
-OREPA_LAYER(Im2col, "the windows of a convolution, each as channels x its size channels")
+OREPA_LAYER(Im2col, "the windows of a convolution, with what lies under their taps as channels")
     .onnx(write_onnx);
 
 }  // namespace
