@@ -55,12 +55,14 @@ struct Columns {
         has_line = has_line && along.is_inside(pixel);
         pixels += has_line ? pixel * w.axes[a].from : 0;
       }
+      const bool is_whole = has_line && last.is_inside(first) &&
+                            last.is_inside(first + (last.size - 1) * last.dilation);
       for (int64_t c = team.first(); c < channels; c += team.step()) {
         const float* from = pixels + c * from_channel;
         float* column = to + c * taps * to_channel;
         for (int64_t b = 0; b < last.size; ++b) {
           const int64_t pixel = first + b * last.dilation;
-          const bool inside = has_line && last.is_inside(pixel);
+          const bool inside = is_whole || (has_line && last.is_inside(pixel));
           column[b * to_channel] = inside ? from[pixel * step] : 0.0f;
         }
       }
