@@ -57,7 +57,7 @@ test-referees: readers
 	@$(MAKE) --no-print-directory test-mtcnn
 
 # What takes too long for every change: the larger ones of Caffe's nets (models/caffe) at full width, and all other models shown
-# to all readers. Of LRCN these read nothing: its LSTM needs cont, which ONNX's does not have.
+# to all readers. Of LRCN these read nothing: its LSTM keeps states from pass to pass, which a file of ONNX cannot.
 test-full: readers
 	@$(CTEST) --label-regex '^full$$'
 	@$(CHECK) $(filter-out $(KINDS) models/caffe/lrcn/%,$(wildcard models/*/*/train_val.prototxt))

@@ -16,6 +16,9 @@ class OnnxModel;  // src/io/onnx
 using OnnxAttribute =
     std::pair<std::string, std::variant<int64_t, float, std::string, std::vector<int64_t>>>;
 
+// Types of numbers, as a Cast has them.
+inline constexpr int64_t kOnnxFloat = 1, kOnnxInt64 = 7;
+
 inline std::vector<int64_t> onnx_ints(const Pair& pair) { return {pair[0], pair[1]}; }
 
 class OnnxLayer {
@@ -43,6 +46,12 @@ class OnnxLayer {
   // A node on the way; returns the tensor that it makes.
   std::string before(const std::string& type, const std::vector<std::string>& inputs,
                      const std::vector<OnnxAttribute>& attributes = {}) const;
+  // The same of a node that makes several.
+  std::vector<std::string> before(size_t tensors, const std::string& type,
+                                  const std::vector<std::string>& inputs,
+                                  const std::vector<OnnxAttribute>& attributes = {}) const;
+  // A Reshape on the way.
+  std::string reshaped(const std::string& tensor, const Shape& shape) const;
   // The last node of an output.
   void make(size_t output, const std::string& type, const std::vector<std::string>& inputs,
             const std::vector<OnnxAttribute>& attributes = {}) const;

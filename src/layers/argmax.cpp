@@ -126,21 +126,38 @@ class ArgMax : public Layer {
   Largest largest_{};
 };
 
+// The top_k largest numbers along an axis, and their indices. ONNX has the first of equal ones
+// first, and so gets the numbers in reverse.
+std::vector<std::string> write_largest(const OnnxLayer& layer, const std::string& scores,
+                                       int64_t axis, int64_t extent, int64_t top_k) {
+  const std::string reverse = layer.before(
+      "Slice", {scores, layer.integers("begin", {-1}), layer.integers("end", {-extent - 1}),
+                layer.integers("axes", {axis}), layer.integers("steps", {-1})});
+  const std::vector<std::string> largest =
+      layer.before(2, "TopK", {reverse, layer.integers("top_k", {top_k})}, {{"axis", axis}});
+  return {largest[0], layer.before("Sub", {layer.integers("last", {extent - 1}), largest[1]})};
+}
+
 void write_onnx(const OnnxLayer& layer) {
   const Options options = layer.options("argmax_param");
-  require(options.integer("top_k") == 1 && !options.flag("out_max_val"), layer.spec.where(),
-          "has a top_k above 1 or out_max_val, which are not written as ONNX");
   const Shape& x = layer.input_shapes[0];
-  std::string scores = layer.inputs[0];
-  int64_t axis = 1;
-  if (options.has("axis"))
-    axis = canonical_axis(options.integer("axis"), x);
-  else
-    scores = layer.before("Reshape", {scores, layer.integers("sample", {x[0], x.count() / x[0]})});
-  const std::string index =
-      layer.before("ArgMax", {scores},
-                   {{"axis", axis}, {"keepdims", int64_t{1}}, {"select_last_index", int64_t{1}}});
-  layer.reshape(layer.before("Cast", {index}, {{"to", int64_t{1}}}));  // to float32
+  const int64_t top_k = options.integer("top_k");
+  const bool has_axis = options.has("axis"), values = options.flag("out_max_val");
+  const auto axis = static_cast<int>(has_axis ? canonical_axis(options.integer("axis"), x) : 1);
+  const int64_t extent = has_axis ? x[axis] : x.count() / x[0];
+  const std::string scores =
+      has_axis ? layer.inputs[0] : layer.reshaped(layer.inputs[0], {x[0], extent});
+  const auto as_float = [&](const std::string& index) {
+    return layer.before("Cast", {index}, {{"to", kOnnxFloat}});
+  };
+  if (top_k == 1 && !values)
+    return layer.reshape(as_float(layer.before(
+        "ArgMax", {scores},
+        {{"axis", int64_t{axis}}, {"keepdims", int64_t{1}}, {"select_last_index", int64_t{1}}})));
+  const std::vector<std::string> largest = write_largest(layer, scores, axis, extent, top_k);
+  if (!values) return layer.reshape(as_float(largest[1]));
+  if (has_axis) return layer.reshape(largest[0]);
+  layer.reshape(layer.before("Concat", {as_float(largest[1]), largest[0]}, {{"axis", int64_t{1}}}));
 }
 
 OREPA_LAYER(ArgMax, "which of the numbers along an axis, or of a sample, are largest")

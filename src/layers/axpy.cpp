@@ -89,9 +89,7 @@ class Axpy : public Layer {
 void write_onnx(const OnnxLayer& layer) {
   const Shape& scale = layer.input_shapes[0];
   std::string factor = layer.inputs[0];
-  if (scale.rank() == 2)
-    factor =
-        layer.before("Reshape", {factor, layer.shape_constant(Shape({scale[0], scale[1], 1, 1}))});
+  if (scale.rank() == 2) factor = layer.reshaped(factor, {scale[0], scale[1], 1, 1});
   layer.last("Add", {layer.before("Mul", {layer.inputs[1], factor}), layer.inputs[2]});
 }
 

@@ -93,8 +93,7 @@ class BatchReindex : public Layer {
 };
 
 void write_onnx(const OnnxLayer& layer) {
-  const std::string indices =
-      layer.before("Cast", {layer.inputs[1]}, {{"to", int64_t{7}}});  // int64
+  const std::string indices = layer.before("Cast", {layer.inputs[1]}, {{"to", kOnnxInt64}});
   layer.last("Gather", {layer.inputs[0], indices}, {{"axis", int64_t{0}}});
 }
 

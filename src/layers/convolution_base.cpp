@@ -113,22 +113,38 @@ int64_t ConvolutionBase::macs() const {
 void write_convolution(const OnnxLayer& layer, const std::string& type) {
   const Options options = layer.options("convolution_param");
   const Shape& x = layer.input_shapes[0];
-  const int64_t axis = canonical_axis(options.integer("axis"), x);
-  require(axis == 1 && x.rank() > 2, layer.spec.where(), "convolves ", x.str(), " from axis ", axis,
-          " on; what ONNX can say has one axis before the channels and one at least behind them");
-  const ConvolutionWindows w = read_windows(layer.spec, options, x.rank() - 2);
+  const auto axis = static_cast<int>(canonical_axis(options.integer("axis"), x));
+  const bool has_windows = axis + 1 < x.rank();
+  const ConvolutionWindows w = has_windows ? read_windows(layer.spec, options, x.rank() - axis - 1)
+                                           : ConvolutionWindows{{1}, {1}, {0}, {1}};
   std::vector<int64_t> pads = w.pad;
   pads.insert(pads.end(), w.pad.begin(), w.pad.end());
+  const std::vector<OnnxAttribute> attributes{{"kernel_shape", w.kernel},
+                                              {"strides", w.stride},
+                                              {"pads", pads},
+                                              {"dilations", w.dilation},
+                                              {"group", options.integer("group")}};
   std::vector<std::string> inputs{"", layer.parameter("weight")};
   if (options.flag("bias_term")) inputs.push_back(layer.parameter("bias"));
+  if (axis == 1 && has_windows) {
+    for (size_t k = 0; k < layer.inputs.size(); ++k) {
+      inputs[0] = layer.inputs[k];
+      layer.make(k, type, inputs, attributes);
+    }
+    return;
+  }
+  // ONNX has one axis before the channels, and one at least behind them.
+  std::vector<int64_t> extents{x.count(0, axis)};
+  extents.insert(extents.end(), x.extents().begin() + axis, x.extents().end());
+  if (!has_windows) {
+    extents.push_back(1);
+    inputs[1] = layer.before("Unsqueeze", {inputs[1], layer.integers("axes", {2})});
+  }
   for (size_t k = 0; k < layer.inputs.size(); ++k) {
-    inputs[0] = layer.inputs[k];
-    layer.make(k, type, inputs,
-               {{"kernel_shape", w.kernel},
-                {"strides", w.stride},
-                {"pads", pads},
-                {"dilations", w.dilation},
-                {"group", options.integer("group")}});
+    inputs[0] = layer.reshaped(layer.inputs[k], Shape(extents));
+    layer.make(
+        k, "Reshape",
+        {layer.before(type, inputs, attributes), layer.shape_constant(layer.output_shapes[k])});
   }
 }
 

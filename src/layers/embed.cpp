@@ -134,8 +134,7 @@ class Embed : public Layer {
 };
 
 void write_onnx(const OnnxLayer& layer) {
-  constexpr int64_t kInt64 = 7;  // TensorProto.DataType
-  const std::string words = layer.before("Cast", layer.inputs, {{"to", kInt64}});
+  const std::string words = layer.before("Cast", layer.inputs, {{"to", kOnnxInt64}});
   const std::vector<std::string> look{layer.parameter("weight"), words};
   if (layer.options("embed_param").flag("bias_term"))
     layer.last("Add", {layer.before("Gather", look), layer.parameter("bias")});

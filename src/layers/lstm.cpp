@@ -24,17 +24,9 @@ class LSTM : public Recurrent {
 };
 
 void write_onnx(const OnnxLayer& layer) {
-  const int64_t width = layer.output_shapes[0][2];
   const std::string hidden =
       write_steps(layer, 2, [&](const std::string& u, std::vector<std::string>& states) {
-        const auto gate = [&](int64_t number, const char* function) {
-          return layer.before(function, {onnx_columns(layer, u, number * width, width)});
-        };
-        const std::string in = gate(0, "Sigmoid"), forget = gate(1, "Sigmoid"),
-                          out = gate(2, "Sigmoid"), candidate = gate(3, "Tanh");
-        states[1] = layer.before("Add", {layer.before("Mul", {forget, states[1]}),
-                                         layer.before("Mul", {in, candidate})});
-        states[0] = layer.before("Mul", {out, layer.before("Tanh", {states[1]})});
+        write_lstm_step(layer, u, states);
       });
   layer.make(0, "Reshape", {hidden, layer.shape_constant(layer.output_shapes[0])});
 }

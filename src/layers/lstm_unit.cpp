@@ -1,4 +1,5 @@
 #include "layers/lstm_step.h"
+#include "layers/recurrent_onnx.h"
 
 namespace orepa {
 namespace {
@@ -67,7 +68,18 @@ class LSTMUnit : public Layer {
   Handle gates_ = -1, cell_ = -1, no_bias_ = -1, dcell_ = -1, dgates_ = -1;
 };
 
-OREPA_LAYER(LSTMUnit, "one step of an LSTM, whose gates' sums are a bottom");
+void write_onnx(const OnnxLayer& layer) {
+  const Shape& c = layer.output_shape;
+  const auto matrix = [&](int bottom, int64_t columns) {
+    return layer.reshaped(layer.inputs[bottom], {c[1], columns});
+  };
+  std::vector<std::string> states{"", layer.before("Mul", {matrix(0, c[2]), matrix(2, 1)})};
+  write_lstm_step(layer, matrix(1, 4 * c[2]), states);
+  layer.make(0, "Reshape", {states[1], layer.shape_constant(c)});
+  layer.make(1, "Reshape", {states[0], layer.shape_constant(c)});
+}
+
+OREPA_LAYER(LSTMUnit, "one step of an LSTM, whose gates' sums are a bottom").onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

@@ -159,23 +159,22 @@ void Pool::backward(Pass& pass, const Tensor& x, const Tensor& y, const Tensor& 
                   WeightedMeanGradient{windows, x, y, dy, dx});
 }
 
-PoolingGeometry read_pool_windows(const Setup& setup, const Options& options, const Shape& x) {
-  const LayerSpec& spec = setup.spec();
+PoolingGeometry read_pool_windows(const LayerSpec& spec, const Options& options, const Shape& x) {
   const Pair kernel = read_pair(spec, options, "kernel_size", "kernel", 0);
   const Pair stride = read_pair(spec, options, "stride", "stride", 1);
   const Pair pad = read_pair(spec, options, "pad", "pad", 0);
   if (!options.flag("global_pooling"))
-    return pool_windows(setup, x, kernel, stride, pad, options.choice("round_mode") == "CEIL");
+    return pool_windows(spec, x, kernel, stride, pad, options.choice("round_mode") == "CEIL");
   for (const char* field : {"kernel_size", "kernel_h", "kernel_w"})
-    setup.require(!options.has(field), "global_pooling takes the whole image: leave ", field,
-                  " out");
-  setup.require(pad == Pair{0, 0} && stride == Pair{1, 1},
-                "global_pooling takes no pad and no stride, got pad ", pad[0], " x ", pad[1],
-                " and stride ", stride[0], " x ", stride[1]);
-  return pool_windows(setup, x, {x[2], x[3]}, stride, pad, true);
+    require(!options.has(field), spec.where(), "global_pooling takes the whole image: leave ",
+            field, " out");
+  require(pad == Pair{0, 0} && stride == Pair{1, 1}, spec.where(),
+          "global_pooling takes no pad and no stride, got pad ", pad[0], " x ", pad[1],
+          " and stride ", stride[0], " x ", stride[1]);
+  return pool_windows(spec, x, {x[2], x[3]}, stride, pad, true);
 }
 
-PoolingGeometry pool_windows(const Setup& setup, const Shape& x, const Pair& kernel,
+PoolingGeometry pool_windows(const LayerSpec& spec, const Shape& x, const Pair& kernel,
                              const Pair& stride, const Pair& pad, bool ceil) {
   PoolingGeometry g;
   g.input = x;
@@ -186,15 +185,16 @@ PoolingGeometry pool_windows(const Setup& setup, const Shape& x, const Pair& ker
   std::vector<int64_t> extents = {x[0], x[1]};
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t in = x[2 + axis], size = kernel[axis], step = stride[axis], border = pad[axis];
-    setup.require(size > 0, "kernel_size must be positive, got ", size);
-    setup.require(step > 0, "stride must be positive, got ", step);
-    setup.require(border < size, "pad must be smaller than the kernel ", size, ", got ", border);
-    setup.require(size <= in + 2 * border, "the kernel ", size,
-                  " is larger than the padded bottom ", x.str());
+    require(size > 0, spec.where(), "kernel_size must be positive, got ", size);
+    require(step > 0, spec.where(), "stride must be positive, got ", step);
+    require(border < size, spec.where(), "pad must be smaller than the kernel ", size, ", got ",
+            border);
+    require(size <= in + 2 * border, spec.where(), "the kernel ", size,
+            " is larger than the padded bottom ", x.str());
     extents.push_back(output_extent(in, size, step, border, ceil, padded));
-    setup.require((extents.back() - 1) * step < in + border,
-                  "the last window would lie wholly outside the bottom ", x.str(),
-                  "; use round_mode: FLOOR or a stride no larger than the kernel");
+    require((extents.back() - 1) * step < in + border, spec.where(),
+            "the last window would lie wholly outside the bottom ", x.str(),
+            "; use round_mode: FLOOR or a stride no larger than the kernel");
   }
   g.output = Shape(std::move(extents));
   return g;

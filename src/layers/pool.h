@@ -30,9 +30,10 @@ class Pool {
 
 // Those of pooling_param over a bottom of shape x: input, output, kernel, stride and pad. Throws
 // Error where no such windows can be.
-PoolingGeometry read_pool_windows(const Setup& setup, const Options& pooling_param, const Shape& x);
+PoolingGeometry read_pool_windows(const LayerSpec& spec, const Options& pooling_param,
+                                  const Shape& x);
 // The same for windows that are known; a kernel, a stride, and padding on either side.
-PoolingGeometry pool_windows(const Setup& setup, const Shape& x, const Pair& kernel,
+PoolingGeometry pool_windows(const LayerSpec& spec, const Shape& x, const Pair& kernel,
                              const Pair& stride, const Pair& pad, bool ceil);
 PoolMethod read_pool_method(const Options& param);  // of `pool`
 

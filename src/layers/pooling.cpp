@@ -1,10 +1,6 @@
-#include <algorithm>
-
 #include "backend/pool_windows.h"
-#include "layers/mean_factors.h"
-#include "layers/pool.h"
+#include "layers/pool_onnx.h"
 #include "layers/window.h"
-#include "orepa/onnx_layer.h"
 
 namespace orepa {
 namespace {
@@ -39,7 +35,7 @@ class Pooling : public Layer {
     setup.require(x.rank() == 4, "bottom must be N x C x H x W, got ", x.str());
     const PoolMethod method = read_pool_method(options);
     has_mask_ = setup.outputs() == 2 && method == PoolMethod::kMax;
-    PoolingGeometry g = read_pool_windows(setup, options, x);
+    PoolingGeometry g = read_pool_windows(setup.spec(), options, x);
     if (!has_mask_) g.type = setup.takes_bfloat16();  // which counts to 256 only
     pool_.setup(setup, method, g);
     if (pool_.reads()) {
@@ -91,30 +87,18 @@ void read_map(const LayerSpec&, const Parameters&, LinearMap& map) {
 void write_onnx(const OnnxLayer& layer) {
   const Options options = layer.options("pooling_param");
   const PoolMethod method = read_pool_method(options);
-  require(method != PoolMethod::kStochastic, layer.spec.where(),
-          "has pool: STOCHASTIC, which ONNX does not have");
-  const bool max = method == PoolMethod::kMax;
-  if (options.flag("global_pooling"))
-    return layer.last(max ? "GlobalMaxPool" : "GlobalAveragePool", layer.inputs);
-  const Pair kernel = read_pair(layer.spec, options, "kernel_size", "kernel", 0);
-  const Pair stride = read_pair(layer.spec, options, "stride", "stride", 1);
-  const Pair pad = read_pair(layer.spec, options, "pad", "pad", 0);
-  const Shape &x = layer.input_shapes[0], &y = layer.output_shape;
-  const PoolWindows rows{x[2], y[2], kernel[0], stride[0], pad[0]};
-  const PoolWindows columns{x[3], y[3], kernel[1], stride[1], pad[1]};
-  const std::vector<OnnxAttribute> attributes{
-      {"kernel_shape", onnx_ints(kernel)},
-      {"strides", onnx_ints(stride)},
-      {"pads", std::vector<int64_t>{pad[0], pad[1], rows.end_pad(), columns.end_pad()}}};
-  if (max) return layer.last("MaxPool", layer.inputs, attributes);
-
-  const std::vector<float> factors = mean_factors(rows, columns);
-  if (std::all_of(factors.begin(), factors.end(), [](float factor) { return factor == 1; }))
-    return layer.last("AveragePool", layer.inputs, attributes);
-  std::vector<float> all;  // of every channel: OpenCV 4.6 spreads numbers over the batch alone
-  for (int64_t c = 0; c < y[1]; ++c) all.insert(all.end(), factors.begin(), factors.end());
-  layer.last("Mul", {layer.before("AveragePool", layer.inputs, attributes),
-                     layer.constant("counted", {y[1], y[2], y[3]}, all)});
+  const bool has_mask = layer.outputs.size() == 2;
+  if (options.flag("global_pooling") && method != PoolMethod::kStochastic && !has_mask)
+    return layer.last(method == PoolMethod::kMax ? "GlobalMaxPool" : "GlobalAveragePool",
+                      layer.inputs);
+  const Shape& x = layer.input_shapes[0];
+  const OnnxNode pool = write_pool(layer, method, read_pool_windows(layer.spec, options, x));
+  if (!has_mask) return layer.last(pool.type, pool.inputs, pool.attributes);
+  // MaxPool counts pixels through all planes.
+  const std::vector<std::string> made = layer.before(2, pool.type, pool.inputs, pool.attributes);
+  const std::string pixel = layer.before("Mod", {made[1], layer.integers("plane", {x[2] * x[3]})});
+  layer.make(0, "Identity", {made[0]});
+  layer.make(1, "Cast", {pixel}, {{"to", kOnnxFloat}});
 }
 
 OREPA_LAYER(Pooling,

@@ -3,10 +3,6 @@
 namespace orepa {
 namespace {
 
-std::string reshape(const OnnxLayer& layer, const std::string& tensor, const Shape& shape) {
-  return layer.before("Reshape", {tensor, layer.shape_constant(shape)});
-}
-
 std::string slice(const OnnxLayer& layer, const std::string& tensor, int64_t axis, int64_t begin,
                   int64_t count) {
   return layer.before(
@@ -33,7 +29,7 @@ std::string write_steps(const OnnxLayer& layer, size_t states, const OnnxStep& s
   // W x + b of all steps, T N x units D.
   const std::string products =
       layer.before("Gemm",
-                   {reshape(layer, layer.inputs[0], {steps * sequences, x.count(2, x.rank())}),
+                   {layer.reshaped(layer.inputs[0], {steps * sequences, x.count(2, x.rank())}),
                     layer.parameter("weight"), layer.parameter("bias")},
                    turned);
   std::string of_static;
@@ -41,15 +37,15 @@ std::string write_steps(const OnnxLayer& layer, size_t states, const OnnxStep& s
     const Shape& x_static = layer.input_shapes[2];
     of_static = layer.before(
         "Gemm",
-        {reshape(layer, layer.inputs[2], {sequences, x_static.count(1, x_static.rank())}),
+        {layer.reshaped(layer.inputs[2], {sequences, x_static.count(1, x_static.rank())}),
          layer.parameter("static_weight")},
         turned);
   }
-  const std::string cont = reshape(layer, layer.inputs[1], {steps * sequences, 1});
+  const std::string cont = layer.reshaped(layer.inputs[1], {steps * sequences, 1});
   const std::string hidden_weight = layer.parameter("hidden_weight");
   std::vector<std::string> now, hidden;
   for (size_t s = 0; s < states; ++s)
-    now.push_back(reshape(layer, layer.inputs[(has_static ? 3 : 2) + s], {sequences, width}));
+    now.push_back(layer.reshaped(layer.inputs[(has_static ? 3 : 2) + s], {sequences, width}));
   for (int64_t t = 0; t < steps; ++t) {
     const std::string cont_t = slice(layer, cont, 0, t * sequences, sequences);
     for (std::string& state : now) state = layer.before("Mul", {state, cont_t});
@@ -61,6 +57,19 @@ std::string write_steps(const OnnxLayer& layer, size_t states, const OnnxStep& s
   for (size_t s = 0; s < states; ++s)
     layer.make(1 + s, "Reshape", {now[s], layer.shape_constant({1, sequences, width})});
   return steps == 1 ? hidden[0] : layer.before("Concat", hidden, {{"axis", int64_t{0}}});
+}
+
+void write_lstm_step(const OnnxLayer& layer, const std::string& u,
+                     std::vector<std::string>& states) {
+  const int64_t width = layer.output_shapes[0][2];
+  const auto gate = [&](int64_t number, const char* function) {
+    return layer.before(function, {onnx_columns(layer, u, number * width, width)});
+  };
+  const std::string in = gate(0, "Sigmoid"), forget = gate(1, "Sigmoid"), out = gate(2, "Sigmoid"),
+                    candidate = gate(3, "Tanh");
+  states[1] = layer.before(
+      "Add", {layer.before("Mul", {forget, states[1]}), layer.before("Mul", {in, candidate})});
+  states[0] = layer.before("Mul", {out, layer.before("Tanh", {states[1]})});
 }
 
 }  // namespace orepa

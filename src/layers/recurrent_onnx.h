@@ -16,6 +16,10 @@ using OnnxStep = std::function<void(const std::string& u, std::vector<std::strin
 // Error where the states are the net's, which a file of ONNX has none of.
 std::string write_steps(const OnnxLayer& layer, size_t states, const OnnxStep& step);
 
+// The step of an LSTM: h and cont_t c_{t-1} become h_t and c_t.
+void write_lstm_step(const OnnxLayer& layer, const std::string& u,
+                     std::vector<std::string>& states);
+
 // Columns [begin, begin + count) of a matrix.
 std::string onnx_columns(const OnnxLayer& layer, const std::string& matrix, int64_t begin,
                          int64_t count);

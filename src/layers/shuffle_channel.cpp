@@ -25,7 +25,7 @@ void write_onnx(const OnnxLayer& layer) {
   const Shape& x = layer.input_shapes[0];
   const int64_t groups = layer.options("shuffle_channel_param").integer("group");
   const Shape apart{x[0], groups, x[1] / groups, x.count(2, x.rank())};
-  const std::string parts = layer.before("Reshape", {layer.inputs[0], layer.shape_constant(apart)});
+  const std::string parts = layer.reshaped(layer.inputs[0], apart);
   layer.reshape(layer.before("Transpose", {parts}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}));
 }
 

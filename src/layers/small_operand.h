@@ -113,7 +113,7 @@ inline std::string onnx_operand(const OnnxLayer& layer, const Options& options,
   const Shape spread = onnx_spread(layer, options);
   if (layer.inputs.size() == 1) return layer.parameter(name, spread);
   if (layer.input_shapes[1] == spread) return layer.inputs[1];
-  return layer.before("Reshape", {layer.inputs[1], layer.shape_constant(spread)});
+  return layer.reshaped(layer.inputs[1], spread);
 }
 
 }  // namespace orepa

@@ -2,10 +2,24 @@
 
 #include "layers/arithmetic.h"
 #include "layers/arrangement.h"
-#include "layers/pool.h"
+#include "layers/pool_onnx.h"
 
 namespace orepa {
 namespace {
+
+// As many windows along either axis, 1, 2, 4, ... by level, without a gap, over the image and some
+// padding around it.
+PoolingGeometry pyramid_windows(const LayerSpec& spec, const Shape& x, int64_t level) {
+  const int64_t windows = int64_t{1} << level;
+  Pair kernel, pad;
+  for (const int axis : {0, 1}) {
+    kernel[axis] = (x[2 + axis] + windows - 1) / windows;
+    pad[axis] = (kernel[axis] * windows - x[2 + axis] + 1) / 2;
+    require(pad[axis] < kernel[axis], spec.where(), "cannot cut the bottom ", x.str(), " into ",
+            windows, " x ", windows, " windows; take a smaller pyramid_height");
+  }
+  return pool_windows(spec, x, kernel, kernel, pad, true);
+}
 
 // Pools of 1, 4, 16, ... windows over the image, each flattened, one behind the other along axis 1.
 class SPP : public Layer {
@@ -19,7 +33,7 @@ class SPP : public Layer {
                   kMostLevels, ", got ", height);
     int64_t columns = 0, draws = 0, largest = 0;
     for (int64_t level = 0; level < height; ++level) {
-      const PoolingGeometry g = geometry_of(setup, x, int64_t{1} << level);
+      const PoolingGeometry g = pyramid_windows(setup.spec(), x, level);
       Level& made = levels_.emplace_back();
       made.begin = columns;
       made.pool.setup(setup, read_pool_method(options), g, draws);
@@ -69,17 +83,6 @@ class SPP : public Layer {
     Handle top;
   };
 
-  // As many windows along either axis, without a gap, over the image and some padding around it.
-  static PoolingGeometry geometry_of(const Setup& setup, const Shape& x, int64_t windows) {
-    Pair kernel, pad;
-    for (const int axis : {0, 1}) {
-      kernel[axis] = (x[2 + axis] + windows - 1) / windows;
-      pad[axis] = (kernel[axis] * windows - x[2 + axis] + 1) / 2;
-      setup.require(pad[axis] < kernel[axis], "cannot cut the bottom ", x.str(), " into ", windows,
-                    " x ", windows, " windows; take a smaller pyramid_height");
-    }
-    return pool_windows(setup, x, kernel, kernel, pad, true);
-  }
   static Arrangement flattened(const Level& level, int64_t columns) {
     const Shape& top = level.pool.geometry().output;
     const std::vector<int64_t> stride = strides_of(top);
@@ -95,7 +98,20 @@ class SPP : public Layer {
   Handle dtop_ = -1, dx_ = -1;
 };
 
-OREPA_LAYER(SPP, "a pyramid of pools, of 1, 4, 16, ... windows over the image");
+void write_onnx(const OnnxLayer& layer) {
+  const Options options = layer.options("spp_param");
+  std::vector<std::string> pools;
+  for (int64_t level = 0; level < options.integer("pyramid_height"); ++level) {
+    const OnnxNode pool = write_pool(layer, read_pool_method(options),
+                                     pyramid_windows(layer.spec, layer.input_shapes[0], level));
+    pools.push_back(layer.before(pool.type, pool.inputs, pool.attributes));
+  }
+  if (pools.size() == 1) return layer.reshape(pools[0]);
+  for (std::string& pool : pools) pool = layer.before("Flatten", {pool});
+  layer.last("Concat", pools, {{"axis", int64_t{1}}});
+}
+
+OREPA_LAYER(SPP, "a pyramid of pools, of 1, 4, 16, ... windows over the image").onnx(write_onnx);
 
 }  // namespace
 }  // namespace orepa

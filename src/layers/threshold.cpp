@@ -33,11 +33,10 @@ class Threshold : public Layer {
 };
 
 void write_onnx(const OnnxLayer& layer) {
-  constexpr int64_t kFloat = 1;  // TensorProto's
   const float threshold = threshold_of(layer.spec.options);
   const std::string above =
       layer.before("Greater", {layer.inputs[0], layer.constant("threshold", {1}, {threshold})});
-  layer.last("Cast", {above}, {{"to", kFloat}});
+  layer.last("Cast", {above}, {{"to", kOnnxFloat}});
 }
 
 OREPA_LAYER(Threshold, "1 where x > threshold, else 0").keeps_channels().onnx(write_onnx);

@@ -153,4 +153,16 @@ class Unpooling : public Layer {
 
 std::unique_ptr<Layer> make_unpooling() { return std::make_unique<Unpooling>(); }
 
+// By plane. Of several numbers for one pixel, which ONNX leaves open, onnxruntime keeps the last.
+void write_unpooling(const OnnxLayer& layer) {
+  const Shape &x = layer.input_shapes[0], &y = layer.output_shape;
+  const Shape from{x[0], x[1], x[2] * x[3]}, to{y[0], y[1], y[2] * y[3]};
+  const std::string zeros = layer.before("ConstantOfShape", {layer.shape_constant(to)});
+  const std::string places =
+      layer.before("Cast", {layer.reshaped(layer.inputs[1], from)}, {{"to", kOnnxInt64}});
+  layer.reshape(layer.before("ScatterElements",
+                             {zeros, places, layer.reshaped(layer.inputs[0], from)},
+                             {{"axis", int64_t{2}}}));
+}
+
 }  // namespace orepa

@@ -4,9 +4,11 @@
 #include <memory>
 
 #include "orepa/layer.h"
+#include "orepa/onnx_layer.h"
 
 namespace orepa {
 
 std::unique_ptr<Layer> make_unpooling();
+void write_unpooling(const OnnxLayer& layer);
 
 }  // namespace orepa

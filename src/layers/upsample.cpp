@@ -46,8 +46,7 @@ class Upsample : public Layer {
 };
 
 void write_onnx(const OnnxLayer& layer) {
-  require(layer.inputs.size() == 1, layer.spec.where(),
-          "goes by the mask of a pool, which is not written as ONNX");
+  if (layer.inputs.size() == 2) return write_unpooling(layer);
   const float scale = static_cast<float>(layer.options("upsample_param").integer("scale"));
   layer.last("Resize", {layer.inputs[0], "", layer.constant("scales", {4}, {1, 1, scale, scale})},
              {{"mode", std::string("nearest")},

@@ -10,13 +10,14 @@
 namespace orepa {
 namespace {
 
-void add_strided_identity(NetParameter& net, const LayerParameter& pool, const std::string& bottom,
-                          int64_t channels, const Pair& stride) {
+// Of what the pool makes at stride 1, the numbers and a mask where it has one.
+void add_strided_identity(NetParameter& net, const LayerParameter& pool,
+                          const LayerParameter& dense, int64_t channels, const Pair& stride) {
   LayerParameter& layer = *net.add_layer();
   layer.set_name(pool.name());
   layer.set_type("Convolution");
-  layer.add_bottom(bottom);
-  layer.add_top(pool.top(0));
+  *layer.mutable_bottom() = dense.top();
+  *layer.mutable_top() = pool.top();
   ConvolutionParameter& convolution = *layer.mutable_convolution_param();
   convolution.set_num_output(static_cast<uint32_t>(channels));
   convolution.set_group(static_cast<uint32_t>(channels));
@@ -81,11 +82,10 @@ void add_portable_pool(NetParameter& net, LayerParameter layer, const Shape& bot
     pool.set_stride_h(static_cast<uint32_t>(dense[0]));
     pool.set_stride_w(static_cast<uint32_t>(dense[1]));
   }
-  const std::string dense_top = free_name(original.top(0) + "_stride1", taken);
   layer.set_name(free_name(original.name() + "_stride1", taken));
-  layer.set_top(0, dense_top);
-  *net.add_layer() = std::move(layer);
-  add_strided_identity(net, original, dense_top, bottom[1],
+  for (std::string& top : *layer.mutable_top()) top = free_name(top + "_stride1", taken);
+  *net.add_layer() = layer;
+  add_strided_identity(net, original, layer, bottom[1],
                        {stride[0] / dense[0], stride[1] / dense[1]});
 }
 

@@ -251,29 +251,6 @@ LayerCase batch_reindex(const std::string& name, const Shape& x, int64_t taken) 
   return row;
 }
 
-LayerCase im2col(const std::string& name, const std::string& fields, const Shape& x,
-                 const Windows& w) {
-  LayerCase row{name, layer("Im2col", "convolution_param { " + fields + " }"), {{x}}};
-  const auto extent = [&](int axis) {
-    return (x[2 + axis] + 2 * w.pad[axis] - w.dilation[axis] * (w.kernel[axis] - 1) - 1) /
-               w.stride[axis] +
-           1;
-  };
-  const Shape y{x[0], x[1] * w.kernel[0] * w.kernel[1], extent(0), extent(1)};
-  row.expected = [=](const Arrays& in, const Arrays&) {
-    Array out;
-    each_index(y, [&](const Index& to) {
-      const int64_t b = to[1] % w.kernel[1], a = to[1] / w.kernel[1] % w.kernel[0];
-      const int64_t h = to[2] * w.stride[0] - w.pad[0] + a * w.dilation[0];
-      const int64_t v = to[3] * w.stride[1] - w.pad[1] + b * w.dilation[1];
-      const bool inside = h >= 0 && h < x[2] && v >= 0 && v < x[3];
-      out.push_back(inside ? in[0][at(x, {to[0], to[1] / w.kernel[0] / w.kernel[1], h, v})] : 0);
-    });
-    return Arrays{out};
-  };
-  return row;
-}
-
 LayerCase interp(const std::string& name, const std::string& fields, const Shape& x, const Shape& y,
                  int64_t cropped_in_front = 0, int64_t cropped_behind = 0) {
   LayerCase row{name, layer("Interp", "interp_param { " + fields + " }"), {{x}}};
@@ -488,11 +465,6 @@ std::vector<LayerCase> shape_cases() {
        layer("Parameter", "parameter_param { shape { dim: 2 dim: 3 dim: 2 dim: 2 } }"),
        {},
        [](const Arrays&, const Arrays& p) { return p; }},
-
-      im2col("im2col", "kernel_size: 3 pad: 1", {2, 3, 4, 5}, {{3, 3}, {1, 1}, {1, 1}}),
-      im2col("im2col_stride", "kernel_size: 2 stride: 3", {1, 2, 5, 8}, {{2, 2}, {3, 3}}),
-      im2col("im2col_dilation", "kernel_h: 3 kernel_w: 2 pad_h: 2 pad_w: 0 dilation: 2 stride: 2",
-             {2, 1, 5, 6}, {{3, 2}, {2, 2}, {2, 0}, {2, 2}}),
 
       interp("interp_size", "height: 7 width: 4", {2, 3, 3, 5}, {2, 3, 7, 4}),
       interp("interp_zoom", "zoom_factor: 3", {1, 3, 3, 4}, {1, 3, 7, 10}),

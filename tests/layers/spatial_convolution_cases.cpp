@@ -1,5 +1,5 @@
 // Rows of the harness: Convolution and Deconvolution over other axes than those of N x C x H x W,
-// and of several bottoms. Their reference walks over all pairs of a pixel and a tap.
+// and of several bottoms; Im2col. Their reference walks over all pairs of a pixel and a tap.
 #include "tests/layers/check_layer.h"
 
 namespace orepa {
@@ -48,6 +48,16 @@ struct Case {
   int bottoms = 1;
 };
 
+// Of each spatial axis of a convolution's top.
+Extents windows_over(const Extents& pixels, const Windows& w) {
+  Extents made;
+  for (size_t a = 0; a < pixels.size(); ++a) {
+    const int64_t reach = w.dilation[a] * (w.kernel[a] - 1) + 1;
+    made.push_back((pixels[a] + 2 * w.pad[a] - reach) / w.stride[a] + 1);
+  }
+  return made;
+}
+
 LayerCase row(const std::string& type, const Case& c) {
   const bool turned = type == "Deconvolution";
   LayerCase row{c.name, text("layer { name: \"it\" type: \"", type, "\" "), {}};
@@ -61,12 +71,10 @@ LayerCase row(const std::string& type, const Case& c) {
     const Windows& w = c.windows;
     const Extents extents = c.x.extents();
     const Extents pixels(extents.begin() + c.axis + 1, extents.end());
-    Extents made;
-    for (size_t a = 0; a < pixels.size(); ++a) {
-      const int64_t reach = w.dilation[a] * (w.kernel[a] - 1) + 1;
-      made.push_back(turned ? (pixels[a] - 1) * w.stride[a] + reach - 2 * w.pad[a]
-                            : (pixels[a] + 2 * w.pad[a] - reach) / w.stride[a] + 1);
-    }
+    Extents made = windows_over(pixels, w);
+    for (size_t a = 0; turned && a < pixels.size(); ++a)
+      made[a] =
+          (pixels[a] - 1) * w.stride[a] + w.dilation[a] * (w.kernel[a] - 1) + 1 - 2 * w.pad[a];
     const int64_t samples = c.x.count(0, c.axis), channels = extents[c.axis];
     const int64_t ins = channels / c.groups, outs = c.outputs / c.groups, taps = count(w.kernel);
     Arrays all;
@@ -99,6 +107,27 @@ LayerCase row(const std::string& type, const Case& c) {
   return row;
 }
 
+LayerCase im2col(const std::string& name, const std::string& fields, const Shape& x, int axis,
+                 const Windows& w) {
+  LayerCase row{
+      name,
+      "layer { name: \"it\" type: \"Im2col\" top: \"y\" convolution_param { " + fields + " } }",
+      {{x}}};
+  row.expected = [=](const Arrays& in, const Arrays&) {
+    const Extents pixels(x.extents().begin() + axis + 1, x.extents().end());
+    const Extents made = windows_over(pixels, w);
+    const int64_t columns = x[axis] * count(w.kernel), planes = x.count(0, axis) * columns;
+    Array y(static_cast<size_t>(planes * count(made)));
+    for (int64_t plane = 0; plane < x.count(0, axis + 1); ++plane)
+      each_pair(pixels, made, w, [&](int64_t window, int64_t pixel, int64_t tap) {
+        y[(plane * count(w.kernel) + tap) * count(made) + window] =
+            in[0][plane * count(pixels) + pixel];
+      });
+    return Arrays{y};
+  };
+  return row;
+}
+
 }  // namespace
 
 std::vector<LayerCase> spatial_convolution_cases() {
@@ -111,6 +140,7 @@ std::vector<LayerCase> spatial_convolution_cases() {
       "pad: 1 dilation: 2 dilation: 1 dilation: 1 ";
   const Windows same{{3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}};
   const Windows four{{2, 2, 2, 2}, {1, 1, 2, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}};
+  const std::string four_fields = "kernel_size: 2 pad: 1 stride: 1 stride: 1 stride: 2 stride: 1";
   std::vector<LayerCase> rows;
   for (const std::string type : {"Convolution", "Deconvolution"}) {
     const auto add = [&](Case c) {
@@ -128,15 +158,29 @@ std::vector<LayerCase> spatial_convolution_cases() {
     add({"3d", space_fields, {2, 3, 4, 5, 4}, 1, space, 4});
     add({"3d_groups", space_fields + "force_nd_im2col: true", {1, 6, 3, 6, 5}, 1, space, 4, 2});
     add({"3d_depthwise", "kernel_size: 3 pad: 1", {2, 3, 3, 4, 5}, 1, same, 3, 3});
-    add({"4d",
-         "kernel_size: 2 pad: 1 stride: 1 stride: 1 stride: 2 stride: 1",
-         {1, 2, 2, 3, 4, 3},
-         1,
-         four,
-         3});
+    add({"4d", four_fields, {1, 2, 2, 3, 4, 3}, 1, four, 3});
     add({"bottoms", plane_fields, {2, 3, 4, 5}, 1, plane, 4, 1, 3});
     add({"1d_bottoms", line_fields, {2, 3, 7}, 1, line, 4, 1, 2});
   }
+  const std::string uneven_fields =
+      "kernel_h: 3 kernel_w: 2 pad_h: 2 pad_w: 0 dilation: 2 stride: 2";
+  const Windows uneven{{3, 2}, {2, 2}, {2, 0}, {2, 2}}, one{{1, 1}, {1, 1}, {0, 0}, {1, 1}};
+  const Windows near{{3, 3}, {1, 1}, {1, 1}, {1, 1}}, far{{2, 2}, {3, 3}, {0, 0}, {1, 1}};
+  rows.push_back(im2col("im2col", "kernel_size: 3 pad: 1", {2, 3, 4, 5}, 1, near));
+  rows.push_back(im2col("im2col_stride", "kernel_size: 2 stride: 3", {1, 2, 5, 8}, 1, far));
+  rows.push_back(im2col("im2col_dilation", uneven_fields, {2, 1, 5, 6}, 1, uneven));
+  rows.push_back(im2col("im2col_channels", "kernel_size: 3 pad: 1", {1, 70, 3, 2}, 1, near));
+  rows.push_back(im2col("im2col_pixels", "axis: -3 kernel_size: 1", {2, 3, 4, 5}, 1, one));
+  rows.push_back(im2col("im2col_1d", line_fields, {2, 3, 7}, 1, line));
+  rows.push_back(im2col("im2col_1d_of_rank_4", "axis: 2 " + line_fields, {2, 3, 4, 7}, 2, line));
+  rows.push_back(im2col("im2col_1d_one_sample", "axis: -2 " + line_fields, {70, 5}, 0, line));
+  rows.push_back(
+      im2col("im2col_2d_of_rank_5", "axis: 2 " + plane_fields, {2, 2, 3, 4, 5}, 2, plane));
+  rows.push_back(im2col("im2col_2d_of_rank_3", "axis: 0 " + plane_fields, {4, 5, 6}, 0, plane));
+  rows.push_back(im2col("im2col_3d", space_fields, {2, 3, 4, 5, 4}, 1, space));
+  rows.push_back(im2col("im2col_3d_of_rank_4", "axis: -4 force_nd_im2col: true " + space_fields,
+                        {3, 4, 6, 5}, 0, space));
+  rows.push_back(im2col("im2col_4d", four_fields, {1, 2, 2, 3, 4, 3}, 1, four));
   rows.push_back({"orepa_bottoms",
                   "layer { name: \"it\" type: \"ORepaConv\" top: \"y\" top: \"y1\" "
                   "convolution_param { num_output: 4 kernel_size: 3 pad: 1 } "

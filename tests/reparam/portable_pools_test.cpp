@@ -12,7 +12,7 @@ std::string pools(int height, int width) {
   return text(R"(layer { name: "x" type: "Input" top: "x"
   input_param { shape { dim: 2 dim: 3 dim: )",
               height, " dim: ", width, R"( } } }
-layer { name: "max" type: "Pooling" bottom: "x" top: "max"
+layer { name: "max" type: "Pooling" bottom: "x" top: "max" top: "mask"
   pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR } }
 layer { name: "ave" type: "Pooling" bottom: "x" top: "ave"
   pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 round_mode: FLOOR } }
@@ -40,7 +40,7 @@ TEST(PortablePools, HoldAtAnySize) {
     for (const auto& parameter : b.parameters.all())
       b.parameters.write(*parameter, std::vector<float>(parameter->value.count(), 1.0f));
     run_alike(a.net, b.net);
-    for (const char* blob : {"max", "ave", "far"}) {
+    for (const char* blob : {"max", "mask", "ave", "far"}) {
       ASSERT_EQ(a.net.shape(blob), b.net.shape(blob)) << height << " x " << width;
       // The same sums in the same order, then times 1.
       EXPECT_EQ(compare(a.net, b.net, blob).absolute, 0) << blob << height << " x " << width;

@@ -34,15 +34,26 @@ std::string OnnxLayer::integers(const std::string& name, const std::vector<int64
 
 std::string OnnxLayer::before(const std::string& type, const std::vector<std::string>& inputs,
                               const std::vector<OnnxAttribute>& attributes) const {
-  const std::string made = model_.new_name(spec.name + "/" + type);
-  model_.add_node(made, type, inputs, made, attributes);
+  return before(1, type, inputs, attributes)[0];
+}
+
+std::vector<std::string> OnnxLayer::before(size_t tensors, const std::string& type,
+                                           const std::vector<std::string>& inputs,
+                                           const std::vector<OnnxAttribute>& attributes) const {
+  std::vector<std::string> made;
+  while (made.size() < tensors) made.push_back(model_.new_name(spec.name + "/" + type));
+  model_.add_node(made[0], type, inputs, made, attributes);
   return made;
+}
+
+std::string OnnxLayer::reshaped(const std::string& tensor, const Shape& shape) const {
+  return before("Reshape", {tensor, shape_constant(shape)});
 }
 
 void OnnxLayer::make(size_t output, const std::string& type, const std::vector<std::string>& inputs,
                      const std::vector<OnnxAttribute>& attributes) const {
   const std::string name = output == 0 ? spec.name : text(spec.name, "/", output);
-  model_.add_node(name, type, inputs, outputs.at(output), attributes);
+  model_.add_node(name, type, inputs, {outputs.at(output)}, attributes);
 }
 
 void OnnxLayer::last(const std::string& type, const std::vector<std::string>& inputs,

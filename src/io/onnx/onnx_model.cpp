@@ -90,13 +90,14 @@ std::string OnnxModel::add_constant(const std::string& wanted, const std::vector
 }
 
 void OnnxModel::add_node(const std::string& name, const std::string& type,
-                         const std::vector<std::string>& inputs, const std::string& output,
+                         const std::vector<std::string>& inputs,
+                         const std::vector<std::string>& outputs,
                          const std::vector<OnnxAttribute>& attributes) {
   onnx::NodeProto& node = *model_.mutable_graph()->add_node();
   node.set_name(name);
   node.set_op_type(type);
   node.mutable_input()->Add(inputs.begin(), inputs.end());
-  node.add_output(output);
+  node.mutable_output()->Add(outputs.begin(), outputs.end());
   for (const auto& [key, value] : attributes) {
     onnx::AttributeProto& attribute = *node.add_attribute();
     attribute.set_name(key);

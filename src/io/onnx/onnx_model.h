@@ -24,7 +24,7 @@ class OnnxModel {
                            const std::vector<float>& values);  // in row-major order
   std::string add_constant(const std::string& wanted, const std::vector<int64_t>& values);
   void add_node(const std::string& name, const std::string& type,
-                const std::vector<std::string>& inputs, const std::string& output,
+                const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
                 const std::vector<OnnxAttribute>& attributes);
 
   // Atomically. Throws Error where the file would be larger than protobuf's 2 GiB.

@@ -88,6 +88,13 @@ layer { name: "bn" type: "BatchNorm" bottom: "x" top: "y"
   batch_norm_param { use_global_stats: false } })");
   EXPECT_NE(norm.find("\"bn\" (BatchNorm)"), std::string::npos) << norm;
   EXPECT_NE(norm.find("use_global_stats"), std::string::npos) << norm;
+  const std::string states = refusal(R"(
+layer { name: "steps" type: "Reshape" bottom: "x" top: "steps"
+  reshape_param { shape { dim: 2 dim: 4 dim: 1 } } }
+layer { name: "rnn" type: "RNN" bottom: "steps" bottom: "x" top: "h"
+  recurrent_param { num_output: 3 } })");
+  EXPECT_NE(states.find("\"rnn\" (RNN)"), std::string::npos) << states;
+  EXPECT_NE(states.find("expose_hidden"), std::string::npos) << states;
 }
 
 }  // namespace
