@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "backend/cpu/available_memory.h"
+#include "backend/cpu/gemm.h"
 #include "backend/cpu/onednn.h"
 #include "backend/plan_cache.h"
 
@@ -107,16 +108,7 @@ class CpuDevice : public Device {
 
   void gemm(const Gemm& g) override {
     count_launch();
-    for (const int64_t extent : {g.m, g.n, g.k})
-      require_countable("a matrix with an extent", extent);
-    for (int64_t i = 0; i < g.batch; ++i) {
-      const dnnl_status_t status =
-          dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k, g.alpha,
-                     g.a + i * g.stride_a, g.lda, g.b + i * g.stride_b, g.ldb, g.beta,
-                     g.c + i * g.stride_c, g.ldc);
-      require(status == dnnl_success, "gemm of ", g.m, " x ", g.n, " x ", g.k,
-              " was refused by oneDNN, status ", static_cast<int>(status));
-    }
+    cpu::gemm(g);
   }
 
   std::shared_ptr<ConvolutionPlan> convolution(const ConvolutionGeometry& geometry) override {

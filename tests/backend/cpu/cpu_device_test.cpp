@@ -1,6 +1,9 @@
+#include <omp.h>
+
 #include <cstdint>
 #include <string>
 
+#include "backend/cpu/instruction_set.h"
 #include "orepa/error.h"
 #include "tests/backend/cpu/numbers.h"
 #include "tests/comparison.h"
@@ -93,6 +96,48 @@ TEST(CpuDevice, MultipliesMatrices) {
           device->gemm(g);
           expect_close(c.values(), want, 1e-6, "c");  // sums of at most 200 products
         }
+}
+
+// Rows and columns beside and between the pieces that x W^T is taken in.
+TEST(CpuDevice, MultipliesFewRowsToTheSameBitsOnAnyNumberOfThreads) {
+  const auto device = make_device("cpu");
+  const int threads = omp_get_max_threads();
+  for (const int64_t m : {1, 7, 8, 9, 16, 20, 48, 49})
+    for (const int64_t k : {10, 9000}) {
+      const int64_t n = k == 10 ? 7000 : 21;
+      const Values a = random_numbers(m * k, "a"), b = random_numbers(n * k, "b");
+      const Values before = random_numbers(m * n, "c");
+      const Buffer ba(*device, a), bb(*device, b);
+      std::vector<double> want(before.begin(), before.end());
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j)
+          for (int64_t l = 0; l < k; ++l) want[i * n + j] += double{a[i * k + l]} * b[j * k + l];
+      Values results[3];
+      for (const int count : {1, 2, 3}) {
+        omp_set_num_threads(count);
+        const Buffer c(*device, before);
+        device->gemm({.transpose_b = true,
+                      .m = m,
+                      .n = n,
+                      .k = k,
+                      .a = ba.data(),
+                      .lda = k,
+                      .b = bb.data(),
+                      .ldb = k,
+                      .beta = 1,
+                      .c = c.data(),
+                      .ldc = n});
+        results[count - 1] = c.values();
+      }
+      omp_set_num_threads(threads);
+      SCOPED_TRACE(text(m, " x ", n, " x ", k));
+      // A rounding is 6e-8, and 9,000 of them in a random direction are about 95 in one.
+      expect_close(results[0], want, 6e-6, "c");
+      if (cpu::instruction_set() == cpu::InstructionSet::kAvx512 && m <= 48) {
+        EXPECT_EQ(results[0], results[1]);
+        EXPECT_EQ(results[0], results[2]);
+      }
+    }
 }
 
 TEST(CpuDevice, MultipliesToTheSameBitsTwice) {
