@@ -66,20 +66,17 @@ bool reads_absent_data(const Options& layer) {
 
 NetSpec without_absent_data(const NetSpec& spec, const LayerFilter& filter,
                             std::vector<std::string>& notes) {
-  NetParameter net = spec.proto();
-  bool changed = false;
-  const std::vector<Options> layers = spec.layers();
-  for (size_t l = 0; l < layers.size(); ++l) {
-    const LayerSpec layer{layers[l].string("name"), layers[l].string("type"), layers[l]};
-    if (!included(layer, with_state(filter, spec)) || !reads_absent_data(layers[l])) continue;
-    LayerParameter& made = *net.mutable_layer(static_cast<int>(l));
-    const bool known = become_input(layers[l], made);
-    notes.push_back(layer.where() + "its source is not there, " +
-                    (known ? "and taken for one of " + image_extent(layers[l]).str() + " pixels"
-                           : "and the size of its images not known without it"));
-    changed = changed || known;
-  }
-  return changed ? NetSpec(net, spec.name()) : spec;
+  return spec.with([&](NetParameter& net) {
+    const std::vector<Options> layers = spec.layers();
+    for (size_t l = 0; l < layers.size(); ++l) {
+      const LayerSpec layer{layers[l].string("name"), layers[l].string("type"), layers[l]};
+      if (!included(layer, with_state(filter, spec)) || !reads_absent_data(layers[l])) continue;
+      const bool known = become_input(layers[l], *net.mutable_layer(static_cast<int>(l)));
+      notes.push_back(layer.where() + "its source is not there, " +
+                      (known ? "and taken for one of " + image_extent(layers[l]).str() + " pixels"
+                             : "and the size of its images not known without it"));
+    }
+  });
 }
 
 }  // namespace orepa::tool

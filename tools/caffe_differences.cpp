@@ -34,6 +34,11 @@ bool is_caffes(const std::string& type) {
   return kCaffesLayers.find(" " + type + " ") != std::string_view::npos;
 }
 
+bool is_known(const std::string& type) {
+  return std::any_of(layer_types().begin(), layer_types().end(),
+                     [&](const LayerType& known) { return known.name == type; });
+}
+
 bool chooses_engine(const LayerSpec& layer, Phase) {
   for (const char* message : {"convolution_param", "pooling_param", "relu_param", "sigmoid_param",
                               "tanh_param", "softmax_param", "lrn_param", "spp_param"})
@@ -52,7 +57,8 @@ const std::vector<Difference>& caffe_differences() {
        .what = "Caffe 1.0 has no such layer: it is of orepa, or of forks of Caffe",
        .why = "blocks are what orepa is for, and nets of forks should run",
        .restores = "`orepa_tool convert` writes a net for use of layers that Caffe has",
-       .layer = [](const LayerSpec& layer, Phase) { return !is_caffes(layer.type); }},
+       .layer = [](const LayerSpec& layer,
+                   Phase) { return is_known(layer.type) && !is_caffes(layer.type); }},
       {.subject = "Data",
        .what = "samples come in another order in every epoch, in phase TRAIN",
        .why = "batches of the same neighbours, or of one class, train worse",

@@ -10,14 +10,13 @@
 #include "absent_data.h"
 #include "caffe_differences.h"
 #include "command.h"
+#include "core/error_list.h"
 #include "engine/graph.h"
 #include "flags.h"
-#include "nets.h"
 #include "orepa/error.h"
 #include "orepa/model.h"
 #include "solvers/learning_rate.h"
 #include "solvers/settings.h"
-#include "survey.h"
 #include "table.h"
 
 DECLARE_string(solver);
@@ -27,46 +26,43 @@ namespace {
 
 class Check {
  public:
-  // All that can be found of a net in its own file, in the phases that --phase leaves.
+  void attempt(const std::function<void()>& part) { errors_.attempt(part); }
+
+  // Of a net in its own file, in the phases that --phase leaves.
   void net(const std::string& path) {
     const NetSpec spec = NetSpec::read(path, Unknown::kKeep);
-    std::set<std::string> unknown;
-    for (const UnknownField& field : spec.unknown_fields())
-      error(text(field.where, ": ", field.what));
-    for (const Phase phase : phases())
-      attempt([&] {
-        const Survey survey = survey_of(spec, options(phase));
-        unknown.insert(survey.types.begin(), survey.types.end());
-      });
-    for (const std::string& type : unknown) error(path + ": " + unknown_type(type, ""));
-    if (errors_ > 0) return;
-    for (const Phase phase : phases())
-      attempt([&] {
-        Parameters parameters(*device_, 0, phase == Phase::kTrain);
-        build(spec, phase, parameters);
-      });
+    tell(spec.unknown_fields());
+    for (const Phase phase : phases()) {
+      Parameters parameters(*device_, 0, phase == Phase::kTrain);
+      errors_.attempt([&] { build(spec, phase, parameters); });
+    }
   }
 
   void solver(const std::string& path) {
-    const SolverSpec given = SolverSpec::read(path);
+    const SolverSpec given = SolverSpec::read(path, Unknown::kKeep);
+    tell(given.unknown_fields());
     const Options options = given.options();
-    attempt([&] { const SolverSettings sound(given); });
+    errors_.attempt([&] { const SolverSettings sound(given); });
     for (const std::string& weights : options.strings("weights"))
-      if (!std::filesystem::exists(weights))
-        error(text(options.where("weights"), ": there is no file \"", weights, "\""));
-    Parameters parameters(*device_, 0, true);
+      errors_.require(std::filesystem::exists(weights), options.where("weights"),
+                      ": there is no file \"", weights, "\"");
+    // What a net leaves that could not be built is compared with no other.
+    auto parameters = std::make_unique<Parameters>(*device_, 0, true);
+    const auto attempt_net = [&](const auto& build_net) {
+      if (!errors_.attempt(build_net)) parameters = std::make_unique<Parameters>(*device_, 0, true);
+    };
     int64_t iterations = 0;
-    attempt([&] { iterations = build(given.net(), Phase::kTrain, parameters); });
-    attempt([&] {
-      // A net without its data has epochs of an unknown length.
-      const Schedule schedule(options, std::max<int64_t>(1, iterations));
-      const LearningRate rate(options, schedule.iterations_per_epoch, schedule.last_iteration);
-      rate.at(schedule.last_iteration);
-    });
+    attempt_net([&] { iterations = build(given.net(), Phase::kTrain, *parameters); });
+    // A net without its data has epochs of an unknown length.
+    const int64_t epoch = std::max<int64_t>(1, iterations);
+    Schedule schedule;
+    errors_.attempt([&] { schedule = Schedule(options, epoch); });
+    errors_.attempt(
+        [&] { LearningRate(options, epoch, schedule.last_iteration).at(schedule.last_iteration); });
     if (options.has("test_interval") || options.has("test_interval_epoch"))
-      attempt([&] {
+      errors_.attempt([&] {
         for (const NetSpec& test : given.test_nets())
-          attempt([&] { build(test, Phase::kTest, parameters); });
+          attempt_net([&] { build(test, Phase::kTest, *parameters); });
       });
     for (const Difference& difference : caffe_differences())
       if (difference.solver != nullptr && difference.solver(options))
@@ -75,6 +71,10 @@ class Check {
 
   // Throws Told where there is an error.
   void conclude(const std::string& path) const {
+    std::set<std::string> errors;  // one that a net has in both phases is one
+    for (const std::string& error : errors_.each())
+      if (errors.insert(error).second)
+        std::cerr << "error: " << error << (error.ends_with('\n') ? "" : "\n");
     for (const auto& [difference, meeting] : differences_) {
       const size_t others = meeting.places.size() - 1;
       std::cout << meeting.first << (others > 0 ? text(" (and ", others, " more)") : "") << ": "
@@ -85,9 +85,10 @@ class Check {
     const auto counted = [](size_t count, const std::string& what) {
       return text(count, " ", what, count == 1 ? "" : "s");
     };
-    std::cout << path << ": " << (errors_ == 0 ? "sound" : counted(errors_, "error")) << ", "
-              << counted(differences_.size(), "difference") << " from Caffe (docs/caffe.md)\n";
-    if (errors_ > 0) throw Told();
+    std::cout << path << ": " << (errors.empty() ? "sound" : counted(errors.size(), "error"))
+              << ", " << counted(differences_.size(), "difference")
+              << " from Caffe (docs/caffe.md)\n";
+    if (!errors.empty()) throw Told();
   }
 
  private:
@@ -108,17 +109,8 @@ class Check {
     return options;
   }
 
-  void error(const std::string& what) {
-    std::cerr << "error: " << what << (what.ends_with('\n') ? "" : "\n");
-    ++errors_;
-  }
-
-  void attempt(const std::function<void()>& part) {
-    try {
-      part();
-    } catch (const Error& failure) {
-      error(failure.what());
-    }
+  void tell(const std::vector<UnknownField>& fields) {
+    for (const UnknownField& field : fields) errors_.add(field.str());
   }
 
   void met(const Difference& difference, const std::string& place, const std::string& subject) {
@@ -157,7 +149,7 @@ class Check {
 
   std::unique_ptr<Device> device_ = make_device();
   std::map<const Difference*, Meeting> differences_;  // by address: in the list's order
-  size_t errors_ = 0;
+  ErrorList errors_;
 };
 
 void check() {
@@ -165,10 +157,7 @@ void check() {
     throw UsageError("`check` needs a net (--model) or a solver (--solver)");
   const std::string& path = FLAGS_model.empty() ? FLAGS_solver : FLAGS_model;
   Check check;
-  if (FLAGS_model.empty())
-    check.solver(path);
-  else
-    check.net(path);
+  check.attempt([&] { FLAGS_model.empty() ? check.solver(path) : check.net(path); });
   check.conclude(path);
 }
 

@@ -89,8 +89,8 @@ void draw() {
     if (!survey.nothing_known) {
       const NetSpec known = unknown.empty() ? given : given.without(unknown);
       options.keep = build_graph(known, filter).blobs();  // each with a shape, and layers apart
-      net = std::make_unique<Net>(without_absent_data(known, filter, notes), parameters, arena,
-                                  options);
+      net = std::make_unique<Net>(without_absent_data(known.known(), filter, notes), parameters,
+                                  arena, options);
     }
   } catch (const Error& error) {
     notes.push_back(text("the shapes of blobs are not drawn: ", error.what()));

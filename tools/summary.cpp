@@ -20,7 +20,7 @@ std::string shapes(const std::vector<Shape>& outputs) {
 // The rows of the layers that are known, and the lines below the table.
 std::string add_known(const NetSpec& spec, const NetOptions& options, Table& table) {
   const std::unique_ptr<Device> device = make_device();
-  const Model model(spec, *device, options);
+  const Model model(spec.known(), *device, options);
   const Net& net = model.net;
   LayerReport total;
   for (const LayerReport& row : net.report()) {

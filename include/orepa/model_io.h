@@ -1,4 +1,5 @@
-// NetSpec and SolverSpec: parsed prototxt files, with the source position of every field.
+// NetSpec and SolverSpec: parsed prototxt files, with the source position of every field. What
+// Caffe's older versions and its forks say in other words is read in those of today.
 //
 // A document is not changed after it was read: copies share its message and its positions, and so
 // do Options and LayerSpec made from it, which may outlive it. Reading throws Error with file, line
@@ -23,13 +24,15 @@ class NetText;  // src/io/text/net_text.h
 // What reading does about fields, and values of enums, that proto/orepa.proto does not have.
 enum class Unknown {
   kRefuse,  // throws Error with the place and the nearest name
-  kKeep,    // of other forks of Caffe: for programs that rewrite or describe a net
+  kKeep,    // of other forks of Caffe: for programs that rewrite, describe or check a net
 };
 
 struct UnknownField {
-  int layer;          // index into NetSpec::layers(); -1: of the net itself
+  int layer;          // index into NetSpec::layers(); -1: of the net or the solver itself
   std::string where;  // "net.prototxt:39:5"
   std::string what;   // "unknown field "permute_param" in LayerParameter"
+
+  std::string str() const { return where + ": " + what; }
 };
 
 class NetSpec {
@@ -40,13 +43,16 @@ class NetSpec {
                        Unknown unknown = Unknown::kRefuse);
   explicit NetSpec(const NetParameter& net, const std::string& name = "net");
 
-  // Those that were kept, in order. No layer sees them; whoever computes with the net has to refuse
-  // them or to say so.
+  // Those that were kept, in order. No layer sees them, so that a Net refuses them.
   std::vector<UnknownField> unknown_fields() const;
+  // The same net without them, for a Net that does not take them into account.
+  NetSpec known() const;
 
   // The net with other layers in place of some, by index. What was read with Unknown::kKeep stays
   // as it was written, comments included.
   NetSpec replaced(const std::map<int, std::vector<LayerParameter>>& layers) const;
+  // A copy after that change, which removes nothing; what it leaves stands where it does here.
+  NetSpec with(const std::function<void(NetParameter& net)>& change) const;
   // The part without some layers, every place as it was; of a net read with Unknown::kKeep.
   NetSpec without(const std::set<int>& layers) const;
 
@@ -54,7 +60,8 @@ class NetSpec {
   void write(const std::string& path, const std::string& comment = "") const;
   const std::string& name() const { return name_; }
   Options options() const;  // the whole NetParameter
-  // One Options a layer, in the order of the file; a net-level `input` is an Input layer in front.
+  // One Options a layer, in the order of the file; a net-level `input` is an Input layer in front,
+  // the scale and bias in a BatchNorm a Scale behind it.
   std::vector<Options> layers() const;
   const NetParameter& proto() const { return *net_; }
 
@@ -63,13 +70,17 @@ class NetSpec {
   NetSpec();
   // A copy of a part of another document.
   NetSpec(const NetParameter& net, const std::string& name, const Positions& positions);
-  int inputs() const;  // layers in front for which the text has a net-level `input`
+  // As it was written, in words of every version.
+  static NetSpec parse_words(const std::string& text, const std::string& name, Unknown unknown);
+  void upgrade_words();
   // Adds what the solver says about the net's state, which wins.
   void merge_state(const Options& state, const std::string& phase);
   std::string name_;
   std::shared_ptr<NetParameter> net_;
   std::shared_ptr<Positions> positions_;  // null where it was not read from text
   std::shared_ptr<const NetText> text_;   // null where it was not read with Unknown::kKeep
+  // By layer: the one of the text, by its index there, that it was written in; -1 of an `input`.
+  std::vector<int> written_in_;
 };
 
 // A field that gets another value than its file says.
@@ -86,8 +97,12 @@ struct Setting {
 
 class SolverSpec {
  public:
-  static SolverSpec read(const std::string& path);
-  static SolverSpec parse(const std::string& text, const std::string& name);
+  static SolverSpec read(const std::string& path, Unknown unknown = Unknown::kRefuse);
+  static SolverSpec parse(const std::string& text, const std::string& name,
+                          Unknown unknown = Unknown::kRefuse);
+
+  // Those of the solver itself that were kept; its nets, which are read likewise, have their own.
+  std::vector<UnknownField> unknown_fields() const { return unknown_; }
 
   // The same with other values, also in every net that it names. Throws Error where a field, a
   // layer or a value is none.
@@ -116,9 +131,10 @@ class SolverSpec {
 
  private:
   SolverSpec();
-  // What is done to every net that is read, by the field that names it.
+  // What is done to every net that is read, by the field that names it. Returns false where the net
+  // has no such layer.
   using NetChange =
-      std::function<void(const std::string& field, NetParameter& net, Positions& positions)>;
+      std::function<bool(const std::string& field, NetParameter& net, Positions& positions)>;
   SolverSpec copy() const;
   NetSpec training_net() const;            // without train_state
   std::vector<NetSpec> read_nets() const;  // each that a field names
@@ -127,6 +143,8 @@ class SolverSpec {
   NetSpec changed(NetSpec net, const std::string& field) const;
   void set(const Setting& setting);
   std::string name_, content_;
+  Unknown kept_ = Unknown::kRefuse;
+  std::vector<UnknownField> unknown_;
   std::shared_ptr<SolverParameter> solver_;
   std::shared_ptr<Positions> positions_;
   std::vector<Setting> settings_;   // of its own fields

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <limits>
 #include <vector>
 
 #include "orepa/error.h"
@@ -21,12 +22,28 @@ Positions::Positions(const Positions& whole, const pb::Message& part, const pb::
   adopt(whole, part, copy);
 }
 
+// Message by message, not by the tree's indices: since the text was read, others may have come
+// between them.
 void Positions::adopt(const Positions& whole, const pb::Message& part, const pb::Message& copy) {
   tree_ = whole.tree_;
-  const auto entry = whole.entries_.find(&part);
-  if (entry == whole.entries_.end()) return;
-  entries_[&copy].start = entry->second.start;
-  index(copy, entry->second.tree);
+  if (const auto entry = whole.entries_.find(&part); entry != whole.entries_.end())
+    entries_[&copy] = entry->second;
+  for (auto note = whole.notes_.lower_bound({&part, "", std::numeric_limits<int>::min()});
+       note != whole.notes_.end() && std::get<0>(note->first) == &part; ++note)
+    notes_[{&copy, std::get<1>(note->first), std::get<2>(note->first)}] = note->second;
+  const pb::Reflection& reflection = *part.GetReflection();
+  std::vector<const pb::FieldDescriptor*> fields;
+  reflection.ListFields(part, &fields);
+  for (const pb::FieldDescriptor* field : fields) {
+    if (field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      adopt(whole, reflection.GetMessage(part, field), reflection.GetMessage(copy, field));
+      continue;
+    }
+    for (int i = 0; i < reflection.FieldSize(part, field); ++i)
+      adopt(whole, reflection.GetRepeatedMessage(part, field, i),
+            reflection.GetRepeatedMessage(copy, field, i));
+  }
 }
 
 void Positions::index(const pb::Message& root) { index(root, tree_.get()); }

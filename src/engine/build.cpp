@@ -64,13 +64,21 @@ DType Net::Engine::precision_of(const NetSpec& spec) const {
   return narrow ? DType::kBFloat16 : DType::kFloat32;
 }
 
-Graph Net::Engine::compile(const NetSpec& spec) const {
-  Graph graph = build_graph(spec, {options.phase, options.level, options.stages});
+Graph Net::Engine::compile(const NetSpec& spec) {
+  Graph graph = build_graph(spec, {options.phase, options.level, options.stages}, errors);
+  std::set<const google::protobuf::Message*> half_known;
+  for (const UnknownField& field : spec.unknown_fields()) {
+    errors.add(field.str());
+    if (field.layer >= 0) half_known.insert(spec.layers()[field.layer].proto());
+  }
+  for (Node& node : graph.nodes)
+    if (half_known.contains(node.spec.options.proto())) node.faulty = true;
   for (const std::string& blob : options.keep)
     if (graph.find(blob) < 0)
       fail(spec.name(), ": there is no blob \"", blob, "\" in this phase",
            did_you_mean(blob, graph.blobs()));
-  fuse(graph, wants_backward(), options.keep);
+  // Only a sound graph has all the values that fusion looks at.
+  if (errors.empty()) fuse(graph, wants_backward(), options.keep);
   return graph;
 }
 
@@ -87,15 +95,16 @@ void Net::Engine::declare_automatic_tops(Node& node, size_t made) {
 
 // As in Caffe, a layer that does not say a multiplier has that of another one that shares its
 // parameter.
-std::map<std::string, SharedMultipliers> Net::Engine::shared_multipliers() const {
+std::map<std::string, SharedMultipliers> Net::Engine::shared_multipliers() {
   std::map<std::string, SharedMultipliers> all;
-  const auto take = [](const LayerSpec& layer, const Options& param, const char* field,
-                       std::optional<float>& known) {
+  const auto take = [&](const LayerSpec& layer, const Options& param, const char* field,
+                        std::optional<float>& known) {
     if (!param.has(field)) return;
     const auto value = static_cast<float>(param.number(field));
-    require(!known || *known == value, layer.where("param"), "parameter \"", param.string("name"),
-            "\" has ", field, " ", value, " here, but ", *known,
-            " in another layer that shares it; ", "give it once, or the same in all of them");
+    errors.require(!known || *known == value, layer.where("param"), "parameter \"",
+                   param.string("name"), "\" has ", field, " ", value, " here, but ", *known,
+                   " in another layer that shares it; ",
+                   "give it once, or the same in all of them");
     known = value;
   };
   const auto look = [&](const LayerSpec& layer) {
@@ -153,67 +162,27 @@ std::vector<bool> Net::Engine::gradients_asked_for() const {
   return asked;
 }
 
+// Goes on behind a layer that cannot be set up with those that do not depend on it.
 void Net::Engine::set_up_layers() {
   const size_t known_parameters = parameters.places().size();
   shapes.resize(graph.values.size());
-  std::vector<bool> gradients = asked_gradients;
-  std::map<int, LabelRange> labels;
+  gradients = asked_gradients;
   const SetupContext context{parameters,           options,       precision,
                              wants_backward(),     &labels,       &rows,
                              shared_multipliers(), force_backward};
+  std::set<int> unmade;  // values
   for (Node& node : graph.nodes) {
-    std::vector<Shape> input_shapes;
-    std::vector<bool> input_gradients;
-    for (const int v : node.inputs) {
-      input_shapes.push_back(shapes[v]);
-      input_gradients.push_back(gradients[v]);
-    }
-    CompiledNode compiled;
-    compiled.layer = make_layer(node.spec);
-    NodeSetup setup(node, input_shapes, input_gradients, context);
-    std::vector<Shape> made;
-    try {
-      made = compiled.layer->setup(setup);
-    } catch (const Error& error) {
-      const std::string message = error.what();
-      if (message.find("layer \"" + node.spec.name + "\"") != std::string::npos) throw;
-      throw Error(node.spec.where() + message);
-    }
-    if (setup.makes_loss()) declare_automatic_tops(node, made.size());
-    compiled.declaration = setup.finish(made);
-    for (size_t o = 0; o < made.size(); ++o)
-      for (size_t i = 0; i < node.inputs.size(); ++i)
-        require(graph.values[node.outputs[o]].name != graph.values[node.inputs[i]].name ||
-                    made[o] == input_shapes[i],
-                node.spec.where("top"), "top \"", graph.values[node.outputs[o]].name,
-                "\" is written over the bottom of that name, which is ", input_shapes[i].str(),
-                ", not ", made[o].str(), "; give it a name of its own");
-    for (Parameter* parameter : compiled.declaration.first_parameters())
-      if (parameter->learns()) compiled.learned.push_back(parameter);
-    NodeTraits& traits = compiled.declaration.traits;
-    traits.prepares = compiled.layer->has_prepare();
-    traits.updates = wants_backward() && !compiled.learned.empty();
-    traits.finishes = traits.updates && compiled.layer->has_finish();
-    bool gradient = !traits.forward_only && traits.learns;
-    for (size_t i = 0; i < node.inputs.size(); ++i)
-      gradient = gradient ||
-                 (!traits.forward_only && traits.differentiable[i] && gradients[node.inputs[i]]);
-    gradients.resize(graph.values.size(), false);
-    for (size_t o = 0; o < made.size(); ++o) {
-      shapes[node.outputs[o]] = made[o];
-      gradients[node.outputs[o]] = gradients[node.outputs[o]] || gradient;
-    }
-    if (node.spec.type == "Input")
-      for (const int v : node.outputs) inputs.push_back({graph.values[v].name, shapes[v]});
-    for (const auto& [output, range] : compiled.declaration.labels)
-      labels[node.outputs[output]] = range;
-    if (compiled.declaration.takes_image_size) image_size = std::min(made[0][2], made[0][3]);
-    if (compiled.declaration.samples > 0) samples = compiled.declaration.samples;
-    const bool has_samples = node.inputs.empty() && node.spec.type != "Parameter";
-    if (batch_size == 0 && has_samples && !made.empty() && made[0].rank() > 0)
-      batch_size = made[0][0];
-    nodes.push_back(std::move(compiled));
+    const bool ready =
+        !node.faulty && std::none_of(node.inputs.begin(), node.inputs.end(),
+                                     [&](const int v) { return unmade.contains(v); });
+    CompiledNode& compiled = nodes.emplace_back();
+    const bool sound = errors.attempt([&] {
+      compiled.layer = make_layer(node.spec);
+      if (ready) set_up(node, compiled, context);
+    });
+    if (!ready || !sound) unmade.insert(node.outputs.begin(), node.outputs.end());
   }
+  errors.raise();
   refuse_other_parameters(known_parameters);
   require(options.image_size == 0 || image_size > 0, "no layer of this phase has images of ",
           options.image_size, " pixels: those of Data and ImageData are of any size");
@@ -224,6 +193,57 @@ void Net::Engine::set_up_layers() {
             ", but it is no top of an Input layer in this phase");
   for (size_t v = 0; v < graph.values.size(); ++v)
     if (graph.values[v].consumers.empty()) outputs.push_back({graph.values[v].name, shapes[v]});
+}
+
+void Net::Engine::set_up(Node& node, CompiledNode& compiled, const SetupContext& context) {
+  std::vector<Shape> input_shapes;
+  std::vector<bool> input_gradients;
+  for (const int v : node.inputs) {
+    input_shapes.push_back(shapes[v]);
+    input_gradients.push_back(gradients[v]);
+  }
+  std::vector<Shape> made;
+  NodeSetup setup(node, input_shapes, input_gradients, context);
+  try {
+    made = compiled.layer->setup(setup);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (message.find("layer \"" + node.spec.name + "\"") != std::string::npos) throw;
+    throw Error(node.spec.where() + message);
+  }
+  if (setup.makes_loss()) declare_automatic_tops(node, made.size());
+  compiled.declaration = setup.finish(made);
+  for (size_t o = 0; o < made.size(); ++o)
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      require(graph.values[node.outputs[o]].name != graph.values[node.inputs[i]].name ||
+                  made[o] == input_shapes[i],
+              node.spec.where("top"), "top \"", graph.values[node.outputs[o]].name,
+              "\" is written over the bottom of that name, which is ", input_shapes[i].str(),
+              ", not ", made[o].str(), "; give it a name of its own");
+  for (Parameter* parameter : compiled.declaration.first_parameters())
+    if (parameter->learns()) compiled.learned.push_back(parameter);
+  NodeTraits& traits = compiled.declaration.traits;
+  traits.prepares = compiled.layer->has_prepare();
+  traits.updates = wants_backward() && !compiled.learned.empty();
+  traits.finishes = traits.updates && compiled.layer->has_finish();
+  bool gradient = !traits.forward_only && traits.learns;
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    gradient =
+        gradient || (!traits.forward_only && traits.differentiable[i] && gradients[node.inputs[i]]);
+  gradients.resize(graph.values.size(), false);
+  for (size_t o = 0; o < made.size(); ++o) {
+    shapes[node.outputs[o]] = made[o];
+    gradients[node.outputs[o]] = gradients[node.outputs[o]] || gradient;
+  }
+  if (node.spec.type == "Input")
+    for (const int v : node.outputs) inputs.push_back({graph.values[v].name, shapes[v]});
+  for (const auto& [output, range] : compiled.declaration.labels)
+    labels[node.outputs[output]] = range;
+  if (compiled.declaration.takes_image_size) image_size = std::min(made[0][2], made[0][3]);
+  if (compiled.declaration.samples > 0) samples = compiled.declaration.samples;
+  const bool has_samples = node.inputs.empty() && node.spec.type != "Parameter";
+  if (batch_size == 0 && has_samples && !made.empty() && made[0].rank() > 0)
+    batch_size = made[0][0];
 }
 
 void Net::Engine::plan() {

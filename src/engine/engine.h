@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error_list.h"
 #include "core/tensor_copy.h"
 #include "core/upload.h"
 #include "engine/graph.h"
@@ -34,12 +35,13 @@ struct Net::Engine {
   }
 
   // Building: src/engine/build.cpp.
-  Graph compile(const NetSpec& spec) const;
+  Graph compile(const NetSpec& spec);
   DType precision_of(const NetSpec& spec) const;
-  std::map<std::string, SharedMultipliers> shared_multipliers() const;
+  std::map<std::string, SharedMultipliers> shared_multipliers();
   void refuse_other_parameters(size_t known) const;
   std::vector<bool> gradients_asked_for() const;
   void set_up_layers();
+  void set_up(Node& node, CompiledNode& compiled, const SetupContext& context);
   void plan();
   void declare_automatic_tops(Node& node, size_t made);
 
@@ -122,9 +124,12 @@ struct Net::Engine {
   NetOptions options;
   DType precision;
   bool force_backward;  // what the net's field says
+  ErrorList errors;     // found while it is built; a net that is has none
   Graph graph;
   std::vector<bool> asked_gradients;  // by value: whether somebody wants to read it
   std::vector<Shape> shapes;          // by value
+  std::vector<bool> gradients;        // by value, while layers are set up: whether it may have one
+  std::map<int, LabelRange> labels;   // by value, of those that are known
   std::vector<CompiledNode> nodes;
   Program program;
   MemoryPlan memory;

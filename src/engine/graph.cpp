@@ -29,18 +29,22 @@ bool meets(const Options& rule, const LayerFilter& filter) {
 
 class GraphBuilder {
  public:
-  explicit GraphBuilder(std::vector<LayerSpec> layers) : layers_(std::move(layers)) {}
+  GraphBuilder(std::vector<LayerSpec> layers, ErrorList& errors)
+      : layers_(std::move(layers)), errors_(errors) {}
 
   Graph build() {
     std::set<std::string> names;
     for (const LayerSpec& spec : layers_) {
-      // The name itself would make the message unreadable.
-      require(is_name(spec.name), spec.options.where("name"), ": a layer of type \"", spec.type,
-              "\" has no name that can be used; ", kNameRule);
-      require(names.insert(spec.name).second, spec.where("name"),
-              "another layer of this phase has the same name; give each its own, since weights are "
-              "found by it");
+      const bool named = errors_.attempt([&] {
+        // The name itself would make the message unreadable.
+        require(is_name(spec.name), spec.options.where("name"), ": a layer of type \"", spec.type,
+                "\" has no name that can be used; ", kNameRule);
+        require(names.insert(spec.name).second, spec.where("name"),
+                "another layer of this phase has the same name; give each its own, since weights "
+                "are found by it");
+      });
       add(spec);
+      if (!named) graph_.nodes.back().faulty = true;
       require(graph_.nodes.size() <= kMostLayers && graph_.values.size() <= kMostBlobs &&
                   bottoms_ <= kMostBottoms,
               spec.where(), "is one too many: a net may have ", kMostLayers, " layers with ",
@@ -52,29 +56,35 @@ class GraphBuilder {
  private:
   void add(const LayerSpec& spec) {
     const int node = static_cast<int>(graph_.nodes.size());
-    graph_.nodes.push_back({spec, {}, {}, {}});
+    Node& added = graph_.nodes.emplace_back(Node{spec, {}, {}, {}});
     const std::vector<std::string> bottoms = spec.options.strings("bottom");
     const std::set<std::string> replaceable(bottoms.begin(), bottoms.end());
     bottoms_ += bottoms.size();
-    for (const std::string& bottom : bottoms) {
-      const auto found = current_.find(bottom);
-      if (found == current_.end()) missing(spec, bottom);
-      graph_.nodes[node].inputs.push_back(found->second);
-      graph_.values[found->second].consumers.push_back(node);
-    }
+    const auto attempt = [&](auto call) {
+      if (!errors_.attempt(call)) added.faulty = true;
+    };
+    for (const std::string& bottom : bottoms)
+      attempt([&] {
+        const auto found = current_.find(bottom);
+        if (found == current_.end()) missing(spec, bottom);
+        added.inputs.push_back(found->second);
+        graph_.values[found->second].consumers.push_back(node);
+      });
     std::set<std::string> own;
-    for (const std::string& top : spec.options.strings("top")) {
-      const bool in_place = replaceable.contains(top);
-      require(is_name(top), spec.where("top"), "has a top whose name cannot be used; ", kNameRule);
-      require(own.insert(top).second && (in_place || !current_.contains(top)), spec.where("top"),
-              "top \"", top, "\" is made already, by layer \"",
-              current_.contains(top) ? producer(top) : spec.name,
-              "\"; only a layer that reads a blob may write it again");
-      const int value = static_cast<int>(graph_.values.size());
-      graph_.values.push_back({top, node, {}});
-      graph_.nodes[node].outputs.push_back(value);
-      current_[top] = value;
-    }
+    for (const std::string& top : spec.options.strings("top"))
+      attempt([&] {
+        const bool in_place = replaceable.contains(top);
+        require(is_name(top), spec.where("top"), "has a top whose name cannot be used; ",
+                kNameRule);
+        require(own.insert(top).second && (in_place || !current_.contains(top)), spec.where("top"),
+                "top \"", top, "\" is made already, by layer \"",
+                current_.contains(top) ? producer(top) : spec.name,
+                "\"; only a layer that reads a blob may write it again");
+        const int value = static_cast<int>(graph_.values.size());
+        graph_.values.push_back({top, node, {}});
+        added.outputs.push_back(value);
+        current_[top] = value;
+      });
   }
 
   const std::string& producer(const std::string& blob) const {
@@ -94,6 +104,7 @@ class GraphBuilder {
   }
 
   std::vector<LayerSpec> layers_;
+  ErrorList& errors_;
   Graph graph_;
   std::map<std::string, int> current_;  // blob -> its newest value
   size_t bottoms_ = 0;
@@ -131,23 +142,30 @@ LayerFilter with_state(LayerFilter filter, const NetSpec& net) {
 bool included(const LayerSpec& spec, const LayerFilter& filter) {
   const std::vector<Options> include = spec.options.messages("include");
   const std::vector<Options> exclude = spec.options.messages("exclude");
-  require(include.empty() || exclude.empty(), spec.where("exclude"),
-          "include and exclude rules cannot both be given");
   const auto met = [&](const Options& rule) { return meets(rule, filter); };
   if (!include.empty()) return std::any_of(include.begin(), include.end(), met);
   return std::none_of(exclude.begin(), exclude.end(), met);
 }
 
-Graph build_graph(const NetSpec& net, const LayerFilter& outer) {
+Graph build_graph(const NetSpec& net, const LayerFilter& outer, ErrorList& errors) {
   const LayerFilter filter = with_state(outer, net);
   std::vector<LayerSpec> layers;
   for (const Options& options : net.layers()) {
     LayerSpec spec{options.string("name"), options.string("type"), options};
+    errors.require(!options.has("include") || !options.has("exclude"), spec.where("exclude"),
+                   "include and exclude rules cannot both be given");
     if (included(spec, filter)) layers.push_back(std::move(spec));
   }
   require(!layers.empty(), net.name(), ": no layer is left for phase ",
           filter.phase == Phase::kTrain ? "TRAIN" : "TEST");
-  return GraphBuilder(std::move(layers)).build();
+  return GraphBuilder(std::move(layers), errors).build();
+}
+
+Graph build_graph(const NetSpec& net, const LayerFilter& filter) {
+  ErrorList errors;
+  Graph graph = build_graph(net, filter, errors);
+  errors.raise();
+  return graph;
 }
 
 }  // namespace orepa

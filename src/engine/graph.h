@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error_list.h"
 #include "orepa/layer.h"
 #include "orepa/model_io.h"
 
@@ -13,6 +14,7 @@ struct Node {
   LayerSpec spec;
   std::vector<LayerSpec> absorbed;   // later layers that this node computes as well, in order
   std::vector<int> inputs, outputs;  // indices into Graph::values
+  bool faulty = false;  // whether an error of it was found, and some of its values may be missing
 };
 
 struct Value {
@@ -42,12 +44,15 @@ struct LayerFilter {
 // wins over the state's.
 LayerFilter with_state(LayerFilter filter, const NetSpec& net);
 
-// Whether Caffe's include and exclude rules keep this layer under that filter. Throws Error where
-// both are given.
+// Whether Caffe's include and exclude rules keep this layer under that filter; where both are
+// given, which is an error of the graph, the former.
 bool included(const LayerSpec& spec, const LayerFilter& filter);
 
-// Throws Error with file, line and column: a bottom that no earlier layer makes (with the nearest
-// name), a top that another layer makes already, two layers of one name.
+// Adds errors with file, line and column: a bottom that no earlier layer makes (with the nearest
+// name), a top that another layer makes already, two layers of one name. Throws Error where no
+// layer is left, or too many are.
+Graph build_graph(const NetSpec& net, const LayerFilter& filter, ErrorList& errors);
+// Throws them.
 Graph build_graph(const NetSpec& net, const LayerFilter& filter);
 
 }  // namespace orepa

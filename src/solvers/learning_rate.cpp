@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error_list.h"
 #include "orepa/error.h"
 #include "solvers/settings.h"
 
@@ -45,25 +46,36 @@ double not_negative(const Options& solver, const char* field) {
 LearningRate::LearningRate(const Options& solver, int64_t iterations_per_epoch, int64_t max_iter)
     : policy_(solver.has("lr_policy") ? solver.string("lr_policy") : "fixed"),
       where_(solver.where("lr_policy")),
-      base_(not_negative(solver, "base_lr")),
-      gamma_(solver.number("gamma")),
-      power_(solver.number("power")),
-      minimum_(not_negative(solver, "min_lr")),
-      warmup_start_(not_negative(solver, "warmup_start_lr")),
-      step_(length_of(solver, "stepsize", "stepsize_epoch", iterations_per_epoch)),
-      warmup_(length_of(solver, "warmup_iter", "warmup_epoch", iterations_per_epoch)),
-      max_iter_(max_iter),
-      steps_(lengths_of(solver, "stepvalue", "stepvalue_epoch", iterations_per_epoch)) {
-  require(solver.has("base_lr"), solver.where(), ": base_lr is missing");
-  for (const std::string& field : find_policy(solver, policy_).needs) {
-    const bool length = field.starts_with("step");
-    require(solver.has(field) || (length && solver.has(field + "_epoch")), where_, ": lr_policy \"",
-            policy_, "\" needs ", field, length ? " or " + field + "_epoch" : "");
-  }
-  require(policy_ != "step" || step_ > 0, solver.where("stepsize"),
-          ": lr_policy \"step\" needs a positive stepsize");
-  require(std::is_sorted(steps_.begin(), steps_.end()), solver.where("stepvalue"),
-          ": the entries of stepvalue must ascend");
+      max_iter_(max_iter) {
+  ErrorList errors;
+  errors.require(solver.has("base_lr"), solver.where(), ": base_lr is missing");
+  errors.attempt([&] { base_ = not_negative(solver, "base_lr"); });
+  errors.attempt([&] { gamma_ = solver.number("gamma"); });
+  errors.attempt([&] { power_ = solver.number("power"); });
+  errors.attempt([&] { minimum_ = not_negative(solver, "min_lr"); });
+  errors.attempt([&] { warmup_start_ = not_negative(solver, "warmup_start_lr"); });
+  errors.attempt([&] {
+    step_ = length_of(solver, "stepsize", "stepsize_epoch", iterations_per_epoch);
+    require(
+        policy_ != "step" || step_ > 0 || !(solver.has("stepsize") || solver.has("stepsize_epoch")),
+        solver.where("stepsize"), ": lr_policy \"step\" needs a positive stepsize");
+  });
+  errors.attempt(
+      [&] { warmup_ = length_of(solver, "warmup_iter", "warmup_epoch", iterations_per_epoch); });
+  errors.attempt([&] {
+    steps_ = lengths_of(solver, "stepvalue", "stepvalue_epoch", iterations_per_epoch);
+    require(std::is_sorted(steps_.begin(), steps_.end()), solver.where("stepvalue"),
+            ": the entries of stepvalue must ascend");
+  });
+  errors.attempt([&] {
+    for (const std::string& field : find_policy(solver, policy_).needs) {
+      const bool length = field.starts_with("step");
+      errors.require(solver.has(field) || (length && solver.has(field + "_epoch")), where_,
+                     ": lr_policy \"", policy_, "\" needs ", field,
+                     length ? " or " + field + "_epoch" : "");
+    }
+  });
+  errors.raise();
 }
 
 double LearningRate::at(int64_t iteration) const {

@@ -9,12 +9,14 @@ NetStates read_states(Device& device, const Net& net) {
   return states;
 }
 
-void write_states(Device& device, const NetStates& states, Net& net) {
+std::set<std::string> write_states(Device& device, const NetStates& states, Net& net) {
+  std::set<std::string> without;
   for (const Net::State& state : net.states()) {
     const Tensor& value = state.value;
     const auto found = states.find(state.name);
     if (found == states.end()) {
       device.zero(value.data, value.bytes());
+      without.insert(state.name.substr(0, state.name.rfind('/')));
       continue;
     }
     const std::vector<float>& numbers = found->second;
@@ -23,6 +25,7 @@ void write_states(Device& device, const NetStates& states, Net& net) {
             value.shape.str(), "; the batch is another one");
     write_tensor(device, value, numbers);
   }
+  return without;
 }
 
 }  // namespace orepa

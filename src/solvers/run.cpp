@@ -1,6 +1,7 @@
 #include "solvers/run.h"
 
 #include <algorithm>
+#include <set>
 
 #include "solvers/statistics.h"
 
@@ -73,10 +74,16 @@ void Solver::Run::restore() {
   snapshots.resume(resumed, iteration);
   best = state.best;
   for (const double loss : state.recent_losses) recent_losses.add(loss);
-  write_states(device, state.states, net());  // from which it comes to those of other sizes
-  if (!net().states().empty() && state.states.empty())
-    observer.note(text(resumed, " holds no states that layers hand from pass to pass: they ",
-                       "begin with zeros, as in Caffe"));
+  // Of this net they come to those of other sizes.
+  const std::set<std::string> without = write_states(device, state.states, net());
+  if (!without.empty()) {
+    std::string layers;
+    for (const std::string& layer : without)
+      layers += text(layers.empty() ? "" : ", ", "\"", layer, "\"");
+    observer.note(text(resumed, " holds no states of ", without.size() == 1 ? "layer " : "layers ",
+                       layers, " to hand from pass to pass: they begin with zeros",
+                       state.states.empty() ? ", as in Caffe" : ""));
+  }
   if (best) snapshots.set_best(best->iteration);
   observer.note(text("resumed from ", resumed, " at iteration ", iteration));
   if (!state.device.empty() && state.device != place())

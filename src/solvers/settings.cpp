@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/atomic_file.h"
+#include "core/error_list.h"
 #include "core/pattern.h"
 #include "io/text/upgrade.h"
 #include "orepa/error.h"
@@ -37,25 +38,45 @@ std::vector<ParameterRule> rules_of(const Options& solver) {
   return rules;
 }
 
-// A value of the field, with the error that it is out of its bounds.
-template <class Value>
-Value checked(const Options& solver, const char* field, Value value, bool sound,
-              const char* bounds) {
-  require(sound, solver.where(field), ": ", field, " must ", bounds, ", got ", value);
-  return value;
-}
+// Values of fields; each that is out of its bounds is one of the errors.
+class Fields {
+ public:
+  Fields(const Options& solver, ErrorList& errors) : solver_(solver), errors_(errors) {}
 
-// How much stays of what an update rule remembers.
-float share(const Options& solver, const char* field) {
-  const double value = solver.number(field);
-  return static_cast<float>(
-      checked(solver, field, value, value >= 0 && value < 1, "lie in [0, 1)"));
-}
+  // `sound` says whether a value is within the bounds.
+  template <class Sound>
+  double number(const char* field, Sound sound, const char* bounds) {
+    double value = 0;
+    errors_.attempt([&] {
+      value = solver_.number(field);
+      require(sound(value), solver_.where(field), ": ", field, " must ", bounds, ", got ", value);
+    });
+    return value;
+  }
+  float not_negative(const char* field) {
+    return static_cast<float>(number(
+        field, [](double value) { return value >= 0; }, "not be negative"));
+  }
+  float positive(const char* field) {
+    return static_cast<float>(number(
+        field, [](double value) { return value > 0; }, "be positive"));
+  }
+  // How much stays of what was there before.
+  double share(const char* field) {
+    return number(
+        field, [](double value) { return value >= 0 && value < 1; }, "lie in [0, 1)");
+  }
+  int64_t count(const char* field, int64_t least) {
+    const int64_t value = solver_.integer(field);
+    errors_.require(value >= least, solver_.where(field), ": ", field, " must ",
+                    least == 0 ? "not be negative" : "be positive", ", got ", value);
+    return value;
+  }
 
-int64_t positive(const Options& solver, const char* field) {
-  const int64_t value = solver.integer(field);
-  return checked(solver, field, value, value >= 1, "be positive");
-}
+ private:
+  const Options& solver_;
+  ErrorList& errors_;
+};
 
 void require_one_form(const Options& solver, const std::string& iterations,
                       const std::string& epochs) {
@@ -86,63 +107,63 @@ int64_t iterations_of(const Options& solver, const std::string& field, int index
 
 SolverSettings::SolverSettings(const SolverSpec& spec) {
   const Options solver = spec.options();
-  type = type_of_solver(solver);
-  make_update_rule(type, solver.where(solver.has("type") ? "type" : "solver_type"))->check(solver);
+  ErrorList errors;
+  Fields fields(solver, errors);
+  errors.attempt([&] {
+    type = type_of_solver(solver);
+    make_update_rule(type, solver.where(solver.has("type") ? "type" : "solver_type"))
+        ->check(solver);
+  });
   prefix = prefix_of(spec);
   fallback = solver.string("snapshot_fallback");
-  require(fallback.empty() || std::filesystem::weakly_canonical(fallback) !=
-                                  std::filesystem::weakly_canonical(folder_of(prefix)),
-          solver.where("snapshot_fallback"), ": snapshot_fallback is the folder \"", fallback,
-          "\" that snapshot_prefix leads to already; name another, on another disk");
+  errors.require(fallback.empty() || std::filesystem::weakly_canonical(fallback) !=
+                                         std::filesystem::weakly_canonical(folder_of(prefix)),
+                 solver.where("snapshot_fallback"), ": snapshot_fallback is the folder \"",
+                 fallback,
+                 "\" that snapshot_prefix leads to already; name another, on another disk");
   hdf5 = solver.choice("snapshot_format") == "HDF5";
-  keep = solver.integer("snapshot_keep");
-  checked(solver, "snapshot_keep", keep, keep >= 0, "not be negative");
+  keep = fields.count("snapshot_keep", 0);
   seed = static_cast<uint64_t>(std::max<int64_t>(0, solver.integer("random_seed")));
-  iter_size = positive(solver, "iter_size");
-  average_loss = positive(solver, "average_loss");
-  rule.momentum = share(solver, "momentum");
-  rule.momentum2 = share(solver, "momentum2");
-  rule.rms_decay = share(solver, "rms_decay");
-  const double least = solver.number("delta"), trust = solver.number("trust_coefficient");
-  rule.delta = static_cast<float>(checked(solver, "delta", least, least >= 0, "not be negative"));
-  rule.trust_coefficient =
-      static_cast<float>(checked(solver, "trust_coefficient", trust, trust > 0, "be positive"));
-  const double decay = solver.number("weight_decay");
-  weight_decay =
-      static_cast<float>(checked(solver, "weight_decay", decay, decay >= 0, "not be negative"));
+  iter_size = fields.count("iter_size", 1);
+  average_loss = fields.count("average_loss", 1);
+  rule.momentum = static_cast<float>(fields.share("momentum"));
+  rule.momentum2 = static_cast<float>(fields.share("momentum2"));
+  rule.rms_decay = static_cast<float>(fields.share("rms_decay"));
+  rule.delta = fields.not_negative("delta");
+  rule.trust_coefficient = fields.positive("trust_coefficient");
+  weight_decay = fields.not_negative("weight_decay");
   const std::string kind = solver.string("regularization_type");
-  require(kind == "L1" || kind == "L2", solver.where("regularization_type"),
-          ": regularization_type must be L1 or L2, got \"", kind, "\"");
+  errors.require(kind == "L1" || kind == "L2", solver.where("regularization_type"),
+                 ": regularization_type must be L1 or L2, got \"", kind, "\"");
   l1 = kind == "L1";
   rule.rate_in_momentum = solver.choice("momentum_convention") == "CAFFE";
   if (solver.has("precision"))
     precision = solver.choice("precision") == "BF16" ? DType::kBFloat16 : DType::kFloat32;
-  clip = solver.number("clip_gradients");
-  checked(solver, "clip_gradients", clip, clip != 0, "be positive, or negative for no clipping");
+  clip = fields.number(
+      "clip_gradients", [](double value) { return value != 0; },
+      "be positive, or negative for no clipping");
   debug_info = solver.flag("debug_info");
-  display = solver.integer("display");
-  checked(solver, "display", display, display >= 0, "not be negative");
+  display = fields.count("display", 0);
   test_batches = solver.integers("test_iter");
   for (size_t i = 0; i < test_batches.size(); ++i)
-    require(test_batches[i] > 0, solver.where("test_iter", static_cast<int>(i)),
-            ": test_iter must be positive, got ", test_batches[i],
-            "; without it the whole set is tested");
+    errors.require(test_batches[i] > 0, solver.where("test_iter", static_cast<int>(i)),
+                   ": test_iter must be positive, got ", test_batches[i],
+                   "; without it the whole set is tested");
   const bool tests = solver.has("test_interval") || solver.has("test_interval_epoch");
   for (const char* field :
        {"test_iter", "test_net", "test_net_param", "test_state", "early_stop_tests"})
-    require(tests || !solver.has(field), solver.where(field), ": ", field,
-            " needs test_interval or test_interval_epoch, without which nothing is tested");
-  require(!solver.flag("snapshot_diff"), solver.where("snapshot_diff"),
-          ": snapshot_diff is not offered: snapshots hold no gradients; leave it out");
+    errors.require(tests || !solver.has(field), solver.where(field), ": ", field,
+                   " needs test_interval or test_interval_epoch, without which nothing is tested");
+  errors.require(!solver.flag("snapshot_diff"), solver.where("snapshot_diff"),
+                 ": snapshot_diff is not offered: snapshots hold no gradients; leave it out");
   test_initialization = solver.flag("test_initialization");
   snapshot_after_train = solver.flag("snapshot_after_train");
-  rules = rules_of(solver);
-  ema_decay = solver.number("ema_decay");
-  checked(solver, "ema_decay", ema_decay, ema_decay >= 0 && ema_decay < 1, "lie in [0, 1)");
+  errors.attempt([&] { rules = rules_of(solver); });
+  ema_decay = fields.share("ema_decay");
   sync_statistics = solver.flag("sync_statistics");
   narrow_sums = solver.choice("sum_precision") == "BF16";
-  early_stop_tests = solver.integer("early_stop_tests");
-  checked(solver, "early_stop_tests", early_stop_tests, early_stop_tests >= 0, "not be negative");
+  early_stop_tests = fields.count("early_stop_tests", 0);
+  errors.raise();
 }
 
 int64_t length_of(const Options& solver, const std::string& iterations, const std::string& epochs,
@@ -168,14 +189,18 @@ std::vector<int64_t> lengths_of(const Options& solver, const std::string& iterat
 
 Schedule::Schedule(const Options& solver, int64_t iterations_per_epoch)
     : iterations_per_epoch(iterations_per_epoch) {
-  require(solver.has("max_iter") || solver.has("max_epoch"), solver.where(),
-          ": max_iter or max_epoch is missing");
+  ErrorList errors;
+  errors.require(solver.has("max_iter") || solver.has("max_epoch"), solver.where(),
+                 ": max_iter or max_epoch is missing");
   const auto length = [&](const char* iterations, const char* epochs) {
-    return length_of(solver, iterations, epochs, iterations_per_epoch);
+    int64_t length = 0;
+    errors.attempt([&] { length = length_of(solver, iterations, epochs, iterations_per_epoch); });
+    return length;
   };
   last_iteration = length("max_iter", "max_epoch");
   test_interval = length("test_interval", "test_interval_epoch");
   snapshot_interval = length("snapshot", "snapshot_epoch");
+  errors.raise();
   require(solver.integer("early_stop_tests") == 0 ||
               (snapshot_interval > 0 && test_interval % snapshot_interval == 0),
           solver.where("early_stop_tests"), ": early_stop_tests needs a snapshot for every test, ",

@@ -1,4 +1,5 @@
-// What the fields of a SolverParameter ask for, checked: each error names its field and its place.
+// What the fields of a SolverParameter ask for, checked: all errors at once, each with its field
+// and its place.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -59,8 +59,39 @@ TEST_P(RunWithStates, FromAFileWithoutThemBeginsWithZerosAndSaysSo) {
   state.clear_checksum();
   write_file(path, solver_state_bytes(path, state));
   Training second(solver_, resuming(path)), fresh(solver_);
-  EXPECT_THAT(second.listener.notes, testing::HasSubstr("begin with zeros, as in Caffe"));
+  EXPECT_THAT(second.listener.notes,
+              testing::HasSubstr(path + " holds no states of layer \"states\" to hand from pass to "
+                                        "pass: they begin with zeros, as in Caffe"));
   EXPECT_EQ(read_states(*second.device, second->net()), read_states(*fresh.device, fresh->net()));
+}
+
+TEST_P(RunWithStates, OfSomeLayersBeginsTheOthersWithZerosAndSaysWhich) {
+  Training first(solver_);
+  for (int i = 0; i < 2; ++i) first->step();
+  const std::string path = first->snapshot();
+  std::string more = solver_;
+  more.insert(
+      more.find("layer { name: \"loss\""),
+      text("layer { name: \"more\" type: \"", GetParam(),
+           "\" bottom: \"x\" bottom: \"cont\" top: \"more\" recurrent_param { num_output: 4 "
+           "weight_filler { type: \"gaussian\" } } } "));
+  SolverState state = read_solver_state(path);
+  Training second(more);
+  second->step();
+  SolverState whole = read_solver_state(second->snapshot());
+  *whole.mutable_state() = state.state();
+  whole.clear_checksum();
+  const std::string partial = path.substr(0, path.rfind('/')) + "/partial.solverstate";
+  write_file(partial, solver_state_bytes(partial, whole));
+  Training third(more, resuming(partial));
+  EXPECT_THAT(
+      third.listener.notes,
+      testing::HasSubstr(partial + " holds no states of layer \"more\" to hand from pass to "
+                                   "pass: they begin with zeros\n"));
+  const NetStates states = read_states(*third.device, third->net());
+  EXPECT_EQ(states.at("states/hidden"),
+            read_states(*first.device, first->net()).at("states/hidden"));
+  EXPECT_EQ(states.at("more/hidden"), std::vector<float>(8, 0));
 }
 
 TEST_P(RunWithStates, WithAnotherBatchIsRefused) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/atomic_file.h"
+#include "core/error_list.h"
 #include "core/input_file.h"
 #include "io/legacy/v1_net.h"
 #include "io/text/layer_names.h"
@@ -11,12 +12,23 @@
 #include "io/text/parse_text.h"
 #include "io/text/print_text.h"
 #include "io/text/setting.h"
+#include "io/text/text_scan.h"
 #include "io/text/upgrade.h"
 #include "orepa.pb.h"
 #include "orepa/error.h"
 
 namespace orepa {
 namespace {
+
+// parse_text() of what is left without unknown fields; these are errors, too, where it throws one.
+void parse_known(const std::string& content, const std::string& name,
+                 const std::vector<UnknownField>& unknown, google::protobuf::Message& message,
+                 Positions& positions) {
+  ErrorList errors;
+  if (errors.attempt([&] { parse_text(content, name, message, positions); })) return;
+  for (const UnknownField& field : unknown) errors.add(field.str());
+  errors.raise();
+}
 
 void require_layers(const NetSpec& spec) {
   require(spec.proto().layer_size() > 0, spec.name(), ": has no layer {}");
@@ -37,8 +49,6 @@ NetSpec::NetSpec(const NetParameter& net, const std::string& name, const Positio
   name_ = name;
   *net_ = net;
   positions_ = std::make_shared<Positions>(positions, net, *net_);
-  upgrade(*net_, name_, positions_.get());
-  require_layers(*this);
 }
 
 NetSpec NetSpec::read(const std::string& path, Unknown unknown) {
@@ -46,60 +56,100 @@ NetSpec NetSpec::read(const std::string& path, Unknown unknown) {
 }
 
 NetSpec NetSpec::parse(const std::string& content, const std::string& name, Unknown unknown) {
-  NetSpec spec;
-  spec.name_ = name;
-  spec.positions_ = std::make_shared<Positions>(name);
-  const bool old = is_v1_text(content, name), keeps = unknown == Unknown::kKeep;
-  if (old) {
-    parse_v1_text(content, name, *spec.net_, *spec.positions_);
-  } else {
-    if (keeps) spec.text_ = std::make_shared<NetText>(without_mark(content, name), name);
-    parse_text(keeps ? spec.text_->known() : content, name, *spec.net_, *spec.positions_);
-    require(!keeps || spec.text_->layers() == spec.net_->layer_size(), name,
-            ": has a list of layers, layer [...]; write every one as layer {...}");
-  }
-  upgrade(*spec.net_, name, spec.positions_.get());
-  require_layers(spec);
-  // Its own text has layers of another kind.
-  if (old && keeps) spec.text_ = std::make_shared<NetText>(print_text(*spec.net_), name);
+  NetSpec spec = parse_words(content, name, unknown);
+  spec.upgrade_words();
   return spec;
 }
 
-int NetSpec::inputs() const { return net_->layer_size() - text_->layers(); }
+NetSpec NetSpec::parse_words(const std::string& content, const std::string& name, Unknown unknown) {
+  NetSpec spec;
+  spec.name_ = name;
+  spec.positions_ = std::make_shared<Positions>(name);
+  const bool keeps = unknown == Unknown::kKeep;
+  if (is_v1_text(content, name)) {
+    parse_v1_text(content, name, *spec.net_, *spec.positions_);
+    // Its own text has layers of another kind.
+    if (keeps) spec.text_ = std::make_shared<NetText>(print_text(*spec.net_), name);
+    return spec;
+  }
+  if (keeps) spec.text_ = std::make_shared<NetText>(without_mark(content, name), name);
+  parse_known(keeps ? spec.text_->known() : content, name,
+              keeps ? spec.text_->unknown_fields() : std::vector<UnknownField>(), *spec.net_,
+              *spec.positions_);
+  require(!keeps || spec.text_->layers() == spec.net_->layer_size(), name,
+          ": has a list of layers, layer [...]; write every one as layer {...}");
+  return spec;
+}
+
+void NetSpec::upgrade_words() {
+  std::map<const LayerParameter*, int> known;  // where they are written
+  for (int l = 0; l < net_->layer_size(); ++l)
+    known[&net_->layer(l)] = written_in_.empty() ? l : written_in_[l];
+  upgrade(*net_, name_, positions_.get());
+  require_layers(*this);
+  written_in_.clear();
+  for (const LayerParameter& layer : net_->layer()) {
+    const auto found = known.find(&layer);
+    written_in_.push_back(found != known.end()  ? found->second
+                          : written_in_.empty() ? -1
+                                                : written_in_.back());
+  }
+}
 
 std::vector<UnknownField> NetSpec::unknown_fields() const {
   if (!text_) return {};
   std::vector<UnknownField> fields = text_->unknown_fields();
   for (UnknownField& field : fields)
-    if (field.layer >= 0) field.layer += inputs();
+    if (field.layer >= 0)
+      field.layer = static_cast<int>(
+          std::find(written_in_.begin(), written_in_.end(), field.layer) - written_in_.begin());
   return fields;
 }
 
+NetSpec NetSpec::known() const {
+  NetSpec spec = *this;
+  spec.text_ = nullptr;
+  return spec;
+}
+
 NetSpec NetSpec::replaced(const std::map<int, std::vector<LayerParameter>>& layers) const {
+  std::map<int, NetParameter> parts;  // by the layer that they are written in
+  std::set<int> changed;
+  for (int i = 0; i < net_->layer_size(); ++i) {
+    const int place = text_ ? written_in_[i] : i;
+    const auto found = layers.find(i);
+    if (found != layers.end()) changed.insert(place);
+    NetParameter& part = parts[place];
+    if (found == layers.end())
+      *part.add_layer() = net_->layer(i);
+    else
+      for (const LayerParameter& layer : found->second) *part.add_layer() = layer;
+  }
+  if (text_) {
+    std::map<int, std::string> texts;
+    for (const int place : changed) {
+      texts[place] = print_text(parts[place]);
+      if (texts[place].ends_with('\n')) texts[place].pop_back();
+    }
+    return parse(text_->replaced(texts), name_, Unknown::kKeep);
+  }
   NetParameter net = *net_;
   net.clear_layer();
-  std::map<int, std::string> texts;
-  for (int i = 0; i < net_->layer_size(); ++i) {
-    const auto found = layers.find(i);
-    if (found == layers.end()) {
-      *net.add_layer() = net_->layer(i);
-      continue;
-    }
-    NetParameter part;
-    for (const LayerParameter& layer : found->second) *part.add_layer() = layer;
-    net.mutable_layer()->MergeFrom(part.layer());
-    std::string text = print_text(part);
-    if (text.ends_with('\n')) text.pop_back();
-    if (text_) texts[i - inputs()] = text;
-  }
-  NetSpec spec(net, name_);
-  if (text_) spec.text_ = std::make_shared<NetText>(text_->replaced(texts), name_);
+  for (const auto& [place, part] : parts) net.mutable_layer()->MergeFrom(part.layer());
+  return NetSpec(net, name_);
+}
+
+NetSpec NetSpec::with(const std::function<void(NetParameter& net)>& change) const {
+  NetSpec spec = *this;
+  spec.net_ = std::make_shared<NetParameter>(*net_);
+  if (positions_) spec.positions_ = std::make_shared<Positions>(*positions_, *net_, *spec.net_);
+  change(*spec.net_);
   return spec;
 }
 
 NetSpec NetSpec::without(const std::set<int>& layers) const {
   std::set<int> of_text;
-  for (const int layer : layers) of_text.insert(layer - inputs());
+  for (const int layer : layers) of_text.insert(written_in_[layer]);
   return parse(text_->without(of_text), name_, Unknown::kKeep);
 }
 
@@ -122,21 +172,33 @@ std::vector<Options> NetSpec::layers() const { return options().messages("layer"
 
 SolverSpec::SolverSpec() : solver_(std::make_shared<SolverParameter>()) {}
 
-SolverSpec SolverSpec::read(const std::string& path) { return parse(read_file(path), path); }
+SolverSpec SolverSpec::read(const std::string& path, Unknown unknown) {
+  return parse(read_file(path), path, unknown);
+}
 
-SolverSpec SolverSpec::parse(const std::string& content, const std::string& name) {
+SolverSpec SolverSpec::parse(const std::string& content, const std::string& name, Unknown unknown) {
   SolverSpec spec;
   spec.name_ = name;
+  spec.kept_ = unknown;
   spec.content_ = content;
+  if (unknown == Unknown::kKeep) {
+    const std::string text = without_mark(content, name);
+    const TextScan scan = scan_text(text, name, *SolverParameter::descriptor());
+    spec.content_ = known_text(text, scan);
+    for (const UnknownText& field : scan.unknown)
+      spec.unknown_.push_back({-1, place_of(field, name), field.what});
+  }
   spec.positions_ = std::make_shared<Positions>(name);
-  parse_text(content, name, *spec.solver_, *spec.positions_);
+  parse_known(spec.content_, name, spec.unknown_, *spec.solver_, *spec.positions_);
   return spec;
 }
 
 Options SolverSpec::options() const { return Options(solver_, positions_); }
 
 SolverSpec SolverSpec::copy() const {
-  SolverSpec spec = parse(content_, name_);
+  SolverSpec spec = parse(content_, name_);  // without what is unknown
+  spec.kept_ = kept_;
+  spec.unknown_ = unknown_;
   spec.changes_ = changes_;
   for (const Setting& setting : settings_) spec.set(setting);
   return spec;
@@ -147,7 +209,7 @@ void SolverSpec::set(const Setting& setting) {
   if (path.starts_with("net")) {
     changes_.push_back(
         [=, path = path.rest()](const std::string& field, NetParameter& net, Positions& positions) {
-          set_field(setting, path, net, positions, field);
+          return set_field(setting, path, net, positions, field);
         });
   } else {
     const bool found = set_field(setting, path, *solver_, *positions_);
@@ -192,6 +254,7 @@ SolverSpec SolverSpec::with_sources(const std::string& train, const std::string&
       layer.mutable_data_param()->set_source(trains ? train : test);
       positions.note(layer.data_param(), "source", -1, place);
     }
+    return true;
   });
   const auto reads = [](const NetSpec& net, NetPhase phase) {
     const auto& layers = net.proto().layer();
@@ -231,10 +294,13 @@ NetSpec SolverSpec::training_net() const {
 std::vector<NetSpec> SolverSpec::test_nets() const {
   const Options solver = options();
   std::vector<NetSpec> nets;
+  ErrorList errors;
   for (const Options& net : solver.messages("test_net_param"))
-    nets.push_back(nested_net(net, "test_net_param"));
+    errors.attempt([&] { nets.push_back(nested_net(net, "test_net_param")); });
+  int index = 0;
   for (const std::string& path : solver.strings("test_net"))
-    nets.push_back(read_net(path, "test_net", static_cast<int>(nets.size())));
+    errors.attempt([&] { nets.push_back(read_net(path, "test_net", index++)); });
+  errors.raise();
   const std::vector<Options> states = solver.messages("test_state");
   const size_t named = nets.size(), lengths = solver.integers("test_iter").size();
   const size_t count = lengths > 0 ? lengths : std::max({named, states.size(), size_t{1}});
@@ -265,13 +331,20 @@ NetSpec SolverSpec::read_net(const std::string& path, const std::string& field, 
           "\" is neither in the working directory nor beside the solver");
   require(!std::filesystem::is_directory(found, ignored), where, ": net \"", path,
           "\" is a folder, not a prototxt");
-  return changed(NetSpec::read(found.string()), field);
+  const std::string file = found.string();
+  return changed(NetSpec::parse_words(read_file(file), file, kept_), field);
 }
 
+// Changes speak in the words of the file; what they do not find there, of layers that stand for
+// other words.
 NetSpec SolverSpec::changed(NetSpec net, const std::string& field) const {
-  if (changes_.empty()) return net;
-  for (const NetChange& change : changes_) change(field, *net.net_, *net.positions_);
-  upgrade(*net.net_, net.name_, net.positions_.get());
+  std::vector<const NetChange*> open;
+  for (const NetChange& change : changes_)
+    if (!change(field, *net.net_, *net.positions_)) open.push_back(&change);
+  net.upgrade_words();
+  if (open.empty()) return net;
+  for (const NetChange* change : open) (*change)(field, *net.net_, *net.positions_);
+  net.upgrade_words();
   return net;
 }
 

@@ -10,12 +10,6 @@ namespace {
 
 bool is_layer(const TextField& field) { return field.name == "layer"; }
 
-// Lines and columns of all else stay what they were.
-void blank(std::string& content, size_t begin, size_t end) {
-  for (size_t at = begin; at < end; ++at)
-    if (content[at] != '\n' && content[at] != '\t') content[at] = ' ';
-}
-
 }  // namespace
 
 NetText::NetText(std::string content, const std::string& name)
@@ -23,11 +17,7 @@ NetText::NetText(std::string content, const std::string& name)
       name_(name),
       scan_(scan_text(content_, name_, *NetParameter::descriptor())) {}
 
-std::string NetText::known() const {
-  std::string known = content_;
-  for (const UnknownText& unknown : scan_.unknown) blank(known, unknown.begin, unknown.end);
-  return known;
-}
+std::string NetText::known() const { return known_text(content_, scan_); }
 
 std::vector<UnknownField> NetText::unknown_fields() const {
   std::vector<UnknownField> fields;
@@ -35,8 +25,7 @@ std::vector<UnknownField> NetText::unknown_fields() const {
   int layer = 0;  // of those up to the field
   for (const UnknownText& unknown : scan_.unknown) {
     for (; field->end <= unknown.begin; ++field) layer += is_layer(*field);
-    fields.push_back({is_layer(*field) ? layer : -1,
-                      text(name_, ":", unknown.line + 1, ":", unknown.column + 1), unknown.what});
+    fields.push_back({is_layer(*field) ? layer : -1, place_of(unknown, name_), unknown.what});
   }
   return fields;
 }
@@ -65,7 +54,7 @@ std::string NetText::without(const std::set<int>& layers) const {
   std::string content = content_;
   int layer = 0;
   for (const TextField& field : scan_.fields)
-    if (is_layer(field) && layers.contains(layer++)) blank(content, field.begin, field.end);
+    if (is_layer(field) && layers.contains(layer++)) blank_out(content, field.begin, field.end);
   return content;
 }
 

@@ -194,4 +194,19 @@ TextScan scan_text(const std::string& content, const std::string& file,
   return Scanner(content, root).scan(file);
 }
 
+void blank_out(std::string& content, size_t begin, size_t end) {
+  for (size_t at = begin; at < end; ++at)
+    if (content[at] != '\n' && content[at] != '\t') content[at] = ' ';
+}
+
+std::string known_text(const std::string& content, const TextScan& scan) {
+  std::string known = content;
+  for (const UnknownText& unknown : scan.unknown) blank_out(known, unknown.begin, unknown.end);
+  return known;
+}
+
+std::string place_of(const UnknownText& unknown, const std::string& file) {
+  return text(file, ":", unknown.line + 1, ":", unknown.column + 1);
+}
+
 }  // namespace orepa

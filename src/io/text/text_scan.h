@@ -34,4 +34,11 @@ struct TextScan {
 TextScan scan_text(const std::string& content, const std::string& file,
                    const google::protobuf::Descriptor& root);
 
+// Puts blanks in place of a part; lines and columns of all else stay what they were.
+void blank_out(std::string& content, size_t begin, size_t end);
+// The text with blanks where unknown fields stand: for parse_text(), with every place as it was.
+std::string known_text(const std::string& content, const TextScan& scan);
+// "net.prototxt:39:5"
+std::string place_of(const UnknownText& unknown, const std::string& file);
+
 }  // namespace orepa

@@ -15,12 +15,6 @@ std::vector<std::string> field_names(const pb::Descriptor& message) {
   return names;
 }
 
-// Of what forks of Caffe have in the BatchNorm itself.
-bool is_of_scale(const std::string& field) {
-  return field == "scale_bias" || field == "scale_filler" || field == "bias_filler" ||
-         field == "use_weight_bias";
-}
-
 // The values of every enum that is the type of a field with this name, in a file and what it
 // imports.
 std::vector<std::string> value_names(const pb::FileDescriptor& file, const std::string& field) {
@@ -48,10 +42,6 @@ std::string unknown_field(const pb::Descriptor& message, const std::string& name
     return "layer {...} and layers {...}, Caffe's old format, cannot stand in one file; leave one "
            "of "
            "them out";
-  if (message.name() == "BatchNormParameter" && is_of_scale(name))
-    return text("\"", name,
-                "\" is of a BatchNorm of NVIDIA's or Intel's Caffe; put a Scale layer with ",
-                "bias_term: true behind it instead, which gets its weights, too");
   return text("unknown field \"", name, "\" in ", message.name(),
               did_you_mean(name, field_names(message)));
 }

@@ -147,6 +147,27 @@ TEST(NetText, CountsANetsInputsAsLayersInFront) {
             "layer { name: \"a\" top: \"a\" shuffle: 3 }");
 }
 
+TEST(NetText, CountsAScaleInABatchNormAsALayerBehindIt) {
+  const std::string norm =
+      "# of bn\nlayer { name: \"bn\" type: \"BatchNorm\" top: \"y\" "
+      "batch_norm_param { scale_bias: true } } ";
+  const NetSpec net = kept(norm + "layer { name: \"a\" shuffle: 3 } layer { name: \"b\" }");
+  ASSERT_EQ(net.layers().size(), 4u);
+  ASSERT_EQ(net.unknown_fields().size(), 1u);
+  EXPECT_EQ(net.layers()[net.unknown_fields()[0].layer].string("name"), "a");
+  EXPECT_EQ(written(net.replaced({{3, {}}})), norm + "layer { name: \"a\" shuffle: 3 }");
+  EXPECT_EQ(written(net.replaced({{0, {}}, {1, {}}})),
+            " layer { name: \"a\" shuffle: 3 } layer { name: \"b\" }");
+  // One of the two: the other is written out.
+  LayerParameter scale = net.proto().layer(1);
+  scale.mutable_scale_param()->set_bias_term(false);
+  const NetSpec other = net.replaced({{1, {scale}}});
+  ASSERT_EQ(other.layers().size(), 4u);
+  EXPECT_TRUE(MessageDifferencer::Equals(other.proto().layer(0), net.proto().layer(0)));
+  EXPECT_TRUE(MessageDifferencer::Equals(other.proto().layer(1), scale));
+  EXPECT_EQ(net.without({0, 1}).layers().size(), 2u);
+}
+
 TEST(NetText, SaysWhatItDoesNotKnowAndWhere) {
   const auto unknown = [](const std::string& content) {
     std::string all;

@@ -34,10 +34,6 @@ TEST(Prototxt, NamesTheNearestField) {
       "\"kernel_size\"?");
   EXPECT_EQ(net_error("layer { zzzzzzzzzzzz: 3 }"),
             "net.prototxt:1:9: unknown field \"zzzzzzzzzzzz\" in LayerParameter");
-  EXPECT_EQ(
-      net_error("layer {\n batch_norm_param { scale_filler { value: 1 } } }"),
-      "net.prototxt:2:21: \"scale_filler\" is of a BatchNorm of NVIDIA's or Intel's Caffe; put a "
-      "Scale layer with bias_term: true behind it instead, which gets its weights, too");
   EXPECT_EQ(solver_error("base_lr: 1\nlr_polcy: \"fixed\""),
             "solver.prototxt:2:1: unknown field \"lr_polcy\" in SolverParameter; did you mean "
             "\"lr_policy\"?");
@@ -76,6 +72,82 @@ TEST(Prototxt, StatisticsOfABatchNormAreNotLearned) {
   EXPECT_EQ(params("BatchNorm", three), "0/0 0/0 0/0 ");
   EXPECT_EQ(params("BatchNorm", "param { lr_mult: 2 }"), "2/1 ");
   EXPECT_EQ(params("Bias", three), "2/1 1/1 1/3 ");
+}
+
+// Of NVIDIA's and Intel's Caffe, for what has a Scale behind it.
+TEST(Prototxt, AScaleInABatchNormIsALayerBehindIt) {
+  const auto read = [](const std::string& fields) {
+    return NetSpec::parse("layer { name: 'bn' type: 'BatchNorm' bottom: 'x' top: 'y' " + fields +
+                              " }\nlayer { name: 'r' type: 'ReLU' bottom: 'y' top: 'z' }",
+                          "net.prototxt")
+        .proto();
+  };
+  const auto expect_equal = [&](const std::string& given, const std::string& norm,
+                                const std::string& scale) {
+    NetParameter written = read(norm);
+    *written.add_layer() = NetSpec::parse(
+                               "layer { name: 'bn_scale' type: 'Scale' bottom: 'y' "
+                               "top: 'y' " +
+                                   scale + " }",
+                               "scale")
+                               .proto()
+                               .layer(0);
+    written.mutable_layer()->SwapElements(1, 2);
+    EXPECT_TRUE(MessageDifferencer::Equals(read(given), written)) << given;
+  };
+  expect_equal("batch_norm_param { scale_bias: true eps: 2 }", "batch_norm_param { eps: 2 }",
+               "scale_param { bias_term: true }");
+  expect_equal("batch_norm_param { use_weight_bias: true }", "batch_norm_param {}",
+               "scale_param { bias_term: true }");
+  expect_equal("batch_norm_param { scale_filler { value: 2 } bias_filler { value: 3 } }",
+               "batch_norm_param {}",
+               "scale_param { filler { value: 2 } bias_term: true bias_filler { value: 3 } }");
+  expect_equal("batch_norm_param { bias_filler { value: 3 } }", "batch_norm_param {}",
+               "scale_param { bias_term: true bias_filler { value: 3 } }");
+  // Its param {} are five; the statistics are not learned, however few are given.
+  expect_equal(
+      "param { lr_mult: 1 } param {} param { lr_mult: 0 } param { lr_mult: 2 } "
+      "param { decay_mult: 0 } batch_norm_param { scale_bias: true }",
+      "param { lr_mult: 0 decay_mult: 0 } param { lr_mult: 0 decay_mult: 0 } "
+      "param { lr_mult: 0 decay_mult: 0 } batch_norm_param {}",
+      "param { lr_mult: 2 } param { decay_mult: 0 } scale_param { bias_term: true }");
+  expect_equal("param { lr_mult: 1 } batch_norm_param { scale_bias: true }",
+               "param { lr_mult: 0 decay_mult: 0 } batch_norm_param {}",
+               "scale_param { bias_term: true }");
+  expect_equal("include { phase: TRAIN } batch_norm_param { scale_bias: true }",
+               "include { phase: TRAIN } batch_norm_param {}",
+               "include { phase: TRAIN } scale_param { bias_term: true }");
+  for (const char* none : {"scale_bias: false", "use_weight_bias: false"})
+    EXPECT_TRUE(MessageDifferencer::Equals(read(text("batch_norm_param { ", none, " }")),
+                                           read("batch_norm_param {}")))
+        << none;
+  EXPECT_EQ(
+      net_error("layer { type: 'BatchNorm' batch_norm_param { scale_bias: true\n"
+                "use_weight_bias: true } }"),
+      "net.prototxt:2:1: use_weight_bias is of Intel's Caffe, scale_bias and scale_filler are "
+      "of NVIDIA's; leave out what is of one of them");
+}
+
+TEST(Prototxt, ALayerThatWasPutInStandsWhereItWasSaid) {
+  const NetSpec net = NetSpec::parse(
+      "layer { name: 'bn' type: 'BatchNorm' top: 'y'\n param {} param {} param {}\n"
+      " param { lr_mult: 2 }\n batch_norm_param {\n  scale_bias: true\n"
+      "  scale_filler { type: 'none' } } }\nlayer { name: 'r' }",
+      "net.prototxt");
+  const Options scale = net.layers()[1];
+  EXPECT_EQ(scale.string("name"), "bn_scale");
+  EXPECT_EQ(scale.where(), "net.prototxt:5:3");
+  EXPECT_EQ(scale.where("name"), "net.prototxt:5:3");
+  EXPECT_EQ(scale.messages("param")[0].where("lr_mult"), "net.prototxt:3:10");
+  EXPECT_EQ(scale.message("scale_param").where("bias_term"), "net.prototxt:5:3");
+  EXPECT_EQ(scale.message("scale_param").message("filler").where("type"), "net.prototxt:6:18");
+  EXPECT_EQ(net.layers()[2].where("name"), "net.prototxt:7:9");
+  // And so in a copy.
+  const NetSpec copy = net.with([](NetParameter& changed) { changed.set_name("copy"); });
+  EXPECT_EQ(copy.layers()[1].where("name"), "net.prototxt:5:3");
+  EXPECT_EQ(copy.layers()[1].message("scale_param").message("filler").where("type"),
+            "net.prototxt:6:18");
+  EXPECT_EQ(copy.layers()[2].where("name"), "net.prototxt:7:9");
 }
 
 // Of forks of Caffe, where it stands for round_mode.

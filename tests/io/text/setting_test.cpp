@@ -83,6 +83,31 @@ TEST(Setting, SetsFieldsOfTheNets) {
   EXPECT_EQ(with("net.name", "other").net().proto().name(), "other");
 }
 
+// Layers that stand for other words of a file have fields, too.
+TEST(Setting, SpeaksTheWordsOfTheFileAndThoseOfToday) {
+  const SolverSpec solver = SolverSpec::parse(
+      "net_param { layer { name: 'bn' type: 'BatchNorm' top: 'y' "
+      "batch_norm_param { scale_bias: true } } layer { name: 'plain' type: 'BatchNorm' top: 'z' } "
+      "layer { name: 'p' type: 'Pooling' pooling_param { ceil_mode: true } } }",
+      "solver");
+  const auto net = [&](const std::string& path, const std::string& value) {
+    return solver.with({{path, value, "--set " + path}}).net();
+  };
+  EXPECT_EQ(net("net.name", "n").layers().size(), 4u);
+  EXPECT_EQ(net("net.layer[bn].batch_norm_param.scale_bias", "false").layers().size(), 3u);
+  const NetSpec more = net("net.layer[plain].batch_norm_param.scale_bias", "true");
+  ASSERT_EQ(more.layers().size(), 5u);
+  EXPECT_EQ(more.layers()[3].where("name"), "--set net.layer[plain].batch_norm_param.scale_bias");
+  const NetSpec fixed = net("net.layer[bn_scale].scale_param.bias_term", "false");
+  EXPECT_FALSE(fixed.proto().layer(1).scale_param().bias_term());
+  EXPECT_EQ(net("net.layer[p].pooling_param.ceil_mode", "false")
+                .proto()
+                .layer(3)
+                .pooling_param()
+                .round_mode(),
+            PoolingParameter::FLOOR);
+}
+
 uint32_t batch_size(const NetSpec& net, int layer) {
   return net.proto().layer(layer).data_param().batch_size();
 }

@@ -290,6 +290,41 @@ TEST_F(Weights, OfABatchNormWithFiveBlobsAreThoseOfTheScaleToo) {
                 "them");
 }
 
+// The words of NVIDIA's Caffe, with its weights, are the net with the Scale written out.
+TEST_F(Weights, OfABatchNormWithFiveBlobsFitTheNetThatTheyAreOf) {
+  const auto outputs = [&](const std::string& norm, const std::string& path) {
+    const NetSpec net = NetSpec::parse(
+        "layer { name: 'x' type: 'Input' top: 'x' input_param { shape { dim: 2 dim: 3 } } } "
+        "layer { name: 'bn' type: 'BatchNorm' bottom: 'x' top: 'y' " +
+            norm,
+        "net");
+    Parameters parameters(*device_, 1, false);
+    Arena arena(*device_);
+    Net built(net, parameters, arena, {});
+    EXPECT_EQ(load_weights({path}, parameters, true).count(Status::kLoaded), 5);
+    built.prepare();
+    built.set("x", {1, 2, 3, 4, 5, 6});
+    built.forward(0);
+    return built.read("y");
+  };
+  const std::string path = folder_ + "five.caffemodel";
+  write_file(path,
+             caffemodel_bytes(path, NetSpec::parse("layer { name: 'bn' type: 'BatchNorm' }", ""),
+                              {{"bn", "0", {3}, {1, 2, 3}},
+                               {"bn", "1", {3}, {4, 9, 16}},
+                               {"bn", "2", {1}, {1}},
+                               {"bn", "3", {3}, {2, 3, 4}},
+                               {"bn", "4", {3}, {10, 20, 30}}}));
+  const std::vector<float> own = outputs("batch_norm_param { scale_bias: true } }", path);
+  EXPECT_EQ(own, outputs("} layer { name: 'other' type: 'Scale' bottom: "
+                         "'y' top: 'y' scale_param { bias_term: true } }",
+                         path));
+  // (x - mean) / deviation * scale + bias; eps 1e-5 beside variances of 4 and more makes less than
+  // 4e-6 of 3, and rounding as much again.
+  const std::vector<float> expected = {10, 20, 30, 13, 23, 33};
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(own.at(i), expected[i], 1e-5);
+}
+
 // The last byte of a file of nearly 2 GiB counts; it takes no room on the disk.
 TEST_F(Weights, UpToTwoGibibytesAreRead) {
   const std::string path = folder_ + "large.caffemodel";
