@@ -95,7 +95,7 @@ Arena::Arena() {
   begin_ = static_cast<char*>(addresses) + (rounded_up(begin, kHugePage) - begin);
   end_ = static_cast<char*>(addresses) + kAddresses;
   next_ = begin_;
-  if (!guard_) madvise(begin_, static_cast<size_t>(end_ - begin_), MADV_HUGEPAGE);
+  madvise(begin_, static_cast<size_t>(end_ - begin_), MADV_HUGEPAGE);
   struct sigaction action {};
   action.sa_sigaction = on_fault;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK;
