@@ -112,7 +112,7 @@ cuda: install
 	@sh tests/cuda_without_driver.sh build-cuda/orepa_tool
 
 # The real cuDNN is asked about the graphs of the CUDA backend's plans, for devices that are described to it: no GPU is
-# needed, the toolkit's headers and cuDNN are. All of the zoo, on all of them: a quarter of an hour.
+# needed, the toolkit's headers and cuDNN are. All of the zoo and of Caffe's own nets, on all of them: half an hour.
 test-cudnn: CUDNN_TESTS = ^cudnn$$
 test-cudnn-full: CUDNN_TESTS = ^cudnn
 test-cudnn test-cudnn-full: install

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <regex>
 #include <string>
 
 #include "orepa/net.h"
@@ -76,12 +77,15 @@ void build(const NetSpec& spec, Phase phase, int64_t batch, DType precision, Rec
 
 }  // namespace
 
-std::set<ConvolutionGeometry> zoo_convolutions(int64_t batch, DType precision) {
+std::set<ConvolutionGeometry> zoo_convolutions(const std::string& nets, int64_t batch,
+                                               DType precision) {
+  const std::regex pattern(nets);
   Recorder recorder;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(OREPA_MODELS)) {
     const std::string file = entry.path().filename();
     if (file != "train_val.prototxt" && file != "deploy.prototxt") continue;
-    if (entry.path().parent_path().parent_path().filename() == "caffe") continue;
+    if (!std::regex_match(entry.path().lexically_relative(OREPA_MODELS).string(), pattern))
+      continue;
     const NetSpec spec = NetSpec::read(entry.path());
     build(spec, Phase::kTest, batch, precision, recorder);
     if (file == "train_val.prototxt") build(spec, Phase::kTrain, batch, precision, recorder);

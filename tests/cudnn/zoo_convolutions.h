@@ -2,13 +2,15 @@
 #pragma once
 #include <cstdint>
 #include <set>
+#include <string>
 
 #include "orepa/device.h"
 
 namespace orepa {
 
-// What the nets under models/, but not those of models/caffe, ask a device for at that batch size
-// and precision: train_val in both phases, and deploy.
-std::set<ConvolutionGeometry> zoo_convolutions(int64_t batch, DType precision);
+// What nets under models/ ask a device for at that batch size and precision: train_val in both
+// phases, and deploy. `nets` is a regular expression that their paths there match.
+std::set<ConvolutionGeometry> zoo_convolutions(const std::string& nets, int64_t batch,
+                                               DType precision);
 
 }  // namespace orepa

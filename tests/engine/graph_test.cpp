@@ -104,6 +104,28 @@ TEST(Graph, SaysWhatIsWrongAndWhere) {
               HasSubstr("no layer is left for phase TEST"));
 }
 
+TEST(Graph, SaysAllThatIsWrongTogether) {
+  ErrorList errors;
+  const NetSpec net =
+      NetSpec::parse(kInput + layer("a", "ReLU", "none nor", "a") + layer("a", "ReLU", "x", "x") +
+                         layer("b", "ReLU", "a", "b"),
+                     "net.prototxt");
+  const Graph graph = build_graph(net, {}, errors);
+  EXPECT_THAT(errors.each(),
+              ElementsAre(HasSubstr("bottom \"none\""), HasSubstr("bottom \"nor\""),
+                          HasSubstr("another layer of this phase has the same name")));
+  std::vector<bool> faulty;
+  for (const Node& node : graph.nodes) faulty.push_back(node.faulty);
+  EXPECT_THAT(faulty, ElementsAre(false, true, true, false));
+  try {
+    errors.raise();
+    ADD_FAILURE() << "errors are thrown";
+  } catch (const Errors& thrown) {
+    EXPECT_EQ(thrown.each(), errors.each());
+    EXPECT_EQ(thrown.what(), errors.each()[0] + "\n" + errors.each()[1] + "\n" + errors.each()[2]);
+  }
+}
+
 // --- fusion -------------------------------------------------------------------------------------
 
 std::vector<std::string> fused(const std::string& text, bool backward = true,
