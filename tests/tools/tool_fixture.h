@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -26,6 +27,9 @@ class ToolTest : public testing::Test {
     std::filesystem::remove(folder_ + "output");
     const pid_t child = fork();
     if (child != 0) return child;
+    // Who started the tests with nohup, or beside other things, ignores some, and the tool would
+    // too.
+    for (const int number : {SIGINT, SIGHUP, SIGTERM}) signal(number, SIG_DFL);
     if (freopen((folder_ + "output").c_str(), "w", stdout) == nullptr || dup2(1, 2) < 0) _exit(99);
     if (out >= 0 && dup2(out, 1) < 0) _exit(99);
     // HDF5 leaks a little when it refuses a file; under AddressSanitizer that would change the exit
