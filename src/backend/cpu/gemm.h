@@ -4,8 +4,8 @@
 
 namespace orepa::cpu {
 
-// As Device::gemm. The bits do not depend on the number of threads where A has few rows; throws
-// Error where oneDNN refuses.
+// As Device::gemm. With AVX-512, a product A B^T of few rows has the same bits for any number of
+// threads. Throws Error where oneDNN refuses.
 void gemm(const Gemm& g);
 
 }  // namespace orepa::cpu
